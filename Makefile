@@ -1,0 +1,39 @@
+# The one list of commands. `make` alone prints it.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format bench clean
+
+help:            ## print this list
+	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  make \1\t/' | expand -t 18
+
+$(STAMP): pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	@$(BIN)/python -m pip install --quiet --editable '.[firebase,gemini,testing]' --group dev
+	@touch $@
+
+demo: $(STAMP)   ## run real chains to the end: no account, no server
+	@$(BIN)/python -m examples.demo
+
+test: $(STAMP)   ## every test, in parallel
+	@$(BIN)/python -m pytest -n auto --dist worksteal -q
+
+lint: $(STAMP)   ## ruff, mypy --strict, import-linter
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(STAMP) ## let ruff put the code in order
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: $(STAMP)  ## measure speed and memory (minutes)
+	@$(BIN)/python -m benchmarks
+
+clean:           ## remove what the commands above made
+	@rm -rf $(VENV) .gemchain .gemchain-demo dist

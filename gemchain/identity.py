@@ -1,0 +1,55 @@
+"""Ids: derived where a second run must find the first one's records, random elsewhere.
+
+Every id is a letter that tells the kind (`c` chain, `p` prompt, `b` batch, `j` join) and 30
+hexadecimal digits: short enough for a label of a provider, long enough never to meet another.
+"""
+
+import hashlib
+import secrets
+
+__all__ = ["batch_id", "chain_id", "child_id", "job_name", "join_id", "part_id", "random_id"]
+
+_DIGITS = 30
+
+
+def _digest(kind: str, *parts: str) -> str:
+    text = "\x1f".join(parts)
+    return kind + hashlib.blake2b(text.encode(), digest_size=_DIGITS // 2).hexdigest()
+
+
+def random_id(kind: str) -> str:
+    """An id that nobody else draws."""
+    return kind + secrets.token_hex(_DIGITS // 2)
+
+
+def chain_id(function: str, key: str) -> str:
+    """The id of the chain that `function` started under `key`: the same key, the same chain."""
+    return _digest("c", function, key)
+
+
+def child_id(parent_id: str, index: int) -> str:
+    """The id of the `index`-th prompt that `parent_id` (a prompt or a chain) submitted.
+
+    Derived, so that a callback which runs a second time declares the same children.
+    """
+    return _digest("p", parent_id, str(index))
+
+
+def join_id(parent_id: str, index: int) -> str:
+    """The id of the `index`-th join that `parent_id` declared."""
+    return _digest("j", parent_id, str(index))
+
+
+def batch_id() -> str:
+    """A new batch's id."""
+    return random_id("b")
+
+
+def part_id(batch: str, index: int) -> str:
+    """The id of a batch's `index`-th part."""
+    return f"{batch}-{index:05d}"
+
+
+def job_name(batch: str) -> str:
+    """The name that a provider job bears, by which it is found again after a crash."""
+    return f"gemchain-{batch}"

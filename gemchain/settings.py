@@ -1,0 +1,113 @@
+"""Every setting, its default, and its name in the environment (`GEMCHAIN_` and the name in capitals)."""
+
+import difflib
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from gemchain.errors import ConfigurationError
+
+__all__ = ["Settings"]
+
+MIB = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All settings. Times are in seconds, sizes in bytes.
+
+    Attributes:
+        state: Folder of the embedded engine: database, input and output files.
+        store: Address of the store; empty for SQLite inside `state`.
+        blobs: Address of the file storage; empty for a folder inside `state`.
+        application: Folder whose modules callbacks may come from; empty for the current folder.
+        modules: Names of further modules or packages that callbacks may come from, joined by commas.
+        signing_key: Secret that signs continuations by value.
+        default_model: Model for those who name none on the command line.
+        max_attempts: Sends of one prompt before it fails.
+        callback_attempts: Runs of one callback on one answer before the prompt fails.
+        retry_delay: Rest before the second attempt; doubles with every further one.
+        retry_delay_max: Longest rest between attempts.
+        max_wait: Longest time a ready prompt waits for company while other work could still add to its batch.
+        grace: Quiet time after a submit before a queue counts as complete.
+        max_batch_requests: Prompts in a batch; the provider's own limit holds as well.
+        max_batch_bytes: Bytes in a batch's input; the provider's own limit holds as well.
+        max_running_batches: Batches of one model that run at the same time.
+        part_bytes: Size of a part of an output.
+        group: Prompts in one commit.
+        lease: How long a worker may be silent before its work is taken over.
+        poll: Shortest time between two questions after a job; grows with the job's age.
+        poll_max: Longest time between two questions after a job.
+        sweep: Time between two sweeps.
+        simulated_turnaround: How long a simulated job takes.
+        simulated_seed: Seed of everything that a simulated job draws.
+        simulated_faults: Faults of simulated jobs, as `failed=0.1,blocked=0.05,missing=0.01`.
+    """
+
+    state: str = ".gemchain"
+    store: str = ""
+    blobs: str = ""
+    application: str = ""
+    modules: str = ""
+    signing_key: str = ""
+    default_model: str = "gemini-3.5-flash-lite"
+    max_attempts: int = 3
+    callback_attempts: int = 3
+    retry_delay: float = 1.0
+    retry_delay_max: float = 600.0
+    max_wait: float = 300.0
+    grace: float = 0.5
+    max_batch_requests: int = 200_000
+    max_batch_bytes: int = 1_000_000_000
+    max_running_batches: int = 8
+    part_bytes: int = 8 * MIB
+    group: int = 500
+    lease: float = 120.0
+    poll: float = 1.0
+    poll_max: float = 60.0
+    sweep: float = 30.0
+    simulated_turnaround: float = 0.0
+    simulated_seed: int = 0
+    simulated_faults: str = ""
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
+        """The defaults, changed by `GEMCHAIN_…` variables.
+
+        Raises:
+            ConfigurationError: A value is not of its setting's type.
+        """
+        found = {
+            name: environment[f"GEMCHAIN_{name.upper()}"]
+            for name in cls.names()
+            if f"GEMCHAIN_{name.upper()}" in environment
+        }
+        return cls().changed(**found)
+
+    @classmethod
+    def names(cls) -> list[str]:
+        """The names of all settings."""
+        return [each.name for each in fields(cls)]
+
+    def changed(self, **changes: Any) -> "Settings":
+        """These settings with some changed; text is read as the setting's type.
+
+        Raises:
+            ConfigurationError: No such setting, or a value out of its range.
+        """
+        return replace(self, **{name: self._read(name, value) for name, value in changes.items()})
+
+    def _read(self, name: str, value: Any) -> Any:
+        if name not in self.names():
+            near = difflib.get_close_matches(name, self.names(), n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(self.names())}"
+            raise ConfigurationError(f"no setting is called {name!r}{hint}")
+        kind: Callable[[Any], Any] = type(getattr(self, name))
+        try:
+            read = kind(value)
+        except (TypeError, ValueError) as error:
+            raise ConfigurationError(f"setting {name!r} takes {kind.__name__}, not {value!r}") from error
+        if isinstance(read, int | float) and read < 0:
+            raise ConfigurationError(f"setting {name!r} cannot be negative: {value!r}")
+        return read

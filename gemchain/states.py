@@ -1,0 +1,148 @@
+"""The states of every record, and all moves between them.
+
+Everything that affects the state machine lives in this file. A move that is not in a table
+raises `MoveError`, whoever asks for it.
+
+Prompt::
+
+    QUEUED ──▶ CLAIMED ──▶ DONE
+      ▲          │ │ ╲
+      │ retry    │ │  ╲──▶ ANSWERED ──▶ DONE     the answer is safe, its callback is tried again
+      ╰──────────╯ │           │ ╲
+                   ▼           ▼  ╲──▶ PARKED    needs a person; retry sends it back
+                 FAILED ◀──────╯
+
+Any open state moves to CANCELLED. An operator's retry sends FAILED and PARKED back to QUEUED
+(send again) or to ANSWERED (the answer is there: only its callback runs again).
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import TypeVar
+
+from gemchain.errors import MoveError
+
+__all__ = [
+    "OPEN_BATCH",
+    "OPEN_PROMPT",
+    "BatchState",
+    "ChainState",
+    "JoinState",
+    "PartState",
+    "PromptState",
+    "check_move",
+]
+
+
+class PromptState(StrEnum):
+    """Where a prompt stands."""
+
+    QUEUED = "QUEUED"
+    CLAIMED = "CLAIMED"
+    ANSWERED = "ANSWERED"
+    DONE = "DONE"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+    PARKED = "PARKED"
+
+
+class BatchState(StrEnum):
+    """Where a batch stands."""
+
+    PLANNED = "PLANNED"
+    WRITTEN = "WRITTEN"
+    SENT = "SENT"
+    ARRIVED = "ARRIVED"
+    CLOSED = "CLOSED"
+    FAILED = "FAILED"
+
+
+class ChainState(StrEnum):
+    """Where a chain stands."""
+
+    RUNNING = "RUNNING"
+    DONE = "DONE"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+
+class PartState(StrEnum):
+    """Where a part of an output stands."""
+
+    WAITING = "WAITING"
+    DONE = "DONE"
+
+
+class JoinState(StrEnum):
+    """Where a join stands."""
+
+    WAITING = "WAITING"
+    FIRED = "FIRED"
+    CANCELLED = "CANCELLED"
+
+
+P, B, C, J = PromptState, BatchState, ChainState, JoinState
+
+PROMPT_MOVES: Mapping[PromptState, frozenset[PromptState]] = {
+    P.QUEUED: frozenset({P.CLAIMED, P.FAILED, P.CANCELLED}),
+    P.CLAIMED: frozenset({P.DONE, P.QUEUED, P.ANSWERED, P.PARKED, P.FAILED, P.CANCELLED}),
+    P.ANSWERED: frozenset({P.ANSWERED, P.DONE, P.QUEUED, P.PARKED, P.FAILED, P.CANCELLED}),
+    P.PARKED: frozenset({P.QUEUED, P.ANSWERED, P.CANCELLED}),
+    P.FAILED: frozenset({P.QUEUED, P.ANSWERED}),
+    P.DONE: frozenset(),
+    P.CANCELLED: frozenset(),
+}
+BATCH_MOVES: Mapping[BatchState, frozenset[BatchState]] = {
+    B.PLANNED: frozenset({B.WRITTEN, B.CLOSED}),
+    B.WRITTEN: frozenset({B.SENT, B.FAILED}),
+    B.SENT: frozenset({B.ARRIVED, B.FAILED}),
+    B.ARRIVED: frozenset({B.CLOSED}),
+    B.CLOSED: frozenset(),
+    B.FAILED: frozenset(),
+}
+CHAIN_MOVES: Mapping[ChainState, frozenset[ChainState]] = {
+    C.RUNNING: frozenset({C.DONE, C.FAILED, C.CANCELLED}),
+    C.FAILED: frozenset({C.RUNNING}),
+    C.DONE: frozenset(),
+    C.CANCELLED: frozenset(),
+}
+PART_MOVES: Mapping[PartState, frozenset[PartState]] = {
+    PartState.WAITING: frozenset({PartState.DONE}),
+    PartState.DONE: frozenset(),
+}
+JOIN_MOVES: Mapping[JoinState, frozenset[JoinState]] = {
+    J.WAITING: frozenset({J.FIRED, J.CANCELLED}),
+    J.FIRED: frozenset(),
+    J.CANCELLED: frozenset(),
+}
+
+OPEN_PROMPT = frozenset({P.QUEUED, P.CLAIMED, P.ANSWERED})
+"""Prompts that the engine itself can carry on; PARKED ones wait for a person."""
+
+OPEN_BATCH = frozenset({B.PLANNED, B.WRITTEN, B.SENT, B.ARRIVED})
+"""Batches with work left."""
+
+_TABLES: tuple[Mapping[StrEnum, frozenset[StrEnum]], ...] = (
+    PROMPT_MOVES,  # type: ignore[assignment]
+    BATCH_MOVES,
+    CHAIN_MOVES,
+    PART_MOVES,
+    JOIN_MOVES,
+)
+# StrEnum members compare as their text (DONE of a prompt equals DONE of a chain): the type is part of the key.
+_MOVES = frozenset(
+    (type(before), before, after) for table in _TABLES for before, afters in table.items() for after in afters
+)
+
+S = TypeVar("S", PromptState, BatchState, ChainState, PartState, JoinState)
+
+
+def check_move(before: S, after: S) -> None:
+    """Refuse a move that is not in the table.
+
+    Raises:
+        MoveError: `before` may not become `after`.
+    """
+    if (type(before), before, after) not in _MOVES:
+        kind = type(before).__name__.removesuffix("State").lower()
+        raise MoveError(f"a {kind} cannot move from {before} to {after}")

@@ -195,7 +195,7 @@ class Store(Protocol):
         """Chains with a prompt marked `unsettled`."""
 
     def settle(self, chain_id: str) -> None:
-        """Clear the `unsettled` mark of a chain's prompts. It is not a move and changes no version."""
+        """Clear the `unsettled` mark of a chain's prompts. It is not a move."""
 
     def close(self) -> None:
         """Let go of files and connections. Records stay."""

@@ -66,7 +66,12 @@ class Usage(NamedTuple):
 
     def plus(self, other: "Usage") -> "Usage":
         """The sum of both."""
-        return Usage(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
+        return Usage(
+            self.prompt_tokens + other.prompt_tokens,
+            self.answer_tokens + other.answer_tokens,
+            self.cost + other.cost,
+            self.full_cost + other.full_cost,
+        )
 
 
 NO_USAGE = Usage()
@@ -274,6 +279,9 @@ class RowCounts(NamedTuple):
         return RowCounts(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
 
 
+NO_ROWS = RowCounts()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
     """Prompts of one queue that are sent together, and the provider job that carries them.
@@ -309,7 +317,7 @@ class Batch:
     closed_at: datetime | None = None
     output: tuple[OutputFile, ...] = ()
     parts: int = 0
-    counts: RowCounts = RowCounts()
+    counts: RowCounts = NO_ROWS
     usage: Usage = NO_USAGE
     failure: Failure | None = None
     version: int = 0
@@ -333,7 +341,7 @@ class Part:
     state: PartState = PartState.WAITING
     fence: int = 0
     leased_until_at: datetime | None = None
-    counts: RowCounts = RowCounts()
+    counts: RowCounts = NO_ROWS
     usage: Usage = NO_USAGE
     version: int = 0
 

@@ -129,7 +129,7 @@ _TABLES: tuple[Mapping[StrEnum, frozenset[StrEnum]], ...] = (
     PART_MOVES,
     JOIN_MOVES,
 )
-# StrEnum members compare as their text (DONE of a prompt equals DONE of a chain): the type is part of the key.
+# StrEnum members compare as text (DONE of a prompt equals DONE of a chain), so the type is part of the key.
 _MOVES = frozenset(
     (type(before), before, after) for table in _TABLES for before, afters in table.items() for after in afters
 )

@@ -7,7 +7,16 @@ hexadecimal digits: short enough for a label of a provider, long enough never to
 import hashlib
 import secrets
 
-__all__ = ["batch_id", "chain_id", "child_id", "job_name", "join_id", "part_id", "random_id"]
+__all__ = [
+    "batch_id",
+    "chain_id",
+    "child_id",
+    "job_name",
+    "join_id",
+    "keyed_child_id",
+    "part_id",
+    "random_id",
+]
 
 _DIGITS = 30
 
@@ -33,6 +42,11 @@ def child_id(parent_id: str, index: int) -> str:
     Derived, so that a callback which runs a second time declares the same children.
     """
     return _digest("p", parent_id, str(index))
+
+
+def keyed_child_id(parent_id: str, key: str) -> str:
+    """The id of the prompt that `parent_id` submitted under `key`."""
+    return _digest("p", parent_id, "key", key)
 
 
 def join_id(parent_id: str, index: int) -> str:

@@ -1,0 +1,267 @@
+"""The chain as users hold it: its status, its result, cancelling and retrying it.
+
+Crash story of `cancel`. A chain that never forked has exactly one prompt in progress: one commit
+cancels both, so it wins or loses against the callback as a whole. In a forked chain the first
+commit cancels the chain together with one of its prompts and marks that prompt `unsettled`; the
+others follow one by one until a query after the last commit finds nothing open. Whoever dies in
+between leaves the mark, by which the sweep carries on. A callback that commits meanwhile loses
+its parent to the cancel, or adds children that the next query finds.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from gemchain import jsontext
+from gemchain.errors import (
+    ChainCancelledError,
+    ChainFailedError,
+    ChainNotFoundError,
+    ChainParkedError,
+    ChainTimeoutError,
+)
+from gemchain.identity import random_id
+from gemchain.ports import Store
+from gemchain.records import Chain as ChainRecord
+from gemchain.records import ChainMove, Failure, Move, Prompt, Unit, Verdict
+from gemchain.runtime import Runtime, active
+from gemchain.states import OPEN_PROMPT, ChainState, PromptState
+
+__all__ = ["Chain", "ChainStatus", "PromptHandle", "cancel_chain", "retry_prompts"]
+
+GROUP = 500
+POLL = 1.0
+"""Seconds between two looks at a chain that somebody else drives."""
+
+UNFINISHED = OPEN_PROMPT | {PromptState.PARKED}
+CALLBACK_ONLY = frozenset({"callback", "unresolved"})
+"""Failures after which the answer is still good: a retry runs the callback again and pays nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChainStatus:
+    """Where a chain stands.
+
+    Attributes:
+        prompts: How many of its prompts are in which state.
+        failure: Why it failed, or why it is parked; None otherwise.
+    """
+
+    id: str
+    state: ChainState
+    prompts: dict[PromptState, int]
+    created_at: datetime
+    ended_at: datetime | None
+    failure: Failure | None
+
+    @property
+    def parked(self) -> bool:
+        """Whether it waits for a person, and for nothing else."""
+        counts = self.prompts
+        return bool(counts.get(PromptState.PARKED)) and not any(counts.get(state) for state in OPEN_PROMPT)
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """A handle on a chain. Cheap: it holds the id, and every call asks the store."""
+
+    id: str
+
+    def _record(self) -> ChainRecord:
+        found = active().store.chains([self.id]).get(self.id)
+        if found is None:
+            raise ChainNotFoundError(f"there is no chain {self.id!r} in this state")
+        return found
+
+    def status(self) -> ChainStatus:
+        """Where it stands now.
+
+        Raises:
+            ChainNotFoundError: There is no such chain.
+        """
+        record = self._record()
+        counts: Counter[PromptState] = Counter()
+        parked: Failure | None = None
+        for prompt in active().store.chain_prompts(self.id):
+            counts[prompt.progress.state] += 1
+            if prompt.progress.state is PromptState.PARKED:
+                parked = prompt.progress.failure
+        failure = record.failure or parked
+        return ChainStatus(record.id, record.state, dict(counts), record.created_at, record.ended_at, failure)
+
+    def result(self, timeout: float | None = None) -> Any:
+        """The value that the chain's last function returned.
+
+        Waits until the chain has ended. With the embedded engine this process drives it meanwhile.
+
+        Args:
+            timeout: Seconds to wait; None for as long as it takes.
+
+        Returns:
+            The value; for a forked chain without a join, the list of its branches' values by path.
+
+        Raises:
+            ChainFailedError: It failed; the message and `traceback` say why.
+            ChainCancelledError: It was cancelled.
+            ChainParkedError: It waits for a person, so waiting longer is of no use.
+            ChainTimeoutError: It is still running after `timeout` seconds.
+            ChainNotFoundError: There is no such chain.
+        """
+        runtime = active()
+        if self._record().state is ChainState.RUNNING:
+            self._wait(runtime, timeout)
+        record = self._record()
+        match record.state:
+            case ChainState.DONE:
+                return jsontext.load(record.result or "null")
+            case ChainState.FAILED:
+                raise _failed(record)
+            case ChainState.CANCELLED:
+                raise ChainCancelledError(f"chain {self.id} was cancelled")
+            case ChainState.RUNNING:
+                raise self._unfinished(timeout)
+
+    def _wait(self, runtime: Runtime, timeout: float | None) -> None:
+        if runtime.drive is not None:
+            runtime.drive(runtime, until=self._ended, timeout=timeout)
+            return
+        clock = runtime.clock
+        end = None if timeout is None else clock.now() + timedelta(seconds=timeout)
+        while not self._ended() and (end is None or clock.now() < end) and not self.status().parked:
+            clock.sleep(POLL)
+
+    def _ended(self) -> bool:
+        return self._record().state is not ChainState.RUNNING
+
+    def _unfinished(self, timeout: float | None) -> ChainParkedError | ChainTimeoutError:
+        status = self.status()
+        if status.parked:
+            why = status.failure.message if status.failure else "no reason was kept"
+            return ChainParkedError(
+                f"chain {self.id} is parked: {why}. Mend it, then: gemchain retry {self.id}"
+            )
+        return ChainTimeoutError(f"chain {self.id} is still running after {timeout} s")
+
+    def cancel(self) -> bool:
+        """Stop the chain: nothing of it is sent any more, and answers still on their way are dropped.
+
+        Returns:
+            Whether this call cancelled it; False when it had ended before.
+        """
+        self._record()
+        return cancel_chain(active().store, self.id)
+
+    def retry(self) -> int:
+        """Send the chain's FAILED and PARKED prompts back to work.
+
+        Returns:
+            How many prompts go on.
+        """
+        self._record()
+        stuck = (PromptState.FAILED, PromptState.PARKED)
+        prompts = [each for each in active().store.chain_prompts(self.id) if each.progress.state in stuck]
+        return retry_prompts(active(), prompts)
+
+
+@dataclass(frozen=True, slots=True)
+class PromptHandle:
+    """A handle on a submitted prompt."""
+
+    id: str
+    chain_id: str
+
+    @property
+    def chain(self) -> Chain:
+        """The chain it belongs to."""
+        return Chain(self.chain_id)
+
+
+def _failed(record: ChainRecord) -> ChainFailedError:
+    failure = record.failure or Failure("failed", "no reason was kept")
+    return ChainFailedError(
+        f"chain {record.id} failed ({failure.reason}): {failure.message}",
+        reason=failure.reason,
+        traceback=failure.traceback,
+    )
+
+
+def cancel_chain(store: Store, chain_id: str) -> bool:
+    """Cancel a chain and everything open in it; see the crash story above. Safe to run again."""
+    cancelled = False
+    while True:
+        prompts = [each for each in store.chain_prompts(chain_id) if each.progress.state in UNFINISHED]
+        chain = store.chains([chain_id])[chain_id]
+        if chain.state is ChainState.RUNNING:
+            unit = _first_cancel(store, chain_id, prompts)
+            cancelled = store.commit([unit]) == [Verdict.APPLIED]
+            continue
+        if chain.state is not ChainState.CANCELLED or not prompts:
+            return cancelled
+        now = store.now()
+        for group in _pages(prompts):
+            store.commit([Unit(token=random_id("u"), moves=(_cancelled(each, now),)) for each in group])
+
+
+def _first_cancel(store: Store, chain_id: str, prompts: Sequence[Prompt]) -> Unit:
+    now = store.now()
+    ending = ChainMove(chain_id, ChainState.RUNNING, ChainState.CANCELLED, ended_at=now)
+    moves = tuple(_cancelled(each, now, unsettled=each.forked) for each in prompts[:1])
+    return Unit(token=random_id("u"), moves=moves, ending=ending)
+
+
+def _cancelled(prompt: Prompt, now: datetime, *, unsettled: bool = False) -> Move:
+    after = replace(prompt.progress, state=PromptState.CANCELLED, ended_at=now, unsettled=unsettled)
+    return Move(prompt, after)
+
+
+def _pages(prompts: Sequence[Prompt]) -> Iterator[Sequence[Prompt]]:
+    for begin in range(0, len(prompts), GROUP):
+        yield prompts[begin : begin + GROUP]
+
+
+def retry_prompts(runtime: Runtime, prompts: Sequence[Prompt]) -> int:
+    """Send FAILED and PARKED prompts back to work.
+
+    A prompt whose answer is safe only runs its callback again and pays nothing; any other is sent
+    again, with all its attempts. Its chain, if it had failed, runs again.
+
+    Returns:
+        How many prompts went back; those that somebody else moved first are not counted.
+    """
+    done = 0
+    for prompt in prompts:
+        chain = runtime.store.chains([prompt.chain_id])[prompt.chain_id]
+        if chain.state in (ChainState.RUNNING, ChainState.FAILED):
+            done += runtime.store.commit([_retry_unit(prompt, chain)]) == [Verdict.APPLIED]
+            _revive(runtime.store, prompt.chain_id)
+    runtime.waker.hurry()
+    return done
+
+
+def _retry_unit(prompt: Prompt, chain: ChainRecord) -> Unit:
+    revive = ChainMove(chain.id, ChainState.FAILED, ChainState.RUNNING)
+    return Unit(
+        token=random_id("u"),
+        moves=(Move(prompt, _retried(prompt)),),
+        ending=revive if chain.state is ChainState.FAILED else None,
+    )
+
+
+def _retried(prompt: Prompt) -> Any:
+    progress = prompt.progress
+    reason = progress.failure.reason if progress.failure else ""
+    fresh = replace(progress, callback_attempts=0, not_before_at=None, ended_at=None, unsettled=False)
+    if progress.answer is not None and reason in CALLBACK_ONLY:
+        return replace(fresh, state=PromptState.ANSWERED, failure=None)
+    return replace(fresh, state=PromptState.QUEUED, attempt=1, batch_id=None, answer=None, failure=None)
+
+
+def _revive(store: Store, chain_id: str) -> None:
+    """A forked chain may have been ended as FAILED while its prompt went back to work: undo that."""
+    chain = store.chains([chain_id])[chain_id]
+    if chain.state is ChainState.FAILED and store.has_open(chain_id):
+        store.commit(
+            [Unit(token=random_id("u"), ending=ChainMove(chain_id, ChainState.FAILED, ChainState.RUNNING))]
+        )

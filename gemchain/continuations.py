@@ -1,0 +1,219 @@
+"""Functions by name: how a callback is stored, and who may be called when its answer arrives.
+
+A callback is stored as `module:qualname` and checked at once by resolving it back to the same
+object. What is resolved later comes out of a database, so a name is not trusted: it must lead to
+a plain function, defined in the very module that is named, and that module must belong to the
+application. A record can never name `os:system`.
+"""
+
+import importlib
+import inspect
+import site
+import sys
+import sysconfig
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from types import FunctionType, ModuleType
+from typing import Any
+
+from gemchain.errors import ContinuationError, UnresolvedError
+
+__all__ = ["Continuations"]
+
+_ANY = object()
+_PACKAGES = frozenset({"site-packages", "dist-packages"})
+
+
+def _main_name() -> str | None:
+    """The name by which another process would import what runs as `__main__`."""
+    main = sys.modules.get("__main__")
+    spec = getattr(main, "__spec__", None)
+    if spec is not None:
+        return str(spec.name).removesuffix(".__main__") if spec.name.endswith(".__main__") else str(spec.name)
+    file = getattr(main, "__file__", None)
+    return Path(file).stem if file else None
+
+
+def _main_folder() -> Path | None:
+    main = sys.modules.get("__main__")
+    file = getattr(main, "__file__", None)
+    if not file or getattr(main, "__spec__", None) is not None:
+        return None
+    return Path(file).resolve().parent
+
+
+def _library_folders() -> tuple[Path, ...]:
+    """Folders of the standard library and of installed packages."""
+    paths = sysconfig.get_paths()
+    found = {paths[key] for key in ("stdlib", "platstdlib", "purelib", "platlib", "scripts")}
+    return tuple(Path(each).resolve() for each in (*found, *site.getsitepackages()))
+
+
+class Continuations:
+    """Turns functions into names and names into functions, for one application.
+
+    Args:
+        application: Folder whose modules belong to the application; the current folder and the
+            folder of the running script when None.
+        modules: Further modules or packages, by name, that callbacks may come from.
+    """
+
+    def __init__(self, application: Path | None = None, modules: Sequence[str] = ()) -> None:
+        self._folders = self._application_folders(application)
+        self._modules = tuple(modules)
+        self._libraries = _library_folders()
+        self._functions: dict[str, Callable[..., Any]] = {}
+        self._names: dict[tuple[Callable[..., Any], tuple[str, ...]], str] = {}
+
+    @staticmethod
+    def _application_folders(application: Path | None) -> tuple[Path, ...]:
+        if application is not None:
+            return (application.resolve(),)
+        script = _main_folder()
+        return (Path.cwd(),) if script is None else (Path.cwd(), script)
+
+    def name(
+        self, function: Callable[..., Any], params: Sequence[str] = (), *, first: str = "response"
+    ) -> str:
+        """The name under which `function` is stored.
+
+        Args:
+            function: A function at the top level of one of the application's modules.
+            params: Names of the keyword arguments it will be called with.
+            first: What its first argument will be, for the error message; empty when it takes none.
+
+        Raises:
+            ContinuationError: It cannot be found again by name, or cannot take these arguments.
+        """
+        key = (function, (first, *params))
+        known = self._names.get(key) if callable(function) else None
+        if known is not None:
+            return known
+        name = self._describe(function)
+        self._check_signature(function, name, params, first)
+        self._names[key] = name
+        return name
+
+    def _describe(self, function: Callable[..., Any]) -> str:
+        self._check_plain(function)
+        module = function.__module__
+        if module == "__main__":
+            main = _main_name()
+            if main is None:
+                raise ContinuationError(
+                    f"{function.__name__!r} lives in an interactive session, where nobody finds it again; "
+                    "put it in a file"
+                )
+            module = main
+        name = f"{module}:{function.__qualname__}"
+        try:
+            found = self.resolve(name)
+        except UnresolvedError as error:
+            raise ContinuationError(f"{name!r} cannot be a callback: {error}") from error
+        if found is not function:
+            raise ContinuationError(
+                f"{name!r} leads to another object than the one given; is the name bound twice in its module?"
+            )
+        return name
+
+    @staticmethod
+    def _check_plain(function: Callable[..., Any]) -> None:
+        way_out = "; move it to the top level of a module, and pass what it needs in params"
+        if not isinstance(function, FunctionType):
+            raise ContinuationError(f"a callback must be a plain function, not {function!r}{way_out}")
+        if function.__name__ == "<lambda>":
+            raise ContinuationError(f"a lambda cannot be found again when its answer arrives{way_out}")
+        if "<locals>" in function.__qualname__:
+            raise ContinuationError(f"{function.__qualname__!r} is nested in a function{way_out}")
+        if "." in function.__qualname__:
+            raise ContinuationError(f"{function.__qualname__!r} is defined in a class{way_out}")
+
+    @staticmethod
+    def _check_signature(function: Callable[..., Any], name: str, params: Sequence[str], first: str) -> None:
+        signature = inspect.signature(function)
+        positional = (_ANY,) if first else ()
+        try:
+            signature.bind(*positional, **dict.fromkeys(params, _ANY))
+        except TypeError as error:
+            given = ", ".join([*([first] if first else []), *(f"{each}=…" for each in params)])
+            raise ContinuationError(
+                f"{name}{signature} cannot be called as ({given}): {error}. params must name its arguments"
+            ) from error
+
+    def resolve(self, name: str) -> Callable[..., Any]:
+        """The function that was stored as `name`.
+
+        Raises:
+            UnresolvedError: No such function, or one that may not be called; the message says which.
+        """
+        known = self._functions.get(name)
+        if known is not None:
+            return known
+        function = self._look_up(name)
+        self._functions[name] = function
+        return function
+
+    def _look_up(self, name: str) -> Callable[..., Any]:
+        module_name, colon, qualname = name.partition(":")
+        if (
+            not colon
+            or not qualname.isidentifier()
+            or not all(p.isidentifier() for p in module_name.split("."))
+        ):
+            raise UnresolvedError(f"{name!r} is not of the form module:function")
+        module = self._module(module_name)
+        function = vars(module).get(qualname)
+        if function is None:
+            raise UnresolvedError(f"module {module_name!r} has no function {qualname!r}")
+        if not isinstance(function, FunctionType):
+            raise UnresolvedError(f"{name!r} is not a plain function but a {type(function).__name__}")
+        if function.__module__ != module.__name__ or function.__qualname__ != qualname:
+            raise UnresolvedError(f"{name!r} is only imported there; it is {function.__module__}:{qualname}")
+        return function
+
+    def _module(self, name: str) -> ModuleType:
+        if name == _main_name() and name not in sys.modules:
+            return sys.modules["__main__"]
+        self._check_ours(name)
+        try:
+            return importlib.import_module(name)
+        except Exception as error:
+            raise UnresolvedError(f"importing {name!r} failed: {type(error).__name__}: {error}") from error
+
+    def _check_ours(self, name: str) -> None:
+        """Refuse a foreign module before anything of it is imported: importing runs code."""
+        if any(name == each or name.startswith(f"{each}.") for each in self._modules):
+            return
+        top = name.partition(".")[0]
+        for each in dict.fromkeys((top, name)):
+            origins = self._origins(each)
+            if not origins:
+                raise UnresolvedError(f"there is no module {each!r}")
+            if not all(self._is_ours(origin) for origin in origins):
+                raise UnresolvedError(
+                    f"module {each!r} is not the application's (it lies outside of "
+                    f"{', '.join(map(str, self._folders))}); setting 'modules' can allow it"
+                )
+
+    @staticmethod
+    def _origins(name: str) -> list[Path]:
+        module = sys.modules.get(name)
+        file = getattr(module, "__file__", None)
+        if file:
+            return [Path(file)]
+        try:
+            spec = find_spec(name)
+        except (ImportError, ValueError, AttributeError):
+            return []
+        if spec is None:
+            return []
+        if spec.origin and spec.has_location:
+            return [Path(spec.origin)]
+        return [Path(each) for each in spec.submodule_search_locations or ()] or [Path("/built-in")]
+
+    def _is_ours(self, origin: Path) -> bool:
+        path = origin.resolve()
+        if _PACKAGES & set(path.parts) or any(path.is_relative_to(each) for each in self._libraries):
+            return False
+        return any(path.is_relative_to(each) for each in self._folders)

@@ -1,0 +1,42 @@
+"""Values to JSON text and back. JSON is all that survives a crash, a deploy and a change of machine."""
+
+from typing import Any
+
+import orjson
+
+__all__ = ["dump", "dump_bytes", "load"]
+
+_OPTIONS = orjson.OPT_NON_STR_KEYS
+
+
+def _plain(value: Any) -> Any:
+    """Pydantic models and google-genai objects, without importing either."""
+    dump_model = getattr(value, "model_dump", None)
+    if callable(dump_model):
+        return dump_model(mode="json", by_alias=True, exclude_none=True)
+    if isinstance(value, set | frozenset):
+        return sorted(value)
+    raise TypeError(f"{type(value).__name__} is not JSON")
+
+
+def dump_bytes(value: Any) -> bytes:
+    """JSON of a value: plain data, dataclasses, times, UUIDs, sets, pydantic models.
+
+    Raises:
+        TypeError: Something in it is not JSON; the message names its type.
+    """
+    return orjson.dumps(value, default=_plain, option=_OPTIONS)
+
+
+def dump(value: Any) -> str:
+    """The same, as text."""
+    return dump_bytes(value).decode()
+
+
+def load(text: str | bytes) -> Any:
+    """The value of JSON text.
+
+    Raises:
+        ValueError: It is not JSON.
+    """
+    return orjson.loads(text)

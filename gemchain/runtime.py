@@ -1,0 +1,124 @@
+"""The ports bundled, and which bundle is the current one."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from gemchain.continuations import Continuations
+from gemchain.errors import ConfigurationError, ModelError
+from gemchain.ports import Blobs, Clock, Provider, Store, Waker
+from gemchain.settings import Settings
+
+__all__ = ["Providers", "Runtime", "active", "build_with", "install", "using"]
+
+Choose = Callable[[str], tuple[str, str]]
+
+
+class Drive(Protocol):
+    """Drives the embedded engine until a condition holds, nothing is open, or the time is over."""
+
+    def __call__(self, runtime: "Runtime", *, until: Callable[[], bool], timeout: float | None) -> None:
+        """Return when `until` holds, when nothing is open any more, or after `timeout` seconds."""
+
+
+class Providers:
+    """The providers by name, each made when it is first needed.
+
+    Args:
+        makers: How to make each provider.
+        choose: Splits what a user wrote into a provider's name and a model.
+    """
+
+    def __init__(self, makers: Mapping[str, Callable[[], Provider]], choose: Choose) -> None:
+        self._makers = makers
+        self._made: dict[str, Provider] = {}
+        self._choose = choose
+        self._chosen: dict[str, tuple[Provider, str]] = {}
+
+    def choose(self, model: str) -> tuple[Provider, str]:
+        """The provider that serves `model`, and the model's name there.
+
+        Raises:
+            ModelError: No provider serves it.
+        """
+        known = self._chosen.get(model) if isinstance(model, str) else None
+        if known is None:
+            name, inner = self._choose(model)
+            known = self._chosen[model] = (self.named(name), inner)
+        return known
+
+    def named(self, name: str) -> Provider:
+        """The provider of that name.
+
+        Raises:
+            ModelError: There is none.
+        """
+        if name not in self._made:
+            if name not in self._makers:
+                raise ModelError(
+                    f"no provider is called {name!r}; there are {', '.join(sorted(self._makers))}"
+                )
+            self._made[name] = self._makers[name]()
+        return self._made[name]
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """Everything that a stage needs.
+
+    Attributes:
+        drive: How to drive the engine from this process; None where others drive it (Firebase).
+    """
+
+    settings: Settings
+    store: Store
+    blobs: Blobs
+    providers: Providers
+    waker: Waker
+    clock: Clock
+    continuations: Continuations = field(default_factory=Continuations)
+    drive: Drive | None = None
+
+
+_builder: Callable[[], Runtime] | None = None
+_active: Runtime | None = None
+
+
+def build_with(builder: Callable[[], Runtime]) -> None:
+    """Say how to build a runtime from the environment when somebody needs one and none is installed."""
+    global _builder  # noqa: PLW0603 -- one application, one runtime
+    _builder = builder
+
+
+def install(runtime: Runtime | None) -> Runtime | None:
+    """Make `runtime` the current one; None forgets the current one. Returns the one before."""
+    global _active
+    before, _active = _active, runtime
+    return before
+
+
+def active() -> Runtime:
+    """The current runtime, built from the environment when there is none yet.
+
+    Raises:
+        ConfigurationError: There is none, and none can be built.
+    """
+    if _active is None:
+        if _builder is None:
+            raise ConfigurationError(
+                "gemchain is not configured: import gemchain and call gemchain.configure()"
+            )
+        install(_builder())
+    assert _active is not None
+    return _active
+
+
+@contextmanager
+def using(runtime: Runtime) -> Iterator[Runtime]:
+    """Make `runtime` the current one inside the block."""
+    before = install(runtime)
+    try:
+        yield runtime
+    finally:
+        install(before)

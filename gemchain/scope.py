@@ -1,0 +1,96 @@
+"""What runs now: the buffer into which a callback submits, and what `current()` shows of it.
+
+Inside a callback nothing is written. Submits gather here; when the callback returns, they become
+prompts in the same commit that marks its own prompt handled. A callback that raises, or that runs
+twice, therefore leaves nothing behind.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import NamedTuple
+
+from gemchain.identity import child_id
+from gemchain.records import Draft, Prompt
+
+__all__ = ["Current", "Scope", "current", "entered", "open_scope"]
+
+
+class Current(NamedTuple):
+    """The callback that runs now.
+
+    Attributes:
+        prompt_id: The prompt whose answer it handles; None inside a starting function.
+        attempt: The send that brought the answer, counted from 1.
+        idempotency_key: The same for every run of this callback on this prompt: hand it to services
+            outside, so that an effect which is repeated after a crash counts once.
+    """
+
+    chain_id: str
+    prompt_id: str | None
+    attempt: int
+    idempotency_key: str
+
+
+@dataclass(slots=True)
+class Scope:
+    """The submits of one run of one function.
+
+    Attributes:
+        parent: The prompt whose answer the function handles; None for a starting function.
+        created_at: When its prompts count as created.
+    """
+
+    chain_id: str
+    parent: Prompt | None
+    created_at: datetime
+    drafts: list[Draft] = field(default_factory=list)
+    starts: int = 0
+
+    def next_id(self) -> str:
+        """The id of the prompt that is submitted next."""
+        return child_id(self.parent.id if self.parent else self.chain_id, len(self.drafts))
+
+    def children(self) -> tuple[Draft, ...]:
+        """The drafts, placed: a lone child keeps its parent's path, several take a branch each."""
+        if len(self.drafts) == 1:
+            return (self.drafts[0],)
+        return tuple(
+            Draft(replace(draft.prompt, path=f"{draft.prompt.path}.{index}", forked=True), draft.request)
+            for index, draft in enumerate(self.drafts)
+        )
+
+
+_scope: ContextVar[Scope | None] = ContextVar("gemchain_scope", default=None)
+
+
+def open_scope() -> Scope | None:
+    """The buffer of the function that runs now; None outside of any."""
+    return _scope.get()
+
+
+@contextmanager
+def entered(scope: Scope) -> Iterator[Scope]:
+    """Let submits inside the block gather in `scope`."""
+    mark = _scope.set(scope)
+    try:
+        yield scope
+    finally:
+        _scope.reset(mark)
+
+
+def current() -> Current:
+    """The callback that runs now.
+
+    Raises:
+        LookupError: None does.
+    """
+    scope = _scope.get()
+    if scope is None:
+        raise LookupError("gemchain.current() is for callbacks; none is running here")
+    parent = scope.parent
+    if parent is None:
+        return Current(scope.chain_id, None, 1, scope.chain_id)
+    return Current(scope.chain_id, parent.id, parent.progress.attempt, parent.id)

@@ -1,0 +1,334 @@
+"""Work in: `submit`, `submit_many`, `start`, `start_many`, `prompt`.
+
+Everything is checked here, before anything is recorded: an error from these functions means that
+nothing was written and nothing will be paid.
+
+Crash story. Outside a chain, one commit records the chain and its first prompts; a process that
+dies before it left nothing, one that dies after it left a chain that the engine carries on. With
+a `key` the ids are derived, so asking again finds the chain instead of starting a second one.
+Inside a callback nothing is written at all: see `scope.py`.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from inspect import iscoroutinefunction
+from itertools import islice
+from typing import Any
+
+from gemchain import jsontext
+from gemchain.chains import Chain, PromptHandle
+from gemchain.drafting import PromptSpec, make_draft
+from gemchain.errors import ContinuationError, InvalidInputError
+from gemchain.identity import chain_id, random_id
+from gemchain.records import Chain as ChainRecord
+from gemchain.records import Unit
+from gemchain.runtime import Runtime, active
+from gemchain.scope import Scope, entered, open_scope
+from gemchain.states import ChainState
+
+__all__ = ["PromptSpec", "prompt", "start", "start_many", "submit", "submit_many"]
+
+GROUP = 500
+"""Chains that one commit starts. The store may split it further."""
+
+
+def prompt(
+    request: Any,
+    model: str,
+    callback: Callable[..., Any] | None = None,
+    *,
+    params: Mapping[str, Any] | None = None,
+    on_error: Callable[..., Any] | None = None,
+    key: str | None = None,
+    schema: Any = None,
+    accept: Sequence[str] = (),
+    max_attempts: int | None = None,
+    priority: int = 0,
+    deadline: datetime | timedelta | None = None,
+    labels: Mapping[str, str] | None = None,
+) -> PromptSpec:
+    """Describe a prompt without sending it. The arguments are those of `submit`."""
+    return PromptSpec(
+        request,
+        model,
+        callback,
+        params or {},
+        on_error,
+        key,
+        schema,
+        accept,
+        max_attempts,
+        priority,
+        deadline,
+        labels,
+    )
+
+
+def submit(
+    request: Any,
+    model: str,
+    callback: Callable[..., Any] | None = None,
+    *,
+    params: Mapping[str, Any] | None = None,
+    on_error: Callable[..., Any] | None = None,
+    key: str | None = None,
+    schema: Any = None,
+    accept: Sequence[str] = (),
+    max_attempts: int | None = None,
+    priority: int = 0,
+    deadline: datetime | timedelta | None = None,
+    labels: Mapping[str, str] | None = None,
+) -> PromptHandle:
+    """Queue a prompt; its answer goes to `callback`.
+
+    Inside a callback the prompt belongs to the running chain and is recorded together with the
+    callback's end, exactly once however often the callback runs. Outside of any it starts a chain
+    and is recorded when this returns.
+
+    Args:
+        request: A text, a list of contents, a dict in REST form, or a google-genai object.
+        model: `gemini-…` (Vertex AI), `simulated/…`; the name chooses the provider.
+        callback: `callback(response, **params)`, a function at the top level of a module. What it
+            returns is the chain's result unless it submits again. Without one the chain's result is
+            the answer: its text, or its data when a schema is given.
+        params: Keyword arguments for the callback (and for `on_error`); plain JSON.
+        on_error: `on_error(error, **params)` with a `PromptError`, called instead of the callback
+            when no usable answer came. Without one the chain fails.
+        key: Makes the submit repeatable: the same callback and key find the chain that exists.
+        schema: A JSON schema or a pydantic model class that the answer must fit.
+        accept: Of `blocked`, `truncated`, `empty`: what the callback takes as an answer.
+        max_attempts: Sends before the prompt fails; the setting of that name by default.
+        priority: Higher goes into a batch first; -9 to 9.
+        deadline: When to give up, as a time or as a time from now.
+        labels: Names and values to find it by.
+
+    Returns:
+        A handle with the prompt's id and its chain.
+
+    Raises:
+        InvalidInputError: Something about it can never work; which, the subclass and message say.
+        StoreError: It could not be recorded (outside a chain).
+    """
+    spec = prompt(
+        request,
+        model,
+        callback,
+        params=params,
+        on_error=on_error,
+        key=key,
+        schema=schema,
+        accept=accept,
+        max_attempts=max_attempts,
+        priority=priority,
+        deadline=deadline,
+        labels=labels,
+    )
+    return submit_many([spec])[0]
+
+
+def submit_many(prompts: Iterable[PromptSpec]) -> list[PromptHandle]:
+    """Queue thousands of prompts in a few commits.
+
+    Inside a callback they all become branches of the running chain; outside, each starts a chain of
+    its own. Each group is recorded before the next is described, so memory stays flat for a generator.
+
+    Returns:
+        Handles in the order of `prompts`.
+
+    Raises:
+        InvalidInputError: One of them can never work; the message carries its number. Outside a
+            chain, groups before it are recorded (give keys to be able to repeat the call).
+        StoreError: A group could not be recorded.
+    """
+    runtime, scope = active(), open_scope()
+    if scope is not None:
+        return [_buffer(runtime, scope, spec) for spec in prompts]
+    return [handle for group in _groups(prompts) for handle in _record(runtime, group)]
+
+
+def _groups(items: Iterable[Any]) -> Iterator[list[Any]]:
+    rest = iter(items)
+    while group := list(islice(rest, GROUP)):
+        yield group
+
+
+def _buffer(runtime: Runtime, scope: Scope, spec: PromptSpec) -> PromptHandle:
+    draft = make_draft(runtime, scope, spec)
+    scope.drafts.append(draft)
+    return PromptHandle(draft.prompt.id, scope.chain_id)
+
+
+def _record(runtime: Runtime, specs: Sequence[PromptSpec]) -> list[PromptHandle]:
+    handles: list[PromptHandle] = []
+    units: dict[str, Unit] = {}
+    for spec in specs:
+        unit = _lone_chain(runtime, spec)
+        assert unit.chain is not None
+        units.setdefault(unit.chain.id, unit)
+        handles.append(PromptHandle(unit.drafts[0].prompt.id, unit.chain.id))
+    runtime.store.commit(list(units.values()))
+    runtime.waker.hurry()
+    return handles
+
+
+def _lone_chain(runtime: Runtime, spec: PromptSpec) -> Unit:
+    name = (
+        "gemchain:submit"
+        if spec.callback is None
+        else f"{spec.callback.__module__}:{spec.callback.__qualname__}"
+    )
+    identity = random_id("c") if spec.key is None else chain_id(name, spec.key)
+    scope = Scope(identity, None, runtime.clock.now())
+    draft = make_draft(runtime, scope, spec)
+    chain = ChainRecord(
+        id=identity, key=spec.key, function=name, created_at=scope.created_at, labels=draft.prompt.labels
+    )
+    return Unit(token=random_id("u"), chain=chain, drafts=(draft,))
+
+
+def start(function: Callable[..., Any], *args: Any, key: str | None = None, **params: Any) -> Chain:
+    """Start a chain: run `function`, and record what it submits.
+
+    The function runs here and now; its submits and the chain are recorded in one commit when it
+    returns. When it submits nothing, its returned value is the chain's result at once.
+
+    Args:
+        function: Called as `function(*args, **params)`.
+        *args: Its positional arguments.
+        key: Makes the start repeatable: the same function and key return the chain that exists, and
+            the function does not run again.
+        **params: Its keyword arguments.
+
+    Returns:
+        The chain, new or found.
+
+    Raises:
+        InvalidInputError: A submit inside can never work.
+        StoreError: It could not be recorded.
+        Exception: Whatever `function` raises; then nothing is recorded.
+    """
+    runtime = active()
+    identity = _start_id(function, key)
+    if key is not None and runtime.store.chains([identity]):
+        return Chain(identity)
+    runtime.store.commit([_birth(runtime, function, identity, key, (args, params))])
+    runtime.waker.hurry()
+    return Chain(identity)
+
+
+def start_many(
+    function: Callable[..., Any],
+    rows: Iterable[Mapping[str, Any]],
+    key: str | Callable[[Mapping[str, Any]], str] | None = None,
+) -> list[Chain]:
+    """Start one chain for each row, thousands in a few commits.
+
+    Args:
+        function: Called as `function(**row)` for every row whose chain does not exist yet.
+        rows: Dicts of parameters; may be a generator, which is read group by group.
+        key: The field of a row that is its key, or a function of the row; None starts every row anew.
+
+    Returns:
+        The chains in the order of `rows`, new or found. Rows of one key share a chain.
+
+    Raises:
+        InvalidInputError: A submit of some row can never work; groups before it are recorded.
+        StoreError: A group could not be recorded.
+        Exception: Whatever `function` raises; groups before it are recorded.
+    """
+    runtime = active()
+    chains = [chain for group in _groups(rows) for chain in _start_group(runtime, function, group, key)]
+    runtime.waker.hurry()
+    return chains
+
+
+def _start_group(
+    runtime: Runtime,
+    function: Callable[..., Any],
+    rows: Sequence[Mapping[str, Any]],
+    key: str | Callable[[Mapping[str, Any]], str] | None,
+) -> list[Chain]:
+    keys = [_row_key(row, key) for row in rows]
+    ids = [_start_id(function, each) for each in keys]
+    known = set(runtime.store.chains(ids)) if key is not None else set()
+    units: dict[str, Unit] = {}
+    for row, identity, each in zip(rows, ids, keys, strict=True):
+        if identity not in known and identity not in units:
+            units[identity] = _birth(runtime, function, identity, each, ((), row))
+    runtime.store.commit(list(units.values()))
+    return [Chain(identity) for identity in ids]
+
+
+def _row_key(row: Mapping[str, Any], key: str | Callable[[Mapping[str, Any]], str] | None) -> str | None:
+    if key is None:
+        return None
+    if callable(key):
+        return key(row)
+    if key not in row:
+        raise InvalidInputError(f"a row has no field {key!r} to be its key: {dict(row)!r}")
+    return str(row[key])
+
+
+def function_name(function: Callable[..., Any]) -> str:
+    """The name under which a starting function is recorded, and in which its keys are unique."""
+    name = getattr(function, "__qualname__", None)
+    if name is None or not callable(function):
+        raise ContinuationError(f"start() takes a function, not {function!r}")
+    return f"{function.__module__}:{name}"
+
+
+def _start_id(function: Callable[..., Any], key: str | None) -> str:
+    """Inside a callback a start without a key derives its id, since the callback may run twice."""
+    name = function_name(function)
+    if key is not None:
+        return chain_id(name, key)
+    scope = open_scope()
+    if scope is None:
+        return random_id("c")
+    scope.starts += 1
+    return chain_id(scope.parent.id if scope.parent else scope.chain_id, f"{name}#{scope.starts}")
+
+
+def _birth(
+    runtime: Runtime,
+    function: Callable[..., Any],
+    identity: str,
+    key: str | None,
+    arguments: tuple[Sequence[Any], Mapping[str, Any]],
+) -> Unit:
+    if iscoroutinefunction(function):
+        raise ContinuationError(f"{function.__qualname__!r} is async; a chain starts with a plain function")
+    args, params = arguments
+    scope = Scope(identity, None, runtime.clock.now())
+    with entered(scope):
+        value = function(*args, **params)
+    drafts = scope.children()
+    ended = not drafts
+    chain = ChainRecord(
+        id=identity,
+        key=key,
+        function=function_name(function),
+        args=_arguments(args, params),
+        created_at=scope.created_at,
+        state=ChainState.DONE if ended else ChainState.RUNNING,
+        result=_result(value) if ended else None,
+        ended_at=scope.created_at if ended else None,
+    )
+    return Unit(token=random_id("u"), chain=chain, drafts=drafts)
+
+
+def _arguments(args: Sequence[Any], params: Mapping[str, Any]) -> str:
+    """For people who look at the record; what is not JSON is shown by its `repr`."""
+    try:
+        return jsontext.dump({"args": args, "params": params})
+    except TypeError:
+        return jsontext.dump(
+            {"args": [repr(each) for each in args], "params": {n: repr(v) for n, v in params.items()}}
+        )
+
+
+def _result(value: Any) -> str:
+    try:
+        return jsontext.dump(value)
+    except TypeError as error:
+        raise InvalidInputError(f"a chain's result must be JSON: {error}") from error

@@ -1,0 +1,1 @@
+"""Stand-ins for the services gemchain talks to: offline development and tests."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from gemchain import jsontext
 from gemchain.errors import InvalidInputError, ParamsError, RequestError
+from gemchain.identity import keyed_child_id
 from gemchain.records import Draft, Prompt
 from gemchain.requests import as_request, as_schema, with_schema
 from gemchain.runtime import Runtime

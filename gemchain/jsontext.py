@@ -1,10 +1,11 @@
 """Values to JSON text and back. JSON is all that survives a crash, a deploy and a change of machine."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
 
-__all__ = ["dump", "dump_bytes", "load"]
+__all__ = ["dump", "dump_bytes", "join", "load"]
 
 _OPTIONS = orjson.OPT_NON_STR_KEYS
 
@@ -40,3 +41,8 @@ def load(text: str | bytes) -> Any:
         ValueError: It is not JSON.
     """
     return orjson.loads(text)
+
+
+def join(values: Iterable[str]) -> str:
+    """JSON text of the list of values that are JSON text already."""
+    return f"[{','.join(values)}]"

@@ -191,6 +191,9 @@ class Store(Protocol):
     def next_answer_at(self) -> datetime | None:
         """When the next ANSWERED prompt becomes due; None when there is none."""
 
+    def overdue(self, *, limit: int) -> list[Prompt]:
+        """QUEUED prompts whose `deadline_at` has passed."""
+
     def unsettled_chains(self, *, limit: int) -> list[str]:
         """Chains with a prompt marked `unsettled`."""
 
@@ -359,6 +362,9 @@ class Provider(Protocol):
         Raises:
             ValueError: It is no row.
         """
+
+    def read_input(self, line: bytes) -> tuple[str, str]:
+        """The prompt that a line of an input file names, and the `echo_hash` of its request."""
 
     def echo_hash(self, request: dict[str, Any]) -> str:
         """Canonical hash of a request: equal for what was sent and for its echo in any spelling."""

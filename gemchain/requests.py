@@ -28,9 +28,7 @@ def as_request(given: Any) -> dict[str, Any]:
     if isinstance(given, Mapping) or hasattr(given, "model_dump"):
         return _plain(given)
     kind = type(given).__name__
-    raise RequestError(
-        f"a request is a text, a list of contents, a dict or a google-genai object, no {kind}"
-    )
+    raise RequestError(f"a request is a text, a list of contents, a dict or a google-genai object, no {kind}")
 
 
 def _turn(text: str) -> dict[str, Any]:

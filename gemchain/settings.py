@@ -63,7 +63,7 @@ class Settings:
     max_running_batches: int = 8
     part_bytes: int = 8 * MIB
     group: int = 500
-    lease: float = 120.0
+    lease: float = 30.0
     poll: float = 1.0
     poll_max: float = 60.0
     sweep: float = 30.0

@@ -12,7 +12,7 @@ Prompt::
                    ▼           ▼  ╲──▶ PARKED    needs a person; retry sends it back
                  FAILED ◀──────╯
 
-Any open state moves to CANCELLED. An operator's retry sends FAILED and PARKED back to QUEUED
+A QUEUED prompt past its deadline goes where its failure leads. Any open state moves to CANCELLED. An operator's retry sends FAILED and PARKED back to QUEUED
 (send again) or to ANSWERED (the answer is there: only its callback runs again).
 """
 
@@ -84,7 +84,8 @@ class JoinState(StrEnum):
 P, B, C, J = PromptState, BatchState, ChainState, JoinState
 
 PROMPT_MOVES: Mapping[PromptState, frozenset[PromptState]] = {
-    P.QUEUED: frozenset({P.CLAIMED, P.FAILED, P.CANCELLED}),
+    # A queued prompt ends without ever being sent when its deadline passes; its on_error may then do anything.
+    P.QUEUED: frozenset({P.CLAIMED, P.DONE, P.ANSWERED, P.PARKED, P.FAILED, P.CANCELLED}),
     P.CLAIMED: frozenset({P.DONE, P.QUEUED, P.ANSWERED, P.PARKED, P.FAILED, P.CANCELLED}),
     P.ANSWERED: frozenset({P.ANSWERED, P.DONE, P.QUEUED, P.PARKED, P.FAILED, P.CANCELLED}),
     P.PARKED: frozenset({P.QUEUED, P.ANSWERED, P.CANCELLED}),

@@ -1,0 +1,81 @@
+"""Assemble: ready prompts become a batch with an input file.
+
+Crash story. The batch is recorded as PLANNED under a lease before it claims anything. Prompts are
+claimed page by page and written as they come; the file appears whole or not at all; then one
+compare-and-set makes the batch WRITTEN. Whoever dies in between leaves a PLANNED batch whose
+lease runs out. The sweep takes it over with `write_input`, which first writes again what the
+batch had claimed, into a file named after the new fence, so that a process that was only slow
+cannot overwrite it. Two assemblers at once make two batches; no prompt is in both. A batch that
+found nothing to claim is closed.
+"""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from gemchain.engine import policy
+from gemchain.engine.inputs import queue_names, rules, write_input
+from gemchain.engine.leases import leased_until
+from gemchain.identity import batch_id
+from gemchain.records import Batch, QueueStatus
+from gemchain.runtime import Runtime
+from gemchain.states import BatchState, PromptState
+
+__all__ = ["Assembled", "assemble"]
+
+
+class Assembled(NamedTuple):
+    """What one run of the stage did.
+
+    Attributes:
+        batches: The batches it wrote.
+        look_at: When a queue that was held may be sent; None when only an event can change that.
+    """
+
+    batches: list[Batch]
+    look_at: datetime | None
+
+
+def assemble(runtime: Runtime) -> Assembled:
+    """Bring every queue that the policy wants sent to a WRITTEN batch."""
+    batches: list[Batch] = []
+    looks: list[datetime] = []
+    for queue in runtime.store.queues():
+        decision = _decide(runtime, queue)
+        while decision.send:
+            batch = _build(runtime, queue.queue)
+            if batch.state is not BatchState.WRITTEN:
+                break
+            batches.append(batch)
+            decision = _decide(runtime, _reread(runtime, queue.queue))
+        if decision.look_at is not None:
+            looks.append(decision.look_at)
+    return Assembled(batches, min(looks, default=None))
+
+
+def _reread(runtime: Runtime, name: str) -> QueueStatus:
+    found = (queue for queue in runtime.store.queues() if queue.queue == name)
+    return next(found, QueueStatus(name, ready=0))
+
+
+def _decide(runtime: Runtime, queue: QueueStatus) -> policy.Decision:
+    return policy.decide(queue, _world(runtime, queue.queue), rules(runtime, queue.queue))
+
+
+def _world(runtime: Runtime, name: str) -> policy.World:
+    batches = runtime.store.open_batches()
+    running = sum(each.queue == name and each.state is not BatchState.ARRIVED for each in batches)
+    answered = runtime.store.tally().prompts.get(PromptState.ANSWERED, 0)
+    return policy.World(runtime.store.now(), running, len(batches), answered)
+
+
+def _build(runtime: Runtime, queue: str) -> Batch:
+    lane, provider, model = queue_names(queue)
+    planned = Batch(
+        id=batch_id(),
+        lane=lane,
+        provider=provider,
+        model=model,
+        created_at=runtime.store.now(),
+        leased_until_at=leased_until(runtime),
+    )
+    return write_input(runtime, runtime.store.plan(planned))

@@ -1,0 +1,137 @@
+"""Correlation: which prompt a row of output belongs to.
+
+Rows come in any order, may be missing, doubled or damaged, and a provider does not promise to echo
+the id that was sent along. A row that names its prompt is matched by that; any other is matched by
+the canonical hash of the request it echoes. Identical requests are interchangeable, so rows
+without a name take the prompts of their hash in turn, and a row whose answer a prompt holds
+already is passed over: a part that is dispatched again gives every row to whom it was given first.
+
+The hashes come from the batch's own input file, and only when a nameless row is met. Whoever
+meets it first leaves them beside the input for the others.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+from gemchain.engine.lines import read_lines
+from gemchain.ports import Row
+from gemchain.records import NO_ROWS, AnswerRef, Batch, OutputFile, Prompt, RowCounts
+from gemchain.runtime import Runtime
+from gemchain.states import PromptState
+
+__all__ = ["Found", "Matched", "match"]
+
+
+class Found(NamedTuple):
+    """A row as it was read, and where."""
+
+    ref: AnswerRef
+    row: Row
+
+
+class Matched(NamedTuple):
+    """What became of a group of rows.
+
+    Attributes:
+        pairs: Prompts still CLAIMED by the batch, each with its row.
+        handled: Prompts that this batch had handled already.
+        counts: Rows that lead nowhere.
+    """
+
+    pairs: list[tuple[Prompt, Found]]
+    handled: list[Prompt]
+    counts: RowCounts
+
+
+def match(runtime: Runtime, batch: Batch, rows: Sequence[Found]) -> Matched:
+    """Find the prompt of every row; at most one row for a prompt."""
+    named = {found.row.prompt_id for found in rows if found.row.prompt_id is not None}
+    nameless = [found for found in rows if found.row.prompt_id is None]
+    candidates = _by_hash(runtime, batch, nameless) if nameless else {}
+    ids = named.union(*candidates.values())
+    prompts = runtime.store.prompts(ids)
+    taken: set[str] = set()
+    pairs, handled, counts = [], [], NO_ROWS
+    # Named rows first: they leave the nameless ones no choice that is not theirs.
+    for found in sorted(rows, key=lambda each: each.row.prompt_id is None):
+        prompt = prompts.get(found.row.prompt_id) if found.row.prompt_id else None
+        if found.row.prompt_id is None:
+            prompt = _next_of(candidates.get(_place(found), ()), prompts, found.ref, taken)
+        if prompt is None:
+            counts = counts.plus(RowCounts(unknown=1))
+        elif prompt.progress.batch_id != batch.id:
+            counts = counts.plus(RowCounts(late=1))
+        elif prompt.progress.state is not PromptState.CLAIMED or prompt.id in taken:
+            counts = counts.plus(RowCounts(duplicate=1))
+            handled.append(prompt)
+        else:
+            taken.add(prompt.id)
+            pairs.append((prompt, found))
+    return Matched(pairs, handled, counts)
+
+
+def _place(found: Found) -> tuple[str, int]:
+    return found.ref.uri, found.ref.offset
+
+
+def _by_hash(runtime: Runtime, batch: Batch, rows: Sequence[Found]) -> dict[tuple[str, int], tuple[str, ...]]:
+    """For each nameless row, by its place, the prompts whose request it may echo."""
+    provider = runtime.providers.named(batch.provider)
+    manifest = _manifest(runtime, batch)
+    return {
+        _place(found): manifest.get(provider.echo_hash(found.row.request), ())
+        for found in rows
+        if found.row.request is not None
+    }
+
+
+def _next_of(
+    ids: Sequence[str], prompts: dict[str, Prompt], ref: AnswerRef, taken: set[str]
+) -> Prompt | None:
+    """The prompt that holds this very row already, else the first that has none, else any."""
+    known = [prompts[each] for each in ids if each in prompts]
+    waiting = [p for p in known if p.id not in taken and p.progress.state is PromptState.CLAIMED]
+    holding = [p for p in known if p.progress.answer == ref]
+    return next(iter(holding or waiting or known), None)
+
+
+def _manifest(runtime: Runtime, batch: Batch) -> dict[str, tuple[str, ...]]:
+    name = f"batches/{batch.id}/manifest-{batch.input_uri and batch.input_uri.rpartition('-')[2]}.txt"
+    return _load_manifest(_Source(runtime, batch, name))
+
+
+class _Source:
+    """The key of the cache: a batch's manifest, whatever the runtime."""
+
+    def __init__(self, runtime: Runtime, batch: Batch, name: str) -> None:
+        self.runtime, self.batch, self.name = runtime, batch, name
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Source) and other.name == self.name
+
+
+@lru_cache(maxsize=4)
+def _load_manifest(source: _Source) -> dict[str, tuple[str, ...]]:
+    blobs = source.runtime.blobs
+    if blobs.stat(blobs.uri(source.name)) is None:
+        blobs.put(source.name, _make_manifest(source.runtime, source.batch), if_absent=True)
+    groups: dict[str, list[str]] = {}
+    for line in blobs.read(blobs.uri(source.name)).decode().splitlines():
+        digest, _, prompt_id = line.partition(" ")
+        groups.setdefault(digest, []).append(prompt_id)
+    return {digest: tuple(ids) for digest, ids in groups.items()}
+
+
+def _make_manifest(runtime: Runtime, batch: Batch) -> bytes:
+    assert batch.input_uri is not None
+    info = runtime.blobs.stat(batch.input_uri)
+    if info is None:
+        return b""
+    provider = runtime.providers.named(batch.provider)
+    file = OutputFile(info.uri, info.generation, info.size)
+    pairs = (provider.read_input(line) for _, line in read_lines(runtime.blobs, file, 0, info.size))
+    return "".join(f"{digest} {prompt_id}\n" for prompt_id, digest in pairs).encode()

@@ -1,0 +1,257 @@
+"""Delivery: what an answer, or the lack of one, does to its prompt.
+
+The callback runs here, outside of any transaction, and everything that follows from it becomes one
+`Unit`: the prompt's move, its children, the chain's end. Nothing is written here, so a callback
+that raises, or a process that dies, leaves the prompt as it was.
+"""
+
+import traceback
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from gemchain import jsontext
+from gemchain.errors import UnresolvedError
+from gemchain.identity import random_id
+from gemchain.records import (
+    NO_USAGE,
+    AnswerRef,
+    ChainMove,
+    Draft,
+    Failure,
+    Move,
+    Progress,
+    Prompt,
+    RowCounts,
+    Unit,
+    Usage,
+)
+from gemchain.responses import PromptError, Response, judge, parser
+from gemchain.runtime import Runtime
+from gemchain.scope import Scope, entered
+from gemchain.states import ChainState, PromptState
+
+__all__ = ["Delivery", "Outcome", "deliver"]
+
+DONE = RowCounts(done=1)
+RETRIED = RowCounts(retried=1)
+FAILED = RowCounts(failed=1)
+WAITING = RowCounts(waiting=1)
+
+
+class Outcome(NamedTuple):
+    """What came back for a prompt: a body, or a failure.
+
+    Attributes:
+        answer: Where the row lies; None when there is none.
+        usage: What this answer cost; nothing when it was counted before.
+    """
+
+    body: dict[str, Any] | None = None
+    request: dict[str, Any] | None = None
+    failure: Failure | None = None
+    answer: AnswerRef | None = None
+    usage: Usage = NO_USAGE
+
+
+class Delivery(NamedTuple):
+    """A unit to commit, how it counts, and whether a branch of a forked chain ends with it."""
+
+    unit: Unit
+    counts: RowCounts
+    ends_branch: bool
+
+
+class _Ended(NamedTuple):
+    """What a function left: its submits, and the JSON text of what it returned."""
+
+    children: tuple[Draft, ...]
+    value: str | None
+
+
+class _Case:
+    """One delivery under way."""
+
+    def __init__(self, runtime: Runtime, prompt: Prompt, outcome: Outcome, *, marked: bool) -> None:
+        self.runtime = runtime
+        self.prompt = prompt
+        self.outcome = outcome
+        self.marked = marked
+        self.now = runtime.clock.now()
+        before = prompt.progress
+        self.usage = before.usage.plus(outcome.usage) if outcome.usage is not NO_USAGE else before.usage
+        self.response = None if outcome.body is None else _response(prompt, outcome)
+
+    def after(self, state: PromptState, **changes: Any) -> Progress:
+        """Where the prompt will stand."""
+        before = self.prompt.progress
+        values: dict[str, Any] = {
+            "attempt": before.attempt,
+            "batch_id": before.batch_id,
+            "answer": self.outcome.answer,
+            "callback_attempts": before.callback_attempts,
+            "usage": self.usage,
+            "claimed_at": before.claimed_at,
+            "answered_at": before.answered_at or self.now,
+        }
+        return Progress(state=state, **(values | changes))
+
+    def unit(
+        self, after: Progress, children: tuple[Draft, ...] = (), ending: ChainMove | None = None
+    ) -> Unit:
+        """The commit that makes it so."""
+        return Unit(token=random_id("u"), moves=(Move(self.prompt, after),), drafts=children, ending=ending)
+
+
+def _response(prompt: Prompt, outcome: Outcome) -> Response:
+    assert outcome.body is not None
+    return Response(
+        outcome.body,
+        request=outcome.request,
+        model=prompt.model,
+        prompt_id=prompt.id,
+        parse=None if prompt.schema is None else parser(prompt.schema),
+    )
+
+
+def deliver(runtime: Runtime, prompt: Prompt, outcome: Outcome, *, marked: bool = True) -> Delivery:
+    """Run what follows an outcome.
+
+    Args:
+        runtime: Where the functions are looked up.
+        prompt: As read from the store.
+        outcome: What came back for it.
+        marked: Whether the end of a branch must be marked in the record, since no part that could be
+            dispatched again remembers it.
+
+    Returns:
+        The unit that records all of it.
+    """
+    case = _Case(runtime, prompt, outcome, marked=marked)
+    failure = outcome.failure or _unusable(case)
+    if failure is None:
+        return _call(case, prompt.callback, case.response, None)
+    if failure.retryable and prompt.progress.attempt < prompt.max_attempts:
+        retry_at = case.now + _delay(runtime, prompt.progress.attempt)
+        if prompt.deadline_at is None or retry_at < prompt.deadline_at:
+            return _send_again(case, failure, retry_at)
+    if prompt.on_error is None:
+        return _fail(case, failure)
+    error = PromptError(failure, response=case.response, prompt_id=prompt.id)
+    return _call(case, prompt.on_error, error, failure)
+
+
+def _unusable(case: _Case) -> Failure | None:
+    assert case.outcome.body is not None
+    failure = judge(case.outcome.body)
+    if failure is not None:
+        return None if failure.reason in case.prompt.accept else failure
+    if case.prompt.schema is not None:
+        return _misfit(case.response)
+    return None
+
+
+def _misfit(response: Response | None) -> Failure | None:
+    assert response is not None
+    try:
+        response.parsed  # noqa: B018 -- reading validates
+    except ValueError as error:
+        return Failure("invalid", f"the answer does not fit the schema: {error}", retryable=True)
+    return None
+
+
+def _delay(runtime: Runtime, attempts: int) -> timedelta:
+    settings = runtime.settings
+    return timedelta(seconds=min(settings.retry_delay * 2 ** (attempts - 1), settings.retry_delay_max))
+
+
+def _send_again(case: _Case, failure: Failure, retry_at: datetime) -> Delivery:
+    after = case.after(
+        PromptState.QUEUED,
+        attempt=case.prompt.progress.attempt + 1,
+        batch_id=None,
+        answer=None,
+        claimed_at=None,
+        answered_at=None,
+        not_before_at=retry_at,
+        failure=failure,
+    )
+    return Delivery(case.unit(after), RETRIED, ends_branch=False)
+
+
+def _call(
+    case: _Case, name: str | None, first: Response | PromptError | None, failure: Failure | None
+) -> Delivery:
+    try:
+        ended = _run(case, name, first)
+    except UnresolvedError as error:
+        return _park(case, error)
+    except Exception as error:  # noqa: BLE001 -- a user's function may raise anything
+        return _postpone(case, error, failure)
+    return _done(case, ended, failure)
+
+
+def _run(case: _Case, name: str | None, first: Response | PromptError | None) -> _Ended:
+    prompt = case.prompt
+    if name is None:
+        assert isinstance(first, Response)
+        return _Ended((), jsontext.dump(first.text if prompt.schema is None else first.parsed))
+    function: Callable[..., Any] = case.runtime.continuations.resolve(name)
+    params = {} if prompt.params == "{}" else jsontext.load(prompt.params)
+    scope = Scope(prompt.chain_id, prompt, case.now)
+    with entered(scope):
+        value = function(first, **params)
+    if scope.drafts:
+        return _Ended(scope.children(), None)
+    return _Ended((), jsontext.dump(value))
+
+
+def _done(case: _Case, ended: _Ended, failure: Failure | None) -> Delivery:
+    forked, last = case.prompt.forked, not ended.children
+    after = case.after(
+        PromptState.DONE,
+        failure=failure,
+        ended_at=case.now,
+        result=ended.value if forked else None,
+        unsettled=forked and last and case.marked,
+    )
+    ending = None
+    if last and not forked:
+        ending = ChainMove(
+            case.prompt.chain_id, ChainState.RUNNING, ChainState.DONE, ended.value, ended_at=case.now
+        )
+    return Delivery(case.unit(after, ended.children, ending), DONE, ends_branch=forked and last)
+
+
+def _fail(case: _Case, failure: Failure) -> Delivery:
+    forked = case.prompt.forked
+    after = case.after(
+        PromptState.FAILED, failure=failure, ended_at=case.now, unsettled=forked and case.marked
+    )
+    ending = None
+    if not forked:
+        ending = ChainMove(
+            case.prompt.chain_id, ChainState.RUNNING, ChainState.FAILED, failure=failure, ended_at=case.now
+        )
+    return Delivery(case.unit(after, ending=ending), FAILED, ends_branch=forked)
+
+
+def _park(case: _Case, error: UnresolvedError) -> Delivery:
+    failure = Failure("unresolved", str(error))
+    return Delivery(case.unit(case.after(PromptState.PARKED, failure=failure)), WAITING, ends_branch=False)
+
+
+def _postpone(case: _Case, error: Exception, failure: Failure | None) -> Delivery:
+    """The callback raised: keep the answer, and run the callback again later or give up."""
+    raised = case.prompt.progress.callback_attempts + 1
+    lines = "".join(traceback.format_exception(error))
+    described = Failure("callback", f"{type(error).__name__}: {error}", traceback=lines)
+    if raised >= case.runtime.settings.callback_attempts:
+        return _fail(case, described)
+    after = case.after(
+        PromptState.ANSWERED,
+        callback_attempts=raised,
+        not_before_at=case.now + _delay(case.runtime, raised),
+        failure=failure or described,
+    )
+    return Delivery(case.unit(after), WAITING, ends_branch=False)

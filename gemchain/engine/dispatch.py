@@ -1,0 +1,189 @@
+"""Dispatch: a part of an output becomes callbacks and one commit for each group of rows.
+
+Crash story. A part is leased, read row by row, and handled in groups; a group's callbacks run
+first, then everything that follows from them is committed at once, each prompt on condition that it
+is still CLAIMED as it was read. Whoever dies before a commit left nothing of that group. Whoever
+dies after it left a part that is not DONE: when its lease is over it is dispatched again, and the
+rows that were handled find their prompts moved on. The part becomes DONE last, after the forked
+chains that ended in it were settled, those that a predecessor handled included.
+"""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+
+from gemchain import prices
+from gemchain.engine.closing import close, is_complete, settle, settle_marked
+from gemchain.engine.correlation import Found, match
+from gemchain.engine.delivery import Delivery, Outcome, deliver
+from gemchain.engine.leases import free, is_due_for_renewal, lease_part, renew_part, returning
+from gemchain.engine.lines import read_lines
+from gemchain.errors import BlobNotFoundError, StoreConflictError
+from gemchain.ports import Provider, Row
+from gemchain.records import (
+    NO_ROWS,
+    NO_USAGE,
+    AnswerRef,
+    Batch,
+    Failure,
+    Part,
+    Prompt,
+    RowCounts,
+    Usage,
+    Verdict,
+)
+from gemchain.responses import usage_metadata
+from gemchain.runtime import Runtime
+from gemchain.states import PartState
+
+__all__ = ["dispatch", "dispatch_part", "revisit"]
+
+GROUP_BYTES = 16 << 20
+"""Bytes of output whose rows are held in memory at once."""
+
+
+def dispatch(runtime: Runtime) -> Iterator[Part]:
+    """Dispatch every part that nobody works on.
+
+    Yields:
+        Each part when it is DONE, so that whoever drives can look around in between.
+    """
+    for part in runtime.store.open_parts():
+        if free(part, runtime.store.now()):
+            with suppress(StoreConflictError):
+                yield dispatch_part(runtime, part)
+
+
+def dispatch_part(runtime: Runtime, part: Part) -> Part:
+    """Dispatch one part, and close its batch if it was the last.
+
+    Raises:
+        StoreConflictError: Somebody else works on the part; nothing is lost by stopping.
+    """
+    batch = runtime.store.batches([part.batch_id])[part.batch_id]
+    holder = [lease_part(runtime, part)]
+    with returning(runtime, holder):
+        _Run(runtime, batch, holder).to_the_end()
+    with suppress(StoreConflictError):
+        if is_complete(runtime, batch):
+            close(runtime, batch)
+    return holder[-1]
+
+
+class _Run:
+    """One run over a part.
+
+    Args:
+        holder: Its last item is the part as last saved.
+    """
+
+    def __init__(self, runtime: Runtime, batch: Batch, holder: list[Part]) -> None:
+        self.runtime = runtime
+        self.batch = batch
+        self.holder = holder
+        self.provider: Provider = runtime.providers.named(batch.provider)
+        self.counts = NO_ROWS
+        self.usage = NO_USAGE
+        self.ended_chains: set[str] = set()
+
+    def to_the_end(self) -> None:
+        """All groups, then the chains that ended, then the part."""
+        for group in self._groups():
+            self._commit(group)
+        settle(self.runtime, self.ended_chains)
+        done = replace(
+            self.holder[-1],
+            state=PartState.DONE,
+            leased_until_at=None,
+            counts=self.counts,
+            usage=self.usage,
+        )
+        self.holder.append(self.runtime.store.save_part(done))
+
+    def _groups(self) -> Iterator[list[Found]]:
+        """Rows in groups bounded by number, by bytes and by time."""
+        part, group, size = self.holder[-1], [], 0
+        for offset, line in read_lines(self.runtime.blobs, part.file, part.start, part.end):
+            try:
+                row = self.provider.read_row(line)
+            except ValueError:
+                self.counts = self.counts.plus(RowCounts(malformed=1))
+                continue
+            ref = AnswerRef(part.file.uri, part.file.generation, offset, len(line))
+            group.append(Found(ref, row))
+            size += len(line)
+            if len(group) >= self.runtime.settings.group or size >= GROUP_BYTES:
+                yield group
+                group, size = [], 0
+        if group:
+            yield group
+
+    def _commit(self, rows: list[Found]) -> None:
+        matched = match(self.runtime, self.batch, rows)
+        self.counts = self.counts.plus(matched.counts)
+        self.ended_chains.update(p.chain_id for p in matched.handled if p.forked)
+        pending: list[tuple[Prompt, Delivery]] = []
+        for prompt, found in matched.pairs:
+            pending.append((prompt, self._deliver(prompt, found)))
+            if is_due_for_renewal(self.runtime, self.holder[-1]):
+                self._write(pending)
+                pending = []
+        self._write(pending)
+
+    def _write(self, pending: list[tuple[Prompt, Delivery]]) -> None:
+        """Commit, and prolong the lease where callbacks take their time."""
+        verdicts = self.runtime.store.commit([delivery.unit for _, delivery in pending])
+        for (prompt, delivery), verdict in zip(pending, verdicts, strict=True):
+            self._note(prompt, delivery, verdict)
+        if is_due_for_renewal(self.runtime, self.holder[-1]):
+            self.holder.append(renew_part(self.runtime, self.holder[-1]))
+
+    def _deliver(self, prompt: Prompt, found: Found) -> Delivery:
+        usage = _usage(prompt.model, found.row)
+        self.usage = self.usage.plus(usage)
+        outcome = Outcome(found.row.body, found.row.request, found.row.failure, found.ref, usage)
+        return deliver(self.runtime, prompt, outcome, marked=False)
+
+    def _note(self, prompt: Prompt, delivery: Delivery, verdict: Verdict) -> None:
+        applied = verdict is Verdict.APPLIED
+        self.counts = self.counts.plus(delivery.counts if applied else RowCounts(late=1))
+        if delivery.ends_branch:
+            self.ended_chains.add(prompt.chain_id)
+
+
+def _usage(model: str, row: Row) -> Usage:
+    return prices.usage(model, usage_metadata(row.body)) if row.body else NO_USAGE
+
+
+def revisit(runtime: Runtime) -> int:
+    """Run the callbacks of ANSWERED prompts again whose rest is over.
+
+    Their answers are read where they lie. Two that revisit at once both run the callback, and one
+    of them commits.
+
+    Returns:
+        How many prompts moved.
+    """
+    prompts = runtime.store.due_answers(limit=runtime.settings.group)
+    if not prompts:
+        return 0
+    deliveries = [deliver(runtime, prompt, _reread(runtime, prompt)) for prompt in prompts]
+    verdicts = runtime.store.commit([each.unit for each in deliveries])
+    settle_marked(runtime)
+    return verdicts.count(Verdict.APPLIED)
+
+
+def _reread(runtime: Runtime, prompt: Prompt) -> Outcome:
+    answer, failure = prompt.progress.answer, prompt.progress.failure
+    if answer is None:
+        assert failure is not None
+        return Outcome(failure=failure)
+    try:
+        line = runtime.blobs.read(
+            answer.uri, generation=answer.generation, start=answer.offset, end=answer.offset + answer.length
+        )
+        row = runtime.providers.named(prompt.provider).read_row(line)
+    except (BlobNotFoundError, ValueError) as error:
+        gone = Failure("missing", f"the answer is no longer where it was kept: {error}", retryable=True)
+        return Outcome(failure=gone)
+    return Outcome(row.body, row.request, row.failure, answer)

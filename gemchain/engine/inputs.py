@@ -1,0 +1,113 @@
+"""The input file of a batch: filled by whoever holds the batch's lease, at the first try or a later one."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+from gemchain.engine.leases import leased_until
+from gemchain.engine.policy import Rules
+from gemchain.ports import BlobWriter, Provider
+from gemchain.records import Batch, InputRow
+from gemchain.runtime import Runtime
+from gemchain.states import BatchState
+
+__all__ = ["queue_names", "rules", "write_input"]
+
+PAGE = 5_000
+"""Prompts that one claim takes."""
+
+LINE = 256
+"""Bytes that an input line adds to its request, at most."""
+
+
+def rules(runtime: Runtime, queue: str) -> Rules:
+    """The settings, cut down to what the queue's provider takes."""
+    settings, limits = runtime.settings, _provider(runtime, queue).limits
+    return Rules(
+        max_requests=min(settings.max_batch_requests, limits.max_requests),
+        # One request more than asked for may be claimed; the provider's own limit must hold all the same.
+        max_bytes=min(settings.max_batch_bytes, limits.max_bytes - limits.max_request_bytes),
+        max_running=settings.max_running_batches,
+        max_wait=timedelta(seconds=settings.max_wait),
+        grace=timedelta(seconds=settings.grace),
+    )
+
+
+def queue_names(queue: str) -> tuple[str, str, str]:
+    """Lane, provider and model of a queue."""
+    lane, _, rest = queue.partition("/")
+    provider, _, model = rest.partition(":")
+    return lane, provider, model
+
+
+def _provider(runtime: Runtime, queue: str) -> Provider:
+    return runtime.providers.named(queue_names(queue)[1])
+
+
+def write_input(runtime: Runtime, batch: Batch) -> Batch:
+    """Fill a PLANNED batch that this process holds the lease of, and make it WRITTEN.
+
+    Returns:
+        The batch: WRITTEN, or CLOSED when there was nothing to claim.
+
+    Raises:
+        StoreConflictError: Somebody else took the batch over.
+    """
+    name = f"batches/{batch.id}/input-{batch.fence}.jsonl"
+    with runtime.blobs.writer(name) as out:
+        batch = _fill(runtime, batch, out)
+    if not batch.requests:
+        runtime.blobs.delete(runtime.blobs.uri(name))
+        closed_at = runtime.store.now()
+        return runtime.store.save_batch(
+            replace(batch, state=BatchState.CLOSED, leased_until_at=None, closed_at=closed_at)
+        )
+    uri = runtime.blobs.uri(name)
+    written = replace(batch, state=BatchState.WRITTEN, leased_until_at=None, input_uri=uri)
+    return runtime.store.save_batch(written)
+
+
+def _fill(runtime: Runtime, batch: Batch, out: BlobWriter) -> Batch:
+    line = _provider(runtime, batch.queue).input_line
+    limit = rules(runtime, batch.queue)
+    requests = size = 0
+    for rows in _pages(runtime, batch):
+        for row in rows:
+            size += out.write(line(row))
+        requests += len(rows)
+        batch = _renewed(runtime, batch)
+    while (room := _room(limit, requests, size)) is not None:
+        rows = runtime.store.claim(batch, limit=room[0], max_bytes=room[1])
+        if not rows:
+            break
+        size += sum(out.write(line(row)) for row in rows)
+        requests += len(rows)
+        batch = _renewed(runtime, batch)
+    return replace(batch, requests=requests, size=size)
+
+
+def _room(limit: Rules, requests: int, size: int) -> tuple[int, int] | None:
+    """What the next claim may take; None when the batch is full."""
+    count = min(PAGE, limit.max_requests - requests)
+    left = limit.max_bytes - size - count * LINE
+    return (count, left) if count > 0 and left > 0 else None
+
+
+def _pages(runtime: Runtime, batch: Batch) -> Iterator[list[InputRow]]:
+    """What an earlier holder of this batch had claimed; a batch under its first fence has nothing."""
+    if batch.fence == 1:
+        return
+    page: list[InputRow] = []
+    for row in runtime.store.input_rows(batch.id):
+        page.append(row)
+        if len(page) == PAGE:
+            yield page
+            page = []
+    yield page
+
+
+def _renewed(runtime: Runtime, batch: Batch) -> Batch:
+    until = batch.leased_until_at
+    if until is not None and until - runtime.store.now() > timedelta(seconds=runtime.settings.lease / 2):
+        return batch
+    return runtime.store.save_batch(replace(batch, leased_until_at=leased_until(runtime)))

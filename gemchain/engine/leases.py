@@ -1,0 +1,67 @@
+"""Leases: who works on a batch or a part, and until when.
+
+A lease is a time in the record, compared with the store's clock, and a fence that every new holder
+raises by compare-and-set. A holder that was silent for too long finds its next write refused,
+because the fence (and with it the version) has moved on.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from gemchain.errors import StoreError
+from gemchain.records import Batch, Part
+from gemchain.runtime import Runtime
+
+__all__ = ["free", "is_due_for_renewal", "lease_part", "leased_until", "renew_part", "returning"]
+
+
+def free(record: Batch | Part, now: datetime) -> bool:
+    """Whether nobody works on the record."""
+    return record.leased_until_at is None or record.leased_until_at <= now
+
+
+def leased_until(runtime: Runtime, *, extra: float = 0.0) -> datetime:
+    """The end of a lease that begins now."""
+    return runtime.store.now() + timedelta(seconds=runtime.settings.lease + extra)
+
+
+def lease_part(runtime: Runtime, part: Part) -> Part:
+    """Take a part.
+
+    Raises:
+        StoreConflictError: Somebody else was faster.
+    """
+    return runtime.store.save_part(replace(part, fence=part.fence + 1, leased_until_at=leased_until(runtime)))
+
+
+def is_due_for_renewal(runtime: Runtime, part: Part) -> bool:
+    """Whether more than a third of the lease is over."""
+    assert part.leased_until_at is not None
+    left = part.leased_until_at - runtime.store.now()
+    return left < timedelta(seconds=runtime.settings.lease * 2 / 3)
+
+
+def renew_part(runtime: Runtime, part: Part) -> Part:
+    """Prolong the lease on a part.
+
+    Raises:
+        StoreConflictError: Somebody took the part over; stop working on it.
+    """
+    return runtime.store.save_part(replace(part, leased_until_at=leased_until(runtime)))
+
+
+@contextmanager
+def returning(runtime: Runtime, holder: list[Part]) -> Iterator[None]:
+    """Give a part back when the block is left by an error or by Ctrl-C.
+
+    Only a courtesy to whoever continues, who need not wait for the lease to end: a process that is
+    killed cannot do it, and nothing depends on it. The part is the last item of `holder`.
+    """
+    try:
+        yield
+    except BaseException:
+        with suppress(StoreError):
+            runtime.store.save_part(replace(holder[-1], leased_until_at=None))
+        raise

@@ -1,0 +1,66 @@
+"""Sweep: finds again what a crash, or a lost hint, left half-way.
+
+Asks the store, never a hint, and does nothing of its own: it leads what it finds back to the
+function whose work it is. Running it twice, or in two processes at once, is harmless for the
+same reasons as running those functions twice.
+"""
+
+from contextlib import suppress
+from dataclasses import replace
+
+from gemchain.engine.closing import close, is_complete, settle_marked
+from gemchain.engine.delivery import Outcome, deliver
+from gemchain.engine.inputs import write_input
+from gemchain.engine.leases import free, leased_until
+from gemchain.errors import StoreConflictError
+from gemchain.records import Batch, Failure
+from gemchain.runtime import Runtime
+from gemchain.states import BatchState
+
+__all__ = ["sweep"]
+
+LATE = Failure("deadline", "the deadline passed while the prompt was queued")
+
+
+def sweep(runtime: Runtime) -> int:
+    """Lead everything that is stuck back to work.
+
+    - a batch that was being written when its writer fell silent is taken over and written;
+    - an arrived batch all of whose parts are dispatched is closed;
+    - parts that nobody works on are announced again;
+    - chains with a marked prompt are settled, or cancelled to the end;
+    - queued prompts past their deadline fail.
+
+    Returns:
+        How many things were found; 0 means that nothing was stuck.
+    """
+    found = sum(_lead_back(runtime, batch) for batch in runtime.store.open_batches())
+    for part in runtime.store.open_parts():
+        if free(part, runtime.store.now()):
+            runtime.waker.dispatch(part)
+    return found + settle_marked(runtime) + _give_up_late_ones(runtime)
+
+
+def _lead_back(runtime: Runtime, batch: Batch) -> int:
+    with suppress(StoreConflictError):
+        if batch.state is BatchState.PLANNED and free(batch, runtime.store.now()):
+            write_input(runtime, _take_over(runtime, batch))
+            return 1
+        if is_complete(runtime, batch):
+            close(runtime, batch)
+            return 1
+    return 0
+
+
+def _take_over(runtime: Runtime, batch: Batch) -> Batch:
+    return runtime.store.save_batch(
+        replace(batch, fence=batch.fence + 1, leased_until_at=leased_until(runtime))
+    )
+
+
+def _give_up_late_ones(runtime: Runtime) -> int:
+    late = runtime.store.overdue(limit=runtime.settings.group)
+    if late:
+        runtime.store.commit([deliver(runtime, each, Outcome(failure=LATE)).unit for each in late])
+        settle_marked(runtime)
+    return len(late)

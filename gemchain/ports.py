@@ -4,11 +4,13 @@ The engine knows nothing else: a store for records, blobs for files, a provider 
 a waker for hints to hurry, a clock. Nothing here imports an SDK.
 """
 
+import builtins
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from gemchain.records import (
@@ -246,6 +248,18 @@ class Blobs(Protocol):
         service honours that; correctness must not rest on it.
         """
 
+    def upload_many(self, pairs: Sequence[tuple[Path, str]]) -> builtins.list[BlobInfo]:
+        """Copy local files to objects of these names, several at once where that is quicker.
+
+        Every object appears whole or not at all. All pairs are tried before an error is raised.
+
+        Returns:
+            One info for each pair, in their order.
+
+        Raises:
+            BlobError: A file could not be read or an object not written; the first of these errors.
+        """
+
     def stat(self, uri: str) -> BlobInfo | None:
         """What is there now; None when nothing is."""
 
@@ -263,7 +277,10 @@ class Blobs(Protocol):
         """The bytes from `start` on, in pieces of about `chunk` bytes. Memory does not grow with the size."""
 
     def list(self, prefix: str) -> Iterator[BlobInfo]:
-        """Objects whose name starts with `prefix`, by name. Unfinished ones are not shown."""
+        """Objects whose name starts with `prefix`, by name. Unfinished ones are not shown.
+
+        `prefix` may also be the beginning of an address, such as the folder that a provider wrote to.
+        """
 
     def delete(self, uri: str) -> None:
         """Remove an object; nothing happens when there is none."""

@@ -1,0 +1,75 @@
+"""Prompt chains as plain Python functions, run through the batch APIs of LLM providers at half the price.
+
+import gemchain
+
+def outline(topic: str) -> None:
+    gemchain.submit(f"Outline an article on {topic}.", "simulated/echo", finish)
+
+def finish(response: gemchain.Response) -> str:
+    return response.text
+
+chain = gemchain.start(outline, "batteries", key="article-17")
+gemchain.run()
+chain.result()
+"""
+
+from gemchain.chains import Chain, ChainStatus, PromptHandle
+from gemchain.drafting import PromptSpec
+from gemchain.errors import (
+    BlobError,
+    ChainCancelledError,
+    ChainError,
+    ChainFailedError,
+    ChainNotFoundError,
+    ChainParkedError,
+    ChainTimeoutError,
+    ConfigurationError,
+    ContinuationError,
+    GemchainError,
+    InvalidInputError,
+    ModelError,
+    ParamsError,
+    ProviderError,
+    RequestError,
+    StoreError,
+)
+from gemchain.responses import PromptError, Response
+from gemchain.scope import Current, current
+from gemchain.submission import prompt, start, start_many, submit, submit_many
+from gemchain.wiring import configure, run
+
+__all__ = [
+    "BlobError",
+    "Chain",
+    "ChainCancelledError",
+    "ChainError",
+    "ChainFailedError",
+    "ChainNotFoundError",
+    "ChainParkedError",
+    "ChainStatus",
+    "ChainTimeoutError",
+    "ConfigurationError",
+    "ContinuationError",
+    "Current",
+    "GemchainError",
+    "InvalidInputError",
+    "ModelError",
+    "ParamsError",
+    "PromptError",
+    "PromptHandle",
+    "PromptSpec",
+    "ProviderError",
+    "RequestError",
+    "Response",
+    "StoreError",
+    "configure",
+    "current",
+    "prompt",
+    "run",
+    "start",
+    "start_many",
+    "submit",
+    "submit_many",
+]
+
+__version__ = "0.1.0"

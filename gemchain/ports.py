@@ -390,7 +390,7 @@ class Provider(Protocol):
 class Waker(Protocol):
     """Passes hints to hurry. Nothing depends on their arrival: the sweep finds everything again."""
 
-    def dispatch(self, part: Part) -> None:
+    def dispatch(self, part: Part, /) -> None:
         """A part waits to be dispatched."""
 
     def hurry(self) -> None:

@@ -12,8 +12,9 @@ Prompt::
                    ▼           ▼  ╲──▶ PARKED    needs a person; retry sends it back
                  FAILED ◀──────╯
 
-A QUEUED prompt past its deadline goes where its failure leads. Any open state moves to CANCELLED. An operator's retry sends FAILED and PARKED back to QUEUED
-(send again) or to ANSWERED (the answer is there: only its callback runs again).
+A QUEUED prompt whose deadline passes goes where its failure leads. Any open state moves to
+CANCELLED. An operator's retry sends FAILED and PARKED back to QUEUED (send again) or to ANSWERED
+(the answer is there: only its callback runs again).
 """
 
 from collections.abc import Mapping
@@ -84,7 +85,7 @@ class JoinState(StrEnum):
 P, B, C, J = PromptState, BatchState, ChainState, JoinState
 
 PROMPT_MOVES: Mapping[PromptState, frozenset[PromptState]] = {
-    # A queued prompt ends without ever being sent when its deadline passes; its on_error may then do anything.
+    # Past its deadline it ends without ever being sent, and its on_error may do anything.
     P.QUEUED: frozenset({P.CLAIMED, P.DONE, P.ANSWERED, P.PARKED, P.FAILED, P.CANCELLED}),
     P.CLAIMED: frozenset({P.DONE, P.QUEUED, P.ANSWERED, P.PARKED, P.FAILED, P.CANCELLED}),
     P.ANSWERED: frozenset({P.ANSWERED, P.DONE, P.QUEUED, P.PARKED, P.FAILED, P.CANCELLED}),

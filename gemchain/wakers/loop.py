@@ -1,19 +1,19 @@
-"""The waker of the embedded engine: the loop looks at the store by itself, so a hint only cuts its rest short."""
+"""The waker of the embedded engine: its loop looks at the store, and a hint only cuts its rest short."""
 
 import threading
 
-from gemchain.ports import Part
+from gemchain.records import Part
 
 __all__ = ["LoopWaker"]
 
 
 class LoopWaker:
-    """Remembers that something changed. Hints of other processes do not reach it; its loop polls for those."""
+    """Remembers that something changed. Hints of other processes do not come; the loop polls for those."""
 
     def __init__(self) -> None:
         self._event = threading.Event()
 
-    def dispatch(self, part: Part) -> None:
+    def dispatch(self, part: Part, /) -> None:  # noqa: ARG002 -- the loop finds the part by itself
         """A part waits to be dispatched."""
         self.hurry()
 

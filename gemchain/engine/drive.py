@@ -1,0 +1,169 @@
+"""Drive: the stages in one process, again and again until there is nothing left to do.
+
+Holds no state that matters: whatever it knows it read from the store, so it can be killed between
+any two lines, and several processes can drive one state at the same time.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from gemchain.engine.assemble import assemble
+from gemchain.engine.collect import collect
+from gemchain.engine.dispatch import dispatch, revisit
+from gemchain.engine.launch import launch
+from gemchain.engine.sweep import sweep
+from gemchain.errors import StoreConflictError, StoreUnavailableError
+from gemchain.records import Batch
+from gemchain.runtime import Runtime
+from gemchain.states import OPEN_PROMPT, BatchState
+
+__all__ = ["Driver", "drive", "is_idle"]
+
+log = logging.getLogger("gemchain")
+
+BLINK = 0.005
+"""Shortest rest, in seconds: a look at the store is not free."""
+
+PATIENCE = 5
+"""Times in a row that an unavailable store is asked again before the error is raised."""
+
+
+def is_idle(runtime: Runtime) -> bool:
+    """Whether nothing is left that the engine could carry on; PARKED prompts wait for a person."""
+    tally = runtime.store.tally()
+    return not any(tally.prompts.get(state) for state in OPEN_PROMPT) and not runtime.store.open_batches()
+
+
+def _never() -> bool:
+    return False
+
+
+def _nothing() -> None:
+    pass
+
+
+@dataclass(slots=True)
+class Driver:
+    """Runs the stages.
+
+    Attributes:
+        watch: Called after every piece of work, for whoever shows progress; keep it quick.
+    """
+
+    runtime: Runtime
+    watch: Callable[[], None] = _nothing
+    _look_at: datetime | None = None
+    _sweep_at: datetime | None = None
+    _failures: int = field(default=0)
+
+    def turn(self) -> bool:
+        """Run every stage once.
+
+        Returns:
+            Whether anything moved.
+
+        Raises:
+            StoreError: The store failed for good, or for too long.
+        """
+        try:
+            moved = self._stages()
+        except StoreConflictError:
+            return True  # somebody else moved it, which is as good
+        except StoreUnavailableError as error:
+            self._failures += 1
+            if self._failures > PATIENCE:
+                raise
+            log.warning("the store is unavailable, will ask again: %s", error)
+            self.runtime.clock.sleep(self.runtime.settings.poll)
+            return True
+        self._failures = 0
+        return moved
+
+    def _stages(self) -> bool:
+        runtime = self.runtime
+        moved = bool(collect(runtime))
+        for _ in dispatch(runtime):
+            moved = True
+            self.watch()
+        moved |= bool(revisit(runtime))
+        assembled = assemble(runtime)
+        self._look_at = assembled.look_at
+        moved |= bool(assembled.batches)
+        moved |= bool(launch(runtime))
+        moved |= self._sweep()
+        self.watch()
+        return moved
+
+    def _sweep(self) -> bool:
+        now = self.runtime.store.now()
+        if self._sweep_at is not None and now < self._sweep_at:
+            return False
+        self._sweep_at = now + timedelta(seconds=self.runtime.settings.sweep)
+        return bool(sweep(self.runtime))
+
+    def rest(self, until: datetime | None) -> None:
+        """Rest until something is due, somebody hurries, or `until`."""
+        runtime = self.runtime
+        now = runtime.store.now()
+        ends = [now + timedelta(seconds=runtime.settings.poll), *self._due_times(now)]
+        if until is not None:
+            ends.append(until)
+        runtime.clock.sleep(max(BLINK, (min(ends) - now).total_seconds()))
+
+    def _due_times(self, now: datetime) -> list[datetime]:
+        store = self.runtime.store
+        batches = store.open_batches()
+        times = [_batch_due(batch) for batch in batches]
+        times += [part.leased_until_at for part in store.open_parts()]
+        times += [queue.due_at for queue in store.queues()]
+        times += [store.next_answer_at(), self._look_at]
+        if self._sweep_at is not None and any(_is_stuck(batch, now) for batch in batches):
+            self._sweep_at = now
+        return [each for each in times if each is not None]
+
+
+def _batch_due(batch: Batch) -> datetime | None:
+    """When a batch wants to be looked at: when it may be polled, or taken over."""
+    return batch.leased_until_at or batch.poll_at
+
+
+def _is_stuck(batch: Batch, now: datetime) -> bool:
+    """Whether a batch's writer fell silent: only the sweep takes those over."""
+    until = batch.leased_until_at
+    return batch.state is BatchState.PLANNED and until is not None and until <= now
+
+
+def drive(
+    runtime: Runtime,
+    *,
+    until: Callable[[], bool] = _never,
+    until_idle: bool = True,
+    timeout: float | None = None,
+    watch: Callable[[], None] = _nothing,
+) -> bool:
+    """Drive the engine.
+
+    Args:
+        runtime: What to drive.
+        until: Stop as soon as this holds; looked at after every turn.
+        until_idle: Stop when nothing is left that the engine could carry on.
+        timeout: Seconds after which to stop, whatever is left.
+        watch: Called after every piece of work.
+
+    Returns:
+        Whether it stopped for `until` or for idleness, and not for the timeout.
+    """
+    driver = Driver(runtime, watch)
+    end = None if timeout is None else runtime.clock.now() + timedelta(seconds=timeout)
+    while not until():
+        moved = driver.turn()
+        if end is not None and runtime.clock.now() >= end:
+            return until()
+        if moved:
+            continue
+        if until_idle and is_idle(runtime):
+            return True
+        driver.rest(end)
+    return True

@@ -1,0 +1,153 @@
+"""Settings become a runtime. The only place that names concrete adapters; each is imported when it is needed."""
+
+import difflib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from gemchain.clock import SystemClock
+from gemchain.continuations import Continuations
+from gemchain.errors import ConfigurationError, ModelError
+from gemchain.ports import Blobs, Clock, Provider, Store
+from gemchain.runtime import Providers, Runtime, active, build_with, install
+from gemchain.settings import Settings
+from gemchain.wakers.loop import LoopWaker
+
+__all__ = ["build", "choose_provider", "configure", "run"]
+
+Responder = Callable[[dict[str, Any]], Any]
+PREFIXES = {"simulated": "simulated"}
+"""What a model's name may begin with, before a slash, and the provider that this chooses."""
+
+
+def configure(*, responder: Responder | None = None, clock: Clock | None = None, **settings: Any) -> Runtime:
+    """Build the runtime that every later call uses.
+
+    Called by nobody, the environment decides (`GEMCHAIN_STATE`, …), and without that the defaults.
+
+    Args:
+        responder: Answers `simulated/…` models in place of the built-in one: takes the request as a
+            dict and returns the answer's text, a whole response body as a dict, or an exception.
+        clock: Time, for tests.
+        **settings: Settings by name; those not given come from the environment.
+
+    Returns:
+        The runtime, which is the current one from now on.
+
+    Raises:
+        ConfigurationError: No such setting, a wrong value, or an address that leads nowhere.
+        StoreError: The state cannot be opened.
+    """
+    runtime = build(Settings.from_environment().changed(**settings), responder=responder, clock=clock)
+    before = install(runtime)
+    if before is not None:
+        before.store.close()
+    return runtime
+
+
+def run(*, until_idle: bool = True, timeout: float | None = None) -> bool:
+    """Drive the embedded engine in this process until nothing is left to do.
+
+    Chains that wait for a person (PARKED) are left waiting. Several processes may run at once on
+    one state and share the work.
+
+    Args:
+        until_idle: False keeps going for ever, for a process that serves what others submit.
+        timeout: Seconds after which to stop all the same.
+
+    Returns:
+        Whether nothing was left to do; False after a timeout.
+
+    Raises:
+        StoreError: The store failed for good.
+    """
+    from gemchain.engine.drive import drive
+
+    return drive(active(), until_idle=until_idle, timeout=timeout)
+
+
+def build(settings: Settings, *, responder: Responder | None = None, clock: Clock | None = None) -> Runtime:
+    """The runtime that the settings describe."""
+    clock = clock or SystemClock()
+    blobs = _blobs(settings)
+    modules = tuple(filter(None, (each.strip() for each in settings.modules.split(","))))
+    return Runtime(
+        settings=settings,
+        store=_store(settings, clock),
+        blobs=blobs,
+        providers=_providers(settings, blobs, clock, responder),
+        waker=LoopWaker(),
+        clock=clock,
+        continuations=Continuations(Path(settings.application) if settings.application else None, modules),
+        drive=_drive,
+    )
+
+
+def _drive(runtime: Runtime, *, until: Callable[[], bool], timeout: float | None) -> None:
+    from gemchain.engine.drive import drive
+
+    drive(runtime, until=until, timeout=timeout)
+
+
+def _store(settings: Settings, clock: Clock) -> Store:
+    match urlsplit(settings.store).scheme:
+        case "" if not settings.store:
+            from gemchain.stores.sqlite import SqliteStore
+
+            return SqliteStore(Path(settings.state) / "gemchain.db", clock)
+        case other:
+            raise ConfigurationError(
+                f"store {settings.store!r} begins with {other!r}; leave it empty for SQLite in the state folder"
+            )
+
+
+def _blobs(settings: Settings) -> Blobs:
+    match urlsplit(settings.blobs).scheme:
+        case "" if not settings.blobs:
+            from gemchain.blobs.local import LocalBlobs
+
+            return LocalBlobs(Path(settings.state) / "files")
+        case other:
+            raise ConfigurationError(
+                f"blobs {settings.blobs!r} begins with {other!r}; leave it empty for the state folder"
+            )
+
+
+def _providers(settings: Settings, blobs: Blobs, clock: Clock, responder: Responder | None) -> Providers:
+    def simulated() -> Provider:
+        from gemchain.providers.simulated import SimulatedProvider
+
+        return SimulatedProvider(
+            blobs,
+            clock,
+            responder=responder,
+            turnaround=settings.simulated_turnaround,
+            seed=settings.simulated_seed,
+            faults=settings.simulated_faults,
+        )
+
+    return Providers({"simulated": simulated}, choose_provider)
+
+
+def choose_provider(model: str) -> tuple[str, str]:
+    """The provider that a model's name chooses, and the model's name there.
+
+    Raises:
+        ModelError: No provider serves it; the message names the nearest that would.
+    """
+    if not isinstance(model, str) or not model.strip():
+        raise ModelError(f"a model is a name such as 'simulated/echo', not {model!r}")
+    prefix, slash, inner = model.partition("/")
+    if slash and prefix in PREFIXES and inner:
+        return PREFIXES[prefix], inner
+    near = difflib.get_close_matches(prefix, PREFIXES, n=1)
+    hint = f"did you mean '{near[0]}/{inner or model}'?" if near else f"a name begins with {_known()}"
+    raise ModelError(f"no provider serves the model {model!r}; {hint}")
+
+
+def _known() -> str:
+    return " or ".join(f"'{each}/'" for each in PREFIXES)
+
+
+build_with(lambda: build(Settings.from_environment()))

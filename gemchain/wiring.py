@@ -1,4 +1,4 @@
-"""Settings become a runtime. The only place that names concrete adapters; each is imported when it is needed."""
+"""Settings become a runtime. The only place that names concrete adapters, each imported when needed."""
 
 import difflib
 from collections.abc import Callable
@@ -98,7 +98,7 @@ def _store(settings: Settings, clock: Clock) -> Store:
             return SqliteStore(Path(settings.state) / "gemchain.db", clock)
         case other:
             raise ConfigurationError(
-                f"store {settings.store!r} begins with {other!r}; leave it empty for SQLite in the state folder"
+                f"store {settings.store!r} begins with {other!r}; leave it empty for SQLite in the state"
             )
 
 

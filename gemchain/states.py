@@ -145,6 +145,6 @@ def check_move(before: S, after: S) -> None:
     Raises:
         MoveError: `before` may not become `after`.
     """
-    if (type(before), before, after) not in _MOVES:
+    if type(after) is not type(before) or (type(before), before, after) not in _MOVES:
         kind = type(before).__name__.removesuffix("State").lower()
         raise MoveError(f"a {kind} cannot move from {before} to {after}")

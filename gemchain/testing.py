@@ -1,0 +1,86 @@
+"""For your own tests: a clock that you move, and an engine in memory that runs on it.
+
+```python
+from gemchain.testing import embedded
+
+def test_my_chain(tmp_path):
+    with embedded(tmp_path, responder=lambda request: "forty-two") as engine:
+        chain = gemchain.start(my_chain, "question")
+        engine.run()
+        assert chain.result() == "forty-two"
+```
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from gemchain.engine.drive import drive
+from gemchain.runtime import Runtime, using
+from gemchain.settings import Settings
+from gemchain.wiring import build
+
+__all__ = ["Engine", "VirtualClock", "embedded"]
+
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class VirtualClock:
+    """A clock that stands still until somebody sleeps on it or moves it."""
+
+    def __init__(self, start: datetime = EPOCH) -> None:
+        self._now = start
+
+    def now(self) -> datetime:
+        """The present of the test."""
+        return self._now
+
+    def sleep(self, seconds: float) -> None:
+        """Move on at once."""
+        self.advance(seconds)
+
+    def advance(self, seconds: float) -> None:
+        """Let `seconds` pass; negative ones do not."""
+        self._now += timedelta(seconds=max(0.0, seconds))
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """An embedded engine on a virtual clock."""
+
+    runtime: Runtime
+    clock: VirtualClock
+
+    def run(self, timeout: float | None = None) -> bool:
+        """Drive until nothing is left to do; `timeout` is in virtual seconds."""
+        return drive(self.runtime, timeout=timeout)
+
+
+@contextmanager
+def embedded(
+    folder: Path,
+    *,
+    responder: Callable[[dict[str, Any]], Any] | None = None,
+    clock: VirtualClock | None = None,
+    **settings: Any,
+) -> Iterator[Engine]:
+    """An embedded engine, current inside the block, with its state in `folder`.
+
+    Entering it again on the same folder is what a restart of the process would find.
+
+    Args:
+        folder: Where the state lives.
+        responder: Answers `simulated/…` models.
+        clock: The clock to run on; a new one that starts with 2026 when None.
+        **settings: As for `gemchain.configure`.
+    """
+    clock = clock or VirtualClock()
+    chosen = Settings().changed(state=str(folder), **settings)
+    with using(build(chosen, responder=responder, clock=clock)) as runtime:
+        try:
+            yield Engine(runtime, clock)
+        finally:
+            runtime.store.close()

@@ -1,0 +1,40 @@
+"""What the package exports, and what importing it loads."""
+
+import subprocess
+import sys
+
+import gemchain
+
+HEAVY = (
+    "google",
+    "openai",
+    "pydantic",
+    "sqlite3",
+    "typer",
+    "rich",
+    "grpc",
+    "jsonschema",
+    "httpx",
+    "cloudpickle",
+)
+
+
+def test_importing_gemchain_loads_nothing_heavy():
+    code = "import sys, gemchain; print('\\n'.join(sys.modules))"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    roots = {name.partition(".")[0] for name in loaded.split()}
+    assert not roots & set(HEAVY)
+
+
+def test_every_public_name_is_there_sorted_and_documented():
+    assert gemchain.__all__ == sorted(gemchain.__all__, key=lambda name: (name.islower(), name))
+    assert all(getattr(gemchain, name).__doc__ for name in gemchain.__all__)
+
+
+def test_every_error_hangs_in_the_tree_that_the_docstring_draws():
+    from gemchain import errors
+
+    drawn = [line.split("── ")[1].split() for line in errors.__doc__.splitlines() if "── " in line]
+    names = {words[0] for words in drawn} | {"GemchainError"}
+    assert names == set(errors.__all__)
+    assert all(issubclass(getattr(errors, name), errors.GemchainError) for name in names)

@@ -74,7 +74,7 @@ def page_size(request: Message) -> int:
 
 def _cursor(token: str) -> Message:
     try:
-        return Cursor.FromString(base64.urlsafe_b64decode(token))
+        return Cursor.FromString(base64.b64decode(token, altchars=b"-_", validate=True))
     except (ValueError, DecodeError) as error:
         raise invalid("Invalid page token.") from error
 

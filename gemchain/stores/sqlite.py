@@ -1,0 +1,258 @@
+"""The store of the embedded engine: one SQLite file, shared by any number of processes.
+
+`:memory:` gives a store that lives as long as the object: the test double of every other test.
+"""
+
+import json
+from collections.abc import Collection, Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from gemchain.codec import from_micros, to_micros
+from gemchain.ports import Clock
+from gemchain.records import Batch, Chain, InputRow, Part, Prompt, QueueStatus, Tally, Unit, Verdict
+from gemchain.states import BatchState, ChainState, PromptState
+from gemchain.stores.sqlite_batches import insert_batch, replace_batch, replace_part
+from gemchain.stores.sqlite_commit import check_units, commit_group
+from gemchain.stores.sqlite_connection import MEMORY, Connection
+from gemchain.stores.sqlite_names import Names
+from gemchain.stores.sqlite_queues import claim, queue_statuses
+from gemchain.stores.sqlite_rows import BATCHES, CHAINS, PARTS, PROMPT_SELECT, prompt_record, row_of
+from gemchain.stores.sqlite_tallies import read_tally
+
+__all__ = ["MEMORY", "SqliteStore"]
+
+_GROUP = 2_000
+"""Units in one transaction: others wait for it no longer than some tenths of a second."""
+
+_PAGE = 1_000
+_PAGE_BYTES = 8 << 20
+
+_AMONG = "IN (SELECT value FROM json_each(?))"
+_OPEN_BATCH = "state IN ('PLANNED', 'WRITTEN', 'SENT', 'ARRIVED')"
+_INPUT_ROWS = (
+    "SELECT p.size, g.seq, p.id, r.body, p.request_hash "
+    "FROM progress g JOIN prompts p ON p.seq = g.seq JOIN requests r ON r.seq = g.seq "
+    "WHERE g.batch = ? AND g.state = 'CLAIMED' AND g.seq > ? ORDER BY g.seq LIMIT ?"
+)
+_FIND_IDS = " UNION ALL ".join(
+    f"SELECT * FROM (SELECT id FROM {table} WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT ?3)"
+    for table in ("chains", "prompts", "batches")
+)
+_UNSETTLED = (
+    "SELECT DISTINCT c.id FROM progress g JOIN prompts p ON p.seq = g.seq JOIN chains c ON c.seq = p.chain "
+    "WHERE g.unsettled = 1 LIMIT ?"
+)
+_SETTLE = (
+    "UPDATE progress SET unsettled = 0 WHERE unsettled = 1 AND seq IN "
+    "(SELECT p.seq FROM prompts p JOIN chains c ON c.seq = p.chain WHERE c.id = ?)"
+)
+
+
+class SqliteStore:
+    """A `Store` in one SQLite file. `gemchain.ports.Store` is the contract.
+
+    What it adds to the contract: among prompts of one priority, whoever waited longest goes first, a
+    retried prompt counting from the end of its rest; chains and batches are listed newest first.
+    Threads may share one store. A forked process opens its own.
+
+    Args:
+        path: The file, made when missing together with its folder; or `:memory:`.
+        clock: Gives `now()`.
+        timeout: Seconds to wait for another process's transaction.
+
+    Raises:
+        StoreRefusedError: The file or its folder cannot be written.
+        NewerSchemaError: A newer gemchain wrote the file.
+        StoreError: The file is something else.
+    """
+
+    def __init__(self, path: str, clock: Clock, *, timeout: float = 30.0) -> None:
+        self._clock = clock
+        self._db = Connection(path, timeout)
+        self._names = Names(self._db)
+
+    def now(self) -> datetime:
+        """The store's own time."""
+        return self._clock.now()
+
+    def commit(self, units: Sequence[Unit]) -> list[Verdict]:
+        """Apply each unit whole or not at all; see `Store.commit`."""
+        check_units(units)
+        return [
+            verdict
+            for start in range(0, len(units), _GROUP)
+            for verdict in commit_group(self._db, self._names, units[start : start + _GROUP], self._micros())
+        ]
+
+    def prompts(self, ids: Collection[str]) -> dict[str, Prompt]:
+        """The prompts with these ids."""
+        return {prompt.id: prompt for prompt in self._select(f"WHERE p.id {_AMONG}", _json(ids))}
+
+    def requests(self, ids: Collection[str]) -> dict[str, str]:
+        """The requests of these prompts, as JSON text."""
+        sql = f"SELECT id, body FROM prompts JOIN requests USING (seq) WHERE id {_AMONG}"
+        return dict(self._db.rows(sql, (_json(ids),)))
+
+    def chains(self, ids: Collection[str]) -> dict[str, Chain]:
+        """The chains with these ids."""
+        rows = self._db.rows(f"{CHAINS.select} WHERE id {_AMONG}", (_json(ids),))
+        return {chain.id: chain for chain in map(CHAINS.record, rows)}
+
+    def chain_prompts(self, chain_id: str) -> Iterator[Prompt]:
+        """All prompts of a chain, oldest first."""
+        where = "WHERE p.chain = (SELECT seq FROM chains WHERE id = ?) AND p.seq > ? ORDER BY p.seq LIMIT ?"
+        for page in self._pages(where, chain_id):
+            yield from page
+
+    def has_open(self, chain_id: str) -> bool:
+        """Whether any prompt of the chain is QUEUED, CLAIMED, ANSWERED or PARKED."""
+        return self._db.row("SELECT 1 FROM chains WHERE id = ? AND open > 0", (chain_id,)) is not None
+
+    def list_chains(
+        self, *, state: ChainState | None = None, limit: int = 100, after: str | None = None
+    ) -> list[Chain]:
+        """Chains, newest first; `after` is the last id of the page before."""
+        where, values = _conditions(
+            ("state = ?", None if state is None else state.value),
+            ("seq < (SELECT seq FROM chains WHERE id = ?)", after),
+        )
+        rows = self._db.rows(f"{CHAINS.select} {where} ORDER BY seq DESC LIMIT ?", (*values, limit))
+        return [CHAINS.record(row) for row in rows]
+
+    def list_prompts(self, *, state: PromptState, limit: int = 100) -> list[Prompt]:
+        """Up to `limit` prompts in a state."""
+        # The state stands in the text, so that SQLite sees which partial index covers it.
+        waiting = "AND g.queue IS NOT NULL" if state is PromptState.QUEUED else ""
+        return self._select(f"WHERE g.state = '{state.value}' {waiting} LIMIT ?", limit)
+
+    def find_ids(self, prefix: str, limit: int = 10) -> list[str]:
+        """Ids of chains, prompts and batches that start with `prefix`, in order."""
+        rows = self._db.rows(_FIND_IDS, (prefix, f"{prefix}\U0010ffff", limit))
+        return sorted(each for (each,) in rows)[:limit]
+
+    def tally(self) -> Tally:
+        """How many records stand where; a handful of rows is read."""
+        return read_tally(self._db)
+
+    def queues(self) -> list[QueueStatus]:
+        """Every queue in which prompts wait."""
+        return queue_statuses(self._db, self._micros())
+
+    def plan(self, batch: Batch) -> Batch:
+        """Record a new batch."""
+        return insert_batch(self._db, batch, self._micros())
+
+    def claim(self, batch: Batch, *, limit: int, max_bytes: int) -> list[InputRow]:
+        """Move ready prompts of the batch's queue from QUEUED to CLAIMED by this batch."""
+        with self._names.kept(), self._db.transaction():
+            return claim(self._db, self._names, batch, limit=limit, max_bytes=max_bytes, now=self._micros())
+
+    def input_rows(self, batch_id: str) -> Iterator[InputRow]:
+        """Everything that is CLAIMED by the batch, oldest first, in pages of at most 8 MiB."""
+        holder, last, whole = self._names.find(batch_id), 0, False
+        while not whole:
+            values = (holder, last, _PAGE)
+            rows, whole = self._db.rows_within(_INPUT_ROWS, values, column=0, limit=_PAGE_BYTES)
+            whole = whole and len(rows) < _PAGE
+            yield from (InputRow(*row[2:]) for row in rows)
+            last = rows[-1][1] if rows else last
+
+    def members(self, batch_id: str, *, state: PromptState) -> Iterator[list[Prompt]]:
+        """The prompts in `state` that carry this batch id, in pages."""
+        where = "WHERE g.batch = ? AND g.state = ? AND g.seq > ? ORDER BY g.seq LIMIT ?"
+        return self._pages(where, self._names.find(batch_id), state.value)
+
+    def save_batch(self, batch: Batch, *, parts: Sequence[Part] = ()) -> Batch:
+        """Replace a batch, and record its parts, in one commit."""
+        return replace_batch(self._db, batch, parts, self._micros())
+
+    def batches(self, ids: Collection[str]) -> dict[str, Batch]:
+        """The batches with these ids."""
+        rows = self._db.rows(f"{BATCHES.select} WHERE id {_AMONG}", (_json(ids),))
+        return {batch.id: batch for batch in map(BATCHES.record, rows)}
+
+    def open_batches(self) -> list[Batch]:
+        """Every batch that is PLANNED, WRITTEN, SENT or ARRIVED, oldest first."""
+        rows = self._db.rows(f"{BATCHES.select} WHERE {_OPEN_BATCH} ORDER BY seq")
+        return [BATCHES.record(row) for row in rows]
+
+    def list_batches(self, *, state: BatchState | None = None, limit: int = 100) -> list[Batch]:
+        """Batches, newest first."""
+        where, values = _conditions(("state = ?", None if state is None else state.value))
+        rows = self._db.rows(f"{BATCHES.select} {where} ORDER BY seq DESC LIMIT ?", (*values, limit))
+        return [BATCHES.record(row) for row in rows]
+
+    def open_parts(self, batch_id: str | None = None) -> list[Part]:
+        """Parts that are not DONE, of one batch or of all, in order."""
+        where, values = _conditions(("batch_id = ?", batch_id))
+        where = f"{where} AND" if where else "WHERE"
+        sql = f"{PARTS.select} {where} state = 'WAITING' ORDER BY batch_id, \"index\""
+        return [PARTS.record(row) for row in self._db.rows(sql, values)]
+
+    def batch_parts(self, batch_id: str) -> list[Part]:
+        """All parts of a batch, in order."""
+        rows = self._db.rows(f'{PARTS.select} WHERE batch_id = ? ORDER BY "index"', (batch_id,))
+        return [PARTS.record(row) for row in rows]
+
+    def save_part(self, part: Part) -> Part:
+        """Replace a part."""
+        return replace_part(self._db, part)
+
+    def due_answers(self, *, limit: int) -> list[Prompt]:
+        """ANSWERED prompts whose `not_before_at` is reached, in the order in which they fell due."""
+        where = "WHERE g.state = 'ANSWERED' AND g.waits_at <= ? ORDER BY g.waits_at LIMIT ?"
+        return self._select(where, self._micros(), limit)
+
+    def next_answer_at(self) -> datetime | None:
+        """When the next ANSWERED prompt becomes due; None when there is none."""
+        row = self._db.row("SELECT min(waits_at) FROM progress WHERE state = 'ANSWERED'")
+        return None if row is None else from_micros(row[0])
+
+    def overdue(self, *, limit: int) -> list[Prompt]:
+        """QUEUED prompts whose `deadline_at` has passed, earliest deadline first."""
+        where = "WHERE g.deadline_at < ? ORDER BY g.deadline_at LIMIT ?"
+        return self._select(where, self._micros(), limit)
+
+    def unsettled_chains(self, *, limit: int) -> list[str]:
+        """Chains with a prompt marked `unsettled`."""
+        return [each for (each,) in self._db.rows(_UNSETTLED, (limit,))]
+
+    def settle(self, chain_id: str) -> None:
+        """Clear the `unsettled` mark of a chain's prompts; their versions stay."""
+        with self._db.transaction():
+            self._db.execute(_SETTLE, (chain_id,))
+
+    def close(self) -> None:
+        """Let go of the file. Records stay, except those of `:memory:`."""
+        self._db.close()
+
+    def _micros(self) -> int:
+        now = to_micros(self._clock.now())
+        assert now is not None
+        return now
+
+    def _select(self, where: str, *values: Any) -> list[Prompt]:
+        return self._records(self._db.rows(PROMPT_SELECT + where, values))
+
+    def _records(self, rows: list[tuple[Any, ...]]) -> list[Prompt]:
+        queues, names = self._names.queue, self._names.text
+        return [prompt_record(row, queues, names) for row in rows]
+
+    def _pages(self, where: str, *values: Any) -> Iterator[list[Prompt]]:
+        """Pages by row number: moves between two pages neither hide a prompt nor show it twice."""
+        last = 0
+        while page := self._select(where, *values, last, _PAGE):
+            yield page
+            last = row_of(page[-1].version)
+
+
+def _json(ids: Collection[str]) -> str:
+    return json.dumps(list(ids))
+
+
+def _conditions(*pairs: tuple[str, str | None]) -> tuple[str, list[str]]:
+    """A WHERE clause of the conditions that have a value."""
+    given = [(sql, value) for sql, value in pairs if value is not None]
+    where = f"WHERE {' AND '.join(sql for sql, _ in given)}" if given else ""
+    return where, [value for _, value in given]

@@ -1,0 +1,102 @@
+"""Short numbers for text that very many rows share: queues, ids of batches, addresses of output files."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from gemchain.stores.sqlite_connection import Connection
+
+__all__ = ["Names"]
+
+_KEPT = 10_000
+
+
+class Names:
+    """Numbers to text and back, remembered. What is recorded once never changes.
+
+    Numbers are given out inside a transaction, which runs inside `kept`.
+    """
+
+    def __init__(self, db: Connection) -> None:
+        self._db = db
+        self._texts: dict[int, str] = {}
+        self._numbers: dict[str, int] = {}
+        self._queues: dict[int, tuple[str, str, str]] = {}
+        self._queue_numbers: dict[tuple[str, str, str], int] = {}
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Around a transaction: what it remembered is forgotten when it is rolled back."""
+        try:
+            yield
+        except BaseException:
+            self._forget()
+            raise
+
+    def _forget(self) -> None:
+        """Drop what is remembered: some of it may have been rolled back."""
+        for each in (self._texts, self._numbers, self._queues, self._queue_numbers):
+            each.clear()
+
+    def text(self, number: int) -> str:
+        """The text behind a number."""
+        found = self._texts.get(number)
+        if found is None:
+            row = self._db.row("SELECT name FROM names WHERE seq = ?", (number,))
+            assert row is not None, number
+            found = self._remember(number, row[0])
+        return found
+
+    def find(self, text: str) -> int | None:
+        """The number of a text; None when it was never recorded."""
+        found = self._numbers.get(text)
+        if found is None:
+            row = self._db.row("SELECT seq FROM names WHERE name = ?", (text,))
+            if row is not None:
+                found = row[0]
+                self._remember(row[0], text)
+        return found
+
+    def number(self, text: str) -> int:
+        """The number of a text, recorded now if need be; inside a transaction only."""
+        found = self._numbers.get(text)
+        if found is None:
+            self._db.execute("INSERT OR IGNORE INTO names (name) VALUES (?)", (text,))
+            found = self.find(text)
+            assert found is not None
+        return found
+
+    def queue(self, number: int) -> tuple[str, str, str]:
+        """Lane, provider and model of a queue."""
+        found = self._queues.get(number)
+        if found is None:
+            row = self._db.row("SELECT lane, provider, model FROM queues WHERE seq = ?", (number,))
+            assert row is not None, number
+            found = self._queues[number] = (row[0], row[1], row[2])
+        return found
+
+    def find_queue(self, queue: tuple[str, str, str]) -> int | None:
+        """The number of a queue; None when nothing was ever recorded for it."""
+        found = self._queue_numbers.get(queue)
+        if found is None:
+            sql = "SELECT seq FROM queues WHERE lane = ? AND provider = ? AND model = ?"
+            row = self._db.row(sql, queue)
+            if row is not None:
+                found = self._queue_numbers[queue] = row[0]
+        return found
+
+    def queue_number(self, queue: tuple[str, str, str]) -> int:
+        """The number of a queue, recorded now if need be; inside a transaction only."""
+        found = self._queue_numbers.get(queue)
+        if found is None:
+            self._db.execute("INSERT OR IGNORE INTO queues (lane, provider, model) VALUES (?, ?, ?)", queue)
+            found = self.find_queue(queue)
+            assert found is not None
+        return found
+
+    def _remember(self, number: int, text: str) -> str:
+        if len(self._texts) >= _KEPT:
+            self._texts.clear()
+            self._numbers.clear()
+        self._texts[number] = text
+        self._numbers[text] = number
+        return text

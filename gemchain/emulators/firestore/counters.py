@@ -35,6 +35,15 @@ class Counters:
             MappingProxyType({method: count for method, count in rpcs.items() if count}),
         )
 
+    def as_dict(self) -> dict[str, object]:
+        """The counts as JSON takes them."""
+        return {
+            "reads": self.reads,
+            "writes": self.writes,
+            "deletes": self.deletes,
+            "rpcs": dict(self.rpcs),
+        }
+
     @property
     def round_trips(self) -> int:
         """All calls together."""

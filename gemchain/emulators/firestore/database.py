@@ -107,13 +107,18 @@ class Database:
         first = bisect_right(self._commit_times, time_us)
         return {record for commit in islice(self._commits, first, None) for record in commit}
 
-    def records(self) -> Iterator[Record]:
-        """Every record whose document exists."""
-        return (record for record in self._records.values() if record.head.document is not None)
+    def records(self, at_us: int | None = None) -> Iterator[Record]:
+        """Every record whose document exists, now or at a time."""
+        for record in self._records.values():
+            version = record.head if at_us is None else record.at(at_us)
+            if version.document is not None:
+                yield record
 
-    def collection_paths(self) -> Iterator[NameKey]:
-        """Keys of every collection that holds a document."""
-        return (path for path, scope in self._collections.items() if len(scope))
+    def collection_paths(self, at_us: int | None = None) -> set[NameKey]:
+        """Keys of every collection that holds a document, now or at a time."""
+        if at_us is None:
+            return {path for path, scope in self._collections.items() if len(scope)}
+        return {record.key[:-1] for record in self.records(at_us)}
 
     def _scope(self, query: Query) -> Scope:
         if query.collection_id and not query.all_descendants:

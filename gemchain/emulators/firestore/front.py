@@ -7,6 +7,7 @@ the HTTP/2 preface is spliced to the gRPC server, any other is answered here as 
 import json
 import socket
 import socketserver
+import sys
 import threading
 from collections.abc import Callable
 from http import HTTPStatus
@@ -75,7 +76,9 @@ class Front(socketserver.ThreadingTCPServer):
             self._open.discard(connection)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Stay silent: clients that vanish are nothing to report."""
+        """Report an error of ours; clients that vanish are nothing to report."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
 
 
 class _Connection(socketserver.BaseRequestHandler):

@@ -3,7 +3,6 @@
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
 from http import HTTPStatus
 from types import TracebackType
 from typing import Self
@@ -119,6 +118,5 @@ class FirestoreEmulator:
             self.clear(project, database)
             return HTTPStatus.OK, {}
         if (method, what) == ("GET", "counters"):
-            counters = self.counters(project, database)
-            return HTTPStatus.OK, {**asdict(counters), "rpcs": dict(counters.rpcs)}
+            return HTTPStatus.OK, self.counters(project, database).as_dict()
         return HTTPStatus.METHOD_NOT_ALLOWED, {"error": f"{method} is not allowed here."}

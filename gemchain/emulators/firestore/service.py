@@ -74,13 +74,18 @@ class Reading(NamedTuple):
             return self.transactions.run(self.transaction, query)
         return self.database.run(query, self.at_us)
 
+    @property
+    def snapshot_us(self) -> int | None:
+        """The time it reads at, None for now."""
+        return self.at_us if self.transaction is None else self.transaction.snapshot_us
+
     def bill(self, found: int, skipped: int = 0) -> None:
         """Bill a query: one read at least, and one for each document found or skipped."""
         self.database.meter.reads += max(1, found + skipped)
 
     def stamp(self, timestamp: Message) -> None:
         """Fill in the time that was read."""
-        snapshot = self.at_us if self.transaction is None else self.transaction.snapshot_us
+        snapshot = self.snapshot_us
         fill(timestamp, self.database.read_time() if snapshot is None else snapshot)
 
 
@@ -183,7 +188,8 @@ class Service:
         items = [listing.Item.of(match) for match in reading.run(query).found]
         if request.show_missing:
             items = sorted(
-                [*items, *listing.missing_items(query, reading.database.records())], key=lambda item: item.key
+                [*items, *listing.missing_items(query, reading.database.records(reading.snapshot_us))],
+                key=lambda item: item.key,
             )
         size, mask = listing.page_size(request), _mask(request)
         page = items[:size]
@@ -197,7 +203,7 @@ class Service:
         """ListCollectionIds: bills one read."""
         reading = self._reading(request)
         parent = parent_key(request.parent, reading.database.id.root)
-        ids = listing.collection_ids(parent, reading.database.collection_paths())
+        ids = listing.collection_ids(parent, reading.database.collection_paths(reading.at_us))
         page, token = listing.cut(ids, request)
         reading.bill(1)
         return ListCollectionIdsResponse(collection_ids=page, next_page_token=token)

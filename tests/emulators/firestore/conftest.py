@@ -94,6 +94,16 @@ def where():
 
 
 @pytest.fixture
+def found(fill, where, ids):
+    """`found(documents, field, operator, value, ...)`: which of these documents the filters find, in order."""
+
+    def found(documents, *parts):
+        return ids(where(fill(documents), *parts))
+
+    return found
+
+
+@pytest.fixture
 def ids():
     """The document ids of a result, in its order."""
 

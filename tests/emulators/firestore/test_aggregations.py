@@ -5,7 +5,13 @@ import math
 import pytest
 from google.api_core import exceptions
 
-NUMBERS = {"a": {"n": 1, "q": 1}, "b": {"n": 2.5, "q": 1}, "c": {"n": "text", "q": 1}, "d": {"q": 2}, "e": {"n": None}}
+NUMBERS = {
+    "a": {"n": 1, "q": 1},
+    "b": {"n": 2.5, "q": 1},
+    "c": {"n": "text", "q": 1},
+    "d": {"q": 2},
+    "e": {"n": None},
+}
 
 
 def value(aggregation):
@@ -163,7 +169,9 @@ def test_list_documents_without_a_collection_lists_all_of_the_parent(db, fill):
     assert listing(db, collection_id="") == [["a", "b"]]
 
 
-@pytest.mark.parametrize("options", [{"page_token": "???"}, {"page_size": -1}, {"order_by": "n sideways"}], ids=str)
+@pytest.mark.parametrize(
+    "options", [{"page_token": "???"}, {"page_size": -1}, {"order_by": "n sideways"}], ids=str
+)
 def test_malformed_lists_are_refused(db, options):
     with pytest.raises(exceptions.InvalidArgument):
         listing(db, **options)

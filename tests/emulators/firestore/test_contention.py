@@ -1,5 +1,6 @@
 """Transactions under real threads: nothing lost, nothing doubled, nobody starved."""
 
+import itertools
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -56,7 +57,11 @@ def test_money_moved_between_accounts_is_conserved(db):
             transaction.update(sink, {"balance": balances[sink] + 1})
 
         for step in range(10):
-            move(db.transaction(max_attempts=20), accounts[(thread + step) % 4], accounts[(thread + 2 * step + 1) % 4])
+            move(
+                db.transaction(max_attempts=20),
+                accounts[(thread + step) % 4],
+                accounts[(thread + 2 * step + 1) % 4],
+            )
 
     together(move_often)
     same_account_moves = sum((t + s) % 4 == (t + 2 * s + 1) % 4 for t in range(THREADS) for s in range(10))
@@ -81,7 +86,7 @@ def test_a_query_claims_each_document_for_one_claimer_only(db, fill):
             claimed += found
         return claimed
 
-    claimed = sum(together(claim_all, 4), [])
+    claimed = itertools.chain.from_iterable(together(claim_all, 4))
     assert sorted(claimed) == [f"{number:03d}" for number in range(60)]
 
 

@@ -13,7 +13,7 @@ def refuse(db, fields, path="items/a", match=None):
 
 
 def test_a_document_of_exactly_one_mebibyte_is_taken(db):
-    # name: items (6) + a (2) + 16; field: v (2) + text + 1; document: 32.
+    # The name takes 6 for the collection, 2 for the id and 16; the field 2 and 1; the document 32.
     text = "x" * (MEBIBYTE - 6 - 2 - 16 - 2 - 1 - 32)
     db.document("items/a").set({"v": text})
     assert db.document("items/a").get().get("v") == text
@@ -21,7 +21,11 @@ def test_a_document_of_exactly_one_mebibyte_is_taken(db):
 
 def test_a_document_one_byte_larger_is_refused(db):
     text = "x" * (MEBIBYTE - 6 - 2 - 16 - 2 - 1 - 32 + 1)
-    refuse(db, {"v": text}, match=r"its size \(1,048,577 bytes\) exceeds the maximum allowed size of 1,048,576 bytes")
+    refuse(
+        db,
+        {"v": text},
+        match=r"its size \(1,048,577 bytes\) exceeds the maximum allowed size of 1,048,576 bytes",
+    )
 
 
 def test_sizes_are_bytes_and_not_characters(db):
@@ -46,7 +50,9 @@ def test_a_request_above_ten_mebibytes_is_refused_whole(db):
     batch = db.batch()
     for number in range(11):
         batch.set(db.document(f"items/{number}"), {"v": "x" * 1_000_000})
-    with pytest.raises(exceptions.InvalidArgument, match="Request payload size exceeds the limit: 10485760 bytes"):
+    with pytest.raises(
+        exceptions.InvalidArgument, match="Request payload size exceeds the limit: 10485760 bytes"
+    ):
         batch.commit()
     assert db.collection("items").count().get()[0][0].value == 0
 
@@ -142,7 +148,10 @@ def test_empty_field_names_are_refused(db):
 
 @pytest.mark.parametrize("path", ["__x__", "a.__x__", "a..b", "", "a b", "`open", "a.", ".a", "9lives"])
 def test_malformed_or_reserved_mask_paths_are_refused(db, path):
-    write = {"update": {"name": db.document("items/a")._document_path}, "update_mask": {"field_paths": [path]}}
+    write = {
+        "update": {"name": db.document("items/a")._document_path},
+        "update_mask": {"field_paths": [path]},
+    }
     with pytest.raises(exceptions.InvalidArgument):
         db._firestore_api.commit(request={"database": db._database_string, "writes": [write]})
 
@@ -172,7 +181,12 @@ def test_malformed_document_names_are_refused(db, project, name):
         {"update_mask": {"field_paths": ["a"]}, "delete": "{name}"},
         {"transform": {"document": "{name}", "field_transforms": []}},
         {"transform": {"document": "{name}", "field_transforms": [{"field_path": "a"}]}},
-        {"transform": {"document": "{name}", "field_transforms": [{"field_path": "a", "increment": {"string_value": "x"}}]}},
+        {
+            "transform": {
+                "document": "{name}",
+                "field_transforms": [{"field_path": "a", "increment": {"string_value": "x"}}],
+            }
+        },
         {"update": {"name": "{name}", "fields": {"a": {}}}},
     ],
     ids=["nothing", "delete with mask", "no transforms", "empty transform", "increment by text", "no value"],

@@ -1,6 +1,7 @@
 """Preconditions and atomic commits (https://docs.cloud.google.com/firestore/docs/manage-data/transactions)."""
 
 import datetime as dt
+import itertools
 
 import pytest
 from google.api_core import exceptions
@@ -16,13 +17,13 @@ def test_create_makes_a_missing_document(db):
 def test_create_refuses_an_existing_document(db):
     ref = db.document("items/a")
     ref.create({"a": 1})
-    with pytest.raises(exceptions.AlreadyExists, match="Document already exists: .*/documents/items/a"):
+    with pytest.raises(exceptions.AlreadyExists, match=r"Document already exists: .*/documents/items/a"):
         ref.create({"a": 2})
     assert ref.get().to_dict() == {"a": 1}
 
 
 def test_update_refuses_a_missing_document(db):
-    with pytest.raises(exceptions.NotFound, match="No document to update: .*/documents/items/a"):
+    with pytest.raises(exceptions.NotFound, match=r"No document to update: .*/documents/items/a"):
         db.document("items/a").update({"a": 1})
     assert not db.document("items/a").get().exists
 
@@ -178,7 +179,7 @@ def test_all_writes_of_a_batch_share_the_commit_time(db):
 
 def test_commit_times_rise_strictly(db):
     times = [db.document(f"items/{number}").set({"n": 1}).update_time for number in range(50)]
-    assert all(earlier < later for earlier, later in zip(times, times[1:], strict=False))
+    assert all(earlier < later for earlier, later in itertools.pairwise(times))
 
 
 def test_a_batch_may_hold_more_than_five_hundred_writes(db):
@@ -204,7 +205,10 @@ def test_timestamps_are_rounded_down_to_microseconds(db):
 
 def test_bulk_writes_succeed_and_fail_one_by_one(db):
     db.document("items/there").set({"n": 1})
-    names = {document_id: db.document(f"items/{document_id}")._document_path for document_id in ("there", "new", "gone")}
+    names = {
+        document_id: db.document(f"items/{document_id}")._document_path
+        for document_id in ("there", "new", "gone")
+    }
     writes = [
         {"update": {"name": names["there"]}, "current_document": {"exists": False}},
         {"update": {"name": names["new"], "fields": {"n": {"integer_value": 2}}}},

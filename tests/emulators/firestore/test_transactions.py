@@ -233,7 +233,9 @@ def test_a_snapshot_query_sees_deleted_and_moved_documents(db, begin):
     db.document("items/b").delete()
     db.document("items/c").update({"q": 2})
     db.document("items/e").set({"q": 1, "n": "e"})
-    query = db.collection("items").where(filter=FieldFilter("q", "==", 1)).order_by("n", direction="DESCENDING")
+    query = (
+        db.collection("items").where(filter=FieldFilter("q", "==", 1)).order_by("n", direction="DESCENDING")
+    )
     assert [snapshot.id for snapshot in query.limit(3).get(transaction=transaction)] == ["d", "c", "b"]
     assert [snapshot.id for snapshot in query.get()] == ["e", "d", "a"]
 
@@ -272,13 +274,15 @@ def test_a_transaction_ends_with_its_commit(db, begin):
     transaction.set(db.document("items/a"), {"n": 1})
     transaction._commit()
     with pytest.raises(exceptions.InvalidArgument, match="expired or is no longer valid"):
-        list(db._firestore_api.batch_get_documents(
-            request={
-                "database": db._database_string,
-                "documents": [db.document("items/a")._document_path],
-                "transaction": transaction_id,
-            }
-        ))
+        list(
+            db._firestore_api.batch_get_documents(
+                request={
+                    "database": db._database_string,
+                    "documents": [db.document("items/a")._document_path],
+                    "transaction": transaction_id,
+                }
+            )
+        )
 
 
 def test_an_unknown_transaction_is_refused(db):
@@ -407,3 +411,17 @@ def test_a_read_only_transaction_can_read_the_past(db):
     begun = db._firestore_api.begin_transaction(request={"database": db._database_string, "options": options})
     request = {"name": ref._document_path, "transaction": begun.transaction}
     assert db._firestore_api.get_document(request=request).fields["n"].integer_value == 1
+
+
+def test_lists_can_read_the_past(db):
+    past = db.document("old/a").set({"n": 1}).update_time
+    db.document("items/m/parts/p").set({})
+    db.document("old/a").delete()
+    parent = f"{db._database_string}/documents"
+    now = db._firestore_api.list_collection_ids(request={"parent": parent})
+    then = db._firestore_api.list_collection_ids(request={"parent": parent, "read_time": past})
+    assert (list(now), list(then)) == (["items"], ["old"])
+    request = {"parent": parent, "collection_id": "old", "read_time": past, "show_missing": True}
+    assert [document.name[-1] for document in db._firestore_api.list_documents(request=request)] == ["a"]
+    request["collection_id"] = "items"
+    assert list(db._firestore_api.list_documents(request=request)) == []

@@ -65,7 +65,16 @@ def test_maximum(db, stored, given, result):
 
 @pytest.mark.parametrize(
     ("stored", "given", "result"),
-    [(1, 2, 1), (2, 1, 1), (1, 0.5, 0.5), (3, 3.0, 3), (None, 4, 4), ([], 4, 4), (1, NAN, NAN), (NAN, 1, NAN)],
+    [
+        (1, 2, 1),
+        (2, 1, 1),
+        (1, 0.5, 0.5),
+        (3, 3.0, 3),
+        (None, 4, 4),
+        ([], 4, 4),
+        (1, NAN, NAN),
+        (NAN, 1, NAN),
+    ],
 )
 def test_minimum(db, stored, given, result):
     assert same(apply(db, stored, firestore.Minimum(given)), result)
@@ -110,7 +119,9 @@ def test_nan_equals_nan_in_array_transforms(db):
 
 def test_server_timestamps_of_one_commit_are_one_time(db):
     batch = db.batch()
-    batch.set(db.document("items/a"), {"x": firestore.SERVER_TIMESTAMP, "deep": {"y": firestore.SERVER_TIMESTAMP}})
+    batch.set(
+        db.document("items/a"), {"x": firestore.SERVER_TIMESTAMP, "deep": {"y": firestore.SERVER_TIMESTAMP}}
+    )
     batch.set(db.document("items/b"), {"x": firestore.SERVER_TIMESTAMP})
     batch.commit()
     first, second = db.document("items/a").get(), db.document("items/b").get()

@@ -1,0 +1,37 @@
+"""The part of the `Provider` port that all Gemini-shaped services answer alike."""
+
+from typing import Any
+
+import orjson
+
+from gemchain.gemini import hashing, requests, rows
+from gemchain.ports import Row
+from gemchain.records import InputRow
+
+__all__ = ["GeminiShape"]
+
+
+class GeminiShape:
+    """Reads and writes requests and rows of `generateContent`. Base class of providers."""
+
+    def check(self, model: str, request: dict[str, Any]) -> None:
+        """Refuse what the service would refuse; see `Provider.check`."""
+        del model
+        requests.check_request(request)
+
+    def input_line(self, row: InputRow) -> bytes:
+        """One line of an input file, newline included, that names the prompt by key and by label."""
+        return rows.input_line(row)
+
+    def read_input(self, line: bytes) -> tuple[str, str]:
+        """The prompt that a line of an input file names, and the `echo_hash` of its request."""
+        read = orjson.loads(line)
+        return read["key"], hashing.echo_hash(read["request"])
+
+    def read_row(self, line: bytes) -> Row:
+        """Understand one line of output; see `Provider.read_row`."""
+        return rows.read_row(line)
+
+    def echo_hash(self, request: dict[str, Any]) -> str:
+        """Canonical hash of a request; see `Provider.echo_hash`."""
+        return hashing.echo_hash(request)

@@ -1,0 +1,282 @@
+"""A batch service without a model, kept as files beside the engine's own: the `Provider` port for trying out.
+
+Every job is a small JSON record under `simulated/jobs/<display name>/`, so that the service works across
+processes and restarts, in a folder as in a bucket. Like Vertex, it makes a new job each time it is asked,
+even under the same display name, and writes `prediction-model-<time>/predictions.jsonl`.
+
+Crash story. Nothing runs between two calls: a job is over once its time is reached, and whoever polls it
+then writes its answers and marks the record. They follow from the seed, the job and the input, so a poller
+that dies before the mark loses nothing: the next one writes the same rows again. Two pollers at once write
+two files with the same rows, each its own, so neither takes away what the other has already reported.
+"""
+
+import secrets
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+
+from gemchain.errors import BlobError, BlobNotFoundError, ProviderRejectedError, ProviderUnavailableError
+from gemchain.gemini.faults import Draws, Faults, JobFate
+from gemchain.gemini.output import Simulation, lines_of, write_output
+from gemchain.gemini.responders import Responder, builtin
+from gemchain.gemini.shape import GeminiShape
+from gemchain.identity import job_name
+from gemchain.ports import Blobs, Clock, Job, JobState, Limits
+from gemchain.records import Batch, Failure, OutputFile
+
+__all__ = ["LIMITS", "SimulatedProvider"]
+
+LIMITS = Limits(max_requests=200_000, max_bytes=1_000_000_000, max_request_bytes=20_000_000)
+"""Those of Vertex AI. https://docs.cloud.google.com/gemini-enterprise-agent-platform/models/capabilities/batch-inference"""
+
+JOBS = "simulated/jobs"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRecord:
+    """What the service keeps of a job. Times are in ISO format.
+
+    Attributes:
+        draw: Seeds what the job draws: display name and number among the jobs of that name.
+        ready_at: When it is over.
+        stopped: Share of its rows that were finished when it was cancelled; None when nobody did.
+        state: The word for its state, once over.
+        output_uri: Its output, once over.
+    """
+
+    name: str
+    display_name: str
+    draw: str
+    batch_id: str
+    model: str
+    input_uri: str
+    created_at: str
+    ready_at: str
+    stopped: float | None = None
+    state: str | None = None
+    output_uri: str | None = None
+
+
+class SimulatedProvider(GeminiShape):
+    """Answers `simulated/…` models, whatever their name, from the requests' own texts.
+
+    Args:
+        blobs: Where the input files are and where jobs and outputs are kept.
+        clock: Tells when jobs are over.
+        responder: Answers a request in place of the built-in one.
+        turnaround: Seconds that a job takes.
+        seed: Seed of everything that a job draws.
+        faults: What goes wrong, as `Faults` or as `failed=0.1,blocked=0.05`.
+
+    Raises:
+        ConfigurationError: The faults cannot be read.
+    """
+
+    name = "simulated"
+    limits = LIMITS
+    listing_lag = 0.0
+
+    def __init__(
+        self,
+        blobs: Blobs,
+        clock: Clock,
+        *,
+        responder: Callable[[dict[str, Any]], Any] | None = None,
+        turnaround: float = 0.0,
+        seed: int = 0,
+        faults: str | Faults = "",
+    ) -> None:
+        self._blobs = blobs
+        self._clock = clock
+        self._responder: Responder = responder or builtin
+        self._turnaround = timedelta(seconds=turnaround)
+        self._seed = seed
+        self.faults = Faults.parse(faults) if isinstance(faults, str) else faults
+
+    def find(self, batch: Batch) -> Job | None:
+        """The first job under this batch's name that did not fail; see `Provider.find`."""
+        with _translated(f"jobs of batch {batch.id!r}"):
+            found = [self._report(each) for each in self._records(job_name(batch.id))]
+        return next(
+            (each for each in found if each.state is not JobState.FAILED), found[0] if found else None
+        )
+
+    def create(self, batch: Batch) -> Job:
+        """A new job, whether or not one of this name exists; see `Provider.create`."""
+        with _translated(f"the input of batch {batch.id!r}"):
+            uri = self._checked_input(batch)
+            display = job_name(batch.id)
+            number = sum(1 for _ in self._blobs.list(f"{JOBS}/{display}/"))
+            now = self._clock.now()
+            record = JobRecord(
+                name=f"{JOBS}/{display}/{number:04d}-{secrets.token_hex(4)}",
+                display_name=display,
+                draw=f"{display}/{number}",
+                batch_id=batch.id,
+                model=batch.model,
+                input_uri=uri,
+                created_at=now.isoformat(),
+                ready_at=(now + self._turnaround).isoformat(),
+            )
+            self._save(record)
+        return self._report(record)
+
+    def poll(self, batch: Batch) -> Job:
+        """The job as it stands; writes its output once its time is reached. See `Provider.poll`."""
+        with _translated(f"simulated job {batch.job!r}"):
+            return self._report(self._settled(self._load(batch)))
+
+    def cancel(self, batch: Batch) -> None:
+        """Stop the job now: the rows that are finished by now are delivered. See `Provider.cancel`."""
+        with _translated(f"simulated job {batch.job!r}"):
+            record = self._load(batch)
+            now = self._clock.now()
+            begun, ready = (datetime.fromisoformat(each) for each in (record.created_at, record.ready_at))
+            if record.state is None and now < ready:
+                self._save(replace(record, ready_at=now.isoformat(), stopped=(now - begun) / (ready - begun)))
+
+    def paid_rows(self) -> Counter[str]:
+        """For each prompt, how many jobs have answered it: what a bill would show. For tests."""
+        paid: Counter[str] = Counter()
+        for record in self._records():
+            settled = self._settled(record)
+            if settled.output_uri is not None:
+                paid.update(self._answered(settled, settled.output_uri))
+        return paid
+
+    def _answered(self, record: JobRecord, output_uri: str) -> set[str]:
+        """The prompts with a usable answer; rows without a name are recognised by what they echo."""
+        unnamed: dict[str, list[str]] = {}
+        for line in lines_of(self._blobs.stream(record.input_uri)):
+            prompt_id, digest = self.read_input(line)
+            unnamed.setdefault(digest, []).append(prompt_id)
+        answered: set[str] = set()
+        for line in lines_of(self._blobs.stream(output_uri)):
+            try:
+                row = self.read_row(line)
+            except ValueError:
+                continue
+            if row.body is None or not _is_usable(row.body):
+                continue
+            ids = [row.prompt_id] if row.prompt_id else unnamed.get(self.echo_hash(row.request or {}), [])
+            answered.update([each for each in ids if each not in answered][:1])
+        return answered
+
+    def _checked_input(self, batch: Batch) -> str:
+        info = self._blobs.stat(batch.input_uri) if batch.input_uri else None
+        if info is None or batch.input_uri is None:
+            raise ProviderRejectedError(
+                f"batch {batch.id!r} has no input for the simulated service: {batch.input_uri!r} is not there"
+            )
+        if batch.requests > LIMITS.max_requests:
+            raise ProviderRejectedError(
+                f"the simulated service takes {LIMITS.max_requests:,} requests in a job, as Vertex does, "
+                f"not {batch.requests:,}; lower the setting 'max_batch_requests'"
+            )
+        if info.size > LIMITS.max_bytes:
+            raise ProviderRejectedError(
+                f"the simulated service takes input of {LIMITS.max_bytes:,} bytes, as Vertex does, "
+                f"not {info.size:,}; lower the setting 'max_batch_bytes'"
+            )
+        return batch.input_uri
+
+    def _records(self, display: str | None = None) -> Iterator[JobRecord]:
+        """The jobs of one display name, or all, in the order of their names."""
+        prefix = f"{JOBS}/{display}/" if display else f"{JOBS}/"
+        for info in self._blobs.list(prefix):
+            yield JobRecord(**orjson.loads(self._blobs.read(info.uri)))
+
+    def _load(self, batch: Batch) -> JobRecord:
+        if batch.job is None:
+            raise ProviderRejectedError(f"batch {batch.id!r} has no simulated job yet")
+        try:
+            return JobRecord(**orjson.loads(self._blobs.read(self._blobs.uri(f"{batch.job}.json"))))
+        except BlobNotFoundError as error:
+            raise ProviderRejectedError(f"there is no simulated job {batch.job!r}") from error
+
+    def _save(self, record: JobRecord) -> None:
+        self._blobs.put(f"{record.name}.json", orjson.dumps(asdict(record), option=orjson.OPT_INDENT_2))
+
+    def _settled(self, record: JobRecord) -> JobRecord:
+        """The job with its end written down, if it is over."""
+        ready_at = datetime.fromisoformat(record.ready_at)
+        if record.state is not None or self._clock.now() < ready_at:
+            return record
+        draws = Draws(self.faults, self._seed, record.draw)
+        fate = JobFate.CANCELLED if record.stopped is not None else draws.job_fate()
+        if fate is JobFate.FAILED:
+            ended = replace(record, state=_WORDS[fate])
+        else:
+            uri = self._write(record, draws, fate, ready_at)
+            ended = replace(record, state=_WORDS[fate], output_uri=uri)
+        self._save(ended)
+        return ended
+
+    def _write(self, record: JobRecord, draws: Draws, fate: JobFate, ready_at: datetime) -> str:
+        share = record.stopped if record.stopped is not None else draws.share()
+        simulation = Simulation(
+            responder=self._responder,
+            model=record.model,
+            draws=draws,
+            seen_at=ready_at.isoformat(timespec="microseconds"),
+            share=1.0 if fate is JobFate.SUCCEEDED else share,
+        )
+        # The microseconds keep two pollers of one job apart; see the crash story.
+        stamp = ready_at.replace(microsecond=secrets.randbelow(1_000_000)).astimezone(UTC)
+        folder = f"prediction-model-{stamp.isoformat(timespec='microseconds').replace('+00:00', 'Z')}"
+        name = f"batches/{record.batch_id}/output/{folder}/predictions.jsonl"
+        with self._blobs.writer(name) as out:
+            write_output(self._blobs.stream(record.input_uri), out.write, simulation)
+        return self._blobs.uri(name)
+
+    def _report(self, record: JobRecord) -> Job:
+        if record.state is None:
+            return Job(record.name, JobState.RUNNING, detail="JOB_STATE_RUNNING (simulated)")
+        detail = f"{record.state} (simulated)"
+        failure = _failure(record.state)
+        info = self._blobs.stat(record.output_uri) if record.output_uri else None
+        if info is None:
+            lost = Failure("job", "the output of the simulated job is gone", retryable=True)
+            return Job(record.name, JobState.FAILED, failure=failure or lost, detail=detail)
+        return Job(record.name, JobState.LANDED, (OutputFile(*info),), failure, detail)
+
+
+_WORDS = {
+    JobFate.SUCCEEDED: "JOB_STATE_SUCCEEDED",
+    JobFate.EXPIRED: "JOB_STATE_EXPIRED",
+    JobFate.CANCELLED: "JOB_STATE_CANCELLED",
+    JobFate.PARTIAL: "JOB_STATE_PARTIALLY_SUCCEEDED",
+    JobFate.FAILED: "JOB_STATE_FAILED",
+}
+_REASONS = {
+    "JOB_STATE_EXPIRED": "the simulated job expired; the rows it finished are kept",
+    "JOB_STATE_CANCELLED": "the simulated job was cancelled; the rows it finished are kept",
+    "JOB_STATE_PARTIALLY_SUCCEEDED": "the simulated job succeeded partially; the rows it finished are kept",
+    "JOB_STATE_FAILED": "the simulated job failed: internal error (simulated fault 'job_failed')",
+}
+
+
+def _failure(state: str) -> Failure | None:
+    words = _REASONS.get(state)
+    return Failure("job", words, retryable=True) if words else None
+
+
+def _is_usable(body: dict[str, Any]) -> bool:
+    candidates = body.get("candidates") or [{}]
+    return bool(candidates[0].get("content", {}).get("parts")) and candidates[0].get("finishReason") == "STOP"
+
+
+@contextmanager
+def _translated(what: str) -> Iterator[None]:
+    """Errors of the file storage in the words of the port."""
+    try:
+        yield
+    except BlobNotFoundError as error:
+        raise ProviderRejectedError(f"the simulated service cannot read {what}: {error}") from error
+    except BlobError as error:
+        raise ProviderUnavailableError(f"the simulated service cannot reach {what}: {error}") from error

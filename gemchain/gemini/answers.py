@@ -15,13 +15,11 @@ _POSITIVE = frozenset(
     simple reliable wonderful pleased clear success improve improved thanks
     """.split()  # noqa: SIM905
 )
-)
 _NEGATIVE = frozenset(
     """
     terrible awful hate worst slow broken poor error errors fail fails failed failure wrong unsafe
     difficult missing problem problems refund useless unhappy angry crash crashes deprecated invalid
     """.split()  # noqa: SIM905
-)
 )
 _CHOICES = re.compile(
     r"\b(?:one of|either|as|into|among|between|choose|options?)\b:?\s+"

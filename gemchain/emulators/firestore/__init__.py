@@ -9,7 +9,7 @@ python -m gemchain.emulators.firestore --port 8080
 ```
 
 Read the files in this order: `server` (ports), `service` (one method per RPC), `database` (documents,
-versions, commits), `transactions` and `line` (isolation), `queries`, `planner` and `filters` (reading), then
+versions, commits), `transactions` and `line` (isolation), `queries`, `planner` and `search` (reading), then
 the leaves: `writes`, `transforms`, `values`, `ordering`, `sizes`, `paths`.
 """
 

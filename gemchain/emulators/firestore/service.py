@@ -7,7 +7,7 @@ import secrets
 import string
 import threading
 from collections.abc import Callable, Iterable
-from typing import NamedTuple, NoReturn
+from typing import NoReturn
 
 from gemchain.emulators.firestore import limits, listing
 from gemchain.emulators.firestore.aggregation import aggregate, aggregated_fields, check_aggregations
@@ -28,65 +28,15 @@ from gemchain.emulators.firestore.messages import (
 )
 from gemchain.emulators.firestore.paths import DatabaseId, NameKey, check_id, parent_key, split_name
 from gemchain.emulators.firestore.queries import Query, compile_query
-from gemchain.emulators.firestore.records import Version
+from gemchain.emulators.firestore.reading import Reading
 from gemchain.emulators.firestore.refusals import Refusal, invalid, not_found, unimplemented
-from gemchain.emulators.firestore.search import Matches
-from gemchain.emulators.firestore.times import exact_micros, fill
-from gemchain.emulators.firestore.transactions import Transaction, Transactions
+from gemchain.emulators.firestore.transactions import Transactions
 from gemchain.emulators.firestore.values import masked, read_mask
 from gemchain.emulators.firestore.writes import target
 
 __all__ = ["Service"]
 
 _ID_ALPHABET = string.ascii_letters + string.digits
-
-
-class Reading(NamedTuple):
-    """How one request reads: now, at a time, or in a transaction.
-
-    Attributes:
-        transactions: The transactions of the database, and through them the database.
-        transaction: The transaction, if it reads in one.
-        started: The id of that transaction when this very request began it.
-        at_us: The time it asked for, None for now and in transactions.
-    """
-
-    transactions: Transactions
-    transaction: Transaction | None = None
-    started: bytes = b""
-    at_us: int | None = None
-
-    @property
-    def database(self) -> Database:
-        """The database it reads."""
-        return self.transactions.database
-
-    def get(self, name: str) -> Version:
-        """Read a document, and bill it."""
-        self.database.meter.reads += 1
-        if self.transaction is not None:
-            return self.transactions.get(self.transaction, name)
-        return self.database.get(name, self.at_us)
-
-    def run(self, query: Query) -> Matches:
-        """Run a query; billing is the caller's."""
-        if self.transaction is not None:
-            return self.transactions.run(self.transaction, query)
-        return self.database.run(query, self.at_us)
-
-    @property
-    def snapshot_us(self) -> int | None:
-        """The time it reads at, None for now."""
-        return self.at_us if self.transaction is None else self.transaction.snapshot_us
-
-    def bill(self, found: int, skipped: int = 0) -> None:
-        """Bill a query: one read at least, and one for each document found or skipped."""
-        self.database.meter.reads += max(1, found + skipped)
-
-    def stamp(self, timestamp: Message) -> None:
-        """Fill in the time that was read."""
-        snapshot = self.snapshot_us
-        fill(timestamp, self.database.read_time() if snapshot is None else snapshot)
 
 
 class Service:
@@ -292,19 +242,7 @@ class Service:
     # Help
 
     def _reading(self, request: Message) -> Reading:
-        transactions = self.of(request)
-        kind = None
-        if "consistency_selector" in request.DESCRIPTOR.oneofs_by_name:
-            kind = request.WhichOneof("consistency_selector")
-        if kind == "transaction":
-            return Reading(transactions, transactions.find(request.transaction))
-        if kind == "new_transaction":
-            transaction = transactions.begin(request.new_transaction, read_only=True)
-            return Reading(transactions, transaction, started=transaction.id)
-        if kind == "read_time":
-            wanted = exact_micros(request.read_time, "read_time")
-            return Reading(transactions, at_us=transactions.database.check_read_time(wanted))
-        return Reading(transactions)
+        return Reading.of(request, self.of(request))
 
     def _compile(self, reading: Reading, parent: str, structured_query: Message) -> Query:
         root = reading.database.id.root

@@ -95,7 +95,7 @@ def where():
 
 @pytest.fixture
 def found(fill, where, ids):
-    """`found(documents, field, operator, value, ...)`: which of these documents the filters find, in order."""
+    """`found(documents, field, operator, value, ...)`: the ids of those that the filters find."""
 
     def found(documents, *parts):
         return ids(where(fill(documents), *parts))

@@ -79,7 +79,8 @@ class _Fitter:
                 return self.value(_merged(rest, self._simplest(schema[choice], depth)), name, depth)
         if depth > NO_SCHEMA:
             return None
-        return self._by_type.get(_type_of(schema), self._string)(schema, name, depth)
+        fill = self._by_type.get(_type_of(schema), self._string)
+        return fill(schema, name, depth)
 
     def _plain(self, schema: Any, depth: int) -> dict[str, Any]:
         """The schema with its reference followed, its parts merged and its keywords in camelCase."""

@@ -26,7 +26,10 @@ def dump_bytes(value: Any) -> bytes:
     Raises:
         TypeError: Something in it is not JSON; the message names its type.
     """
-    return orjson.dumps(value, default=_plain, option=_OPTIONS)
+    try:
+        return orjson.dumps(value, default=_plain, option=_OPTIONS)
+    except orjson.JSONEncodeError as error:
+        raise TypeError(str(error.__cause__ or error)) from error
 
 
 def dump(value: Any) -> str:

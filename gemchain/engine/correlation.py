@@ -60,7 +60,7 @@ def match(runtime: Runtime, batch: Batch, rows: Sequence[Found]) -> Matched:
             prompt = _next_of(candidates.get(_place(found), ()), prompts, found.ref, taken)
         if prompt is None:
             counts = counts.plus(RowCounts(unknown=1))
-        elif prompt.progress.batch_id != batch.id:
+        elif prompt.progress.batch_id != batch.id or prompt.progress.state is PromptState.CANCELLED:
             counts = counts.plus(RowCounts(late=1))
         elif prompt.progress.state is not PromptState.CLAIMED or prompt.id in taken:
             counts = counts.plus(RowCounts(duplicate=1))

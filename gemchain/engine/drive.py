@@ -54,6 +54,7 @@ class Driver:
 
     runtime: Runtime
     watch: Callable[[], None] = _nothing
+    _turned_at: datetime | None = None
     _look_at: datetime | None = None
     _sweep_at: datetime | None = None
     _failures: int = field(default=0)
@@ -83,6 +84,7 @@ class Driver:
 
     def _stages(self) -> bool:
         runtime = self.runtime
+        self._turned_at = runtime.store.now()
         moved = bool(collect(runtime))
         for _ in dispatch(runtime):
             moved = True
@@ -121,7 +123,9 @@ class Driver:
         times += [store.next_answer_at(), self._look_at]
         if self._sweep_at is not None and any(_is_stuck(batch, now) for batch in batches):
             self._sweep_at = now
-        return [each for each in times if each is not None]
+        # What was due before the last turn began and is still there belongs to somebody else.
+        turned_at = self._turned_at or now
+        return [each for each in times if each is not None and each > turned_at]
 
 
 def _batch_due(batch: Batch) -> datetime | None:

@@ -5,7 +5,17 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from hashlib import blake2b
 
-from gemchain.gemini.texts import Asked, keywords, number_in, opening, sentences, telling, tidy, words
+from gemchain.gemini.texts import (
+    MOST_COUNTED,
+    Asked,
+    keywords,
+    number_in,
+    opening,
+    sentences,
+    telling,
+    tidy,
+    words,
+)
 
 __all__ = ["best_choice", "pick", "plain_answer"]
 
@@ -68,9 +78,9 @@ def _summary(asked: Asked) -> str:
 
 
 def _told(asked: Asked, count: int) -> str:
-    found = sentences(asked.material)
     if count == 1:
-        return opening(found)
+        return opening(sentences(asked.material[:MOST_COUNTED]))
+    found = sentences(asked.material)
     return " ".join(found if len(found) <= count else telling(found, keywords(asked.material, 6), count))
 
 
@@ -164,7 +174,7 @@ def _plain(asked: Asked) -> str:
 
 # The first kind whose words stand in an instruction decides; without any it is a question or a plain wish.
 _KINDS: tuple[tuple[re.Pattern[str], Callable[[Asked], str]], ...] = tuple(
-    (re.compile(rf"\b(?:{said})\b", re.IGNORECASE), answer)
+    (re.compile(rf"\b(?:{said})\b"), answer)
     for said, answer in (
         (r"keywords?|key words|key terms|tags?|topics?|terms", _keywords),
         (r"titles?|headlines?|headings?", _title),
@@ -185,8 +195,9 @@ _KINDS: tuple[tuple[re.Pattern[str], Callable[[Asked], str]], ...] = tuple(
 
 @lru_cache(maxsize=1024)
 def _kind(instruction: str) -> Callable[[Asked], str]:
+    low = instruction.lower()
     for pattern, answer in _KINDS:
-        if pattern.search(instruction):
+        if pattern.search(low):
             return answer
     return _answer if "?" in instruction else _plain
 

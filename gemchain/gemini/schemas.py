@@ -79,7 +79,7 @@ class _Fitter:
                 return self.value(_merged(rest, self._simplest(schema[choice], depth)), name, depth)
         if depth > NO_SCHEMA:
             return None
-        fill = self._by_type.get(_type_of(schema), self._string)
+        fill: Callable[[dict[str, Any], str, int], Any] = self._by_type.get(_type_of(schema), self._string)
         return fill(schema, name, depth)
 
     def _plain(self, schema: Any, depth: int) -> dict[str, Any]:

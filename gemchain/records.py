@@ -73,6 +73,15 @@ class Usage(NamedTuple):
             self.full_cost + other.full_cost,
         )
 
+    def minus(self, other: "Usage") -> "Usage":
+        """What came on top of `other`."""
+        return Usage(
+            self.prompt_tokens - other.prompt_tokens,
+            self.answer_tokens - other.answer_tokens,
+            self.cost - other.cost,
+            self.full_cost - other.full_cost,
+        )
+
 
 NO_USAGE = Usage()
 

@@ -1,0 +1,167 @@
+"""The commands and their options. What each does lies in its own module, loaded when it is asked for."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gemchain.cli.complaints import complaining
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    name="gemchain",
+    help="Prompt chains as plain functions, run through the batch APIs of LLM providers at half the price.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+State = Annotated[
+    str | None,
+    typer.Option("--state", metavar="DIR", help="State folder.  [default: $GEMCHAIN_STATE or .gemchain]"),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, for programs.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Chains or prompts.")]
+Id = Annotated[str, typer.Argument(metavar="ID", help="An id, or the unique beginning of one.")]
+Limit = Annotated[int, typer.Option("--limit", min=1, help="How many, at most.")]
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from gemchain import __version__
+
+        print(f"gemchain {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def run(  # noqa: PLR0917 -- the command's options; typer passes them by name
+    target: Annotated[
+        str, typer.Argument(metavar="FILE:FUNCTION", help="The function that starts a chain, and its file.")
+    ],
+    rows: Annotated[
+        Path,
+        typer.Option("--input", "-i", metavar="FILE", help="One chain per row: JSONL, or CSV by its ending."),
+    ],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="FILE", help="Where the results go, as JSONL in input order."),
+    ],
+    state: State = None,
+    timeout: Annotated[
+        float | None, typer.Option("--timeout", min=0, metavar="SECONDS", help="Stop after so long.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Start one chain for each row, and drive them all to the end.
+
+    Stop it whenever you like: the same command continues where it stopped, and sends nothing twice.
+    Exit code 0: all done. 1: some failed, are parked or still run. 2: bad input. 3: the disk or the store
+    failed, continue later. 130: interrupted.
+    """
+    from gemchain.cli.run import Order, run_rows
+
+    order = Order(target, rows, output, state, timeout, quiet, as_json, _this_command())
+    with complaining(debug, order.how_to_go_on()):
+        raise typer.Exit(run_rows(order))
+
+
+def _this_command() -> tuple[str, ...]:
+    return ("gemchain", *sys.argv[1:])
+
+
+@app.command()
+def status(state: State = None, as_json: Json = False, debug: Debug = False) -> None:
+    """Show where everything stands, what waits for whom, and what to type next."""
+    from gemchain.cli.status import show_status
+
+    with complaining(debug):
+        show_status(state, as_json=as_json)
+
+
+@app.command()
+def chains(
+    only: Annotated[
+        str | None, typer.Option("--only", metavar="STATE", help="RUNNING, DONE, FAILED or CANCELLED.")
+    ] = None,
+    limit: Limit = 20,
+    state: State = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """List chains, the newest first."""
+    from gemchain.cli.listing import list_chains
+
+    with complaining(debug):
+        list_chains(state, only=only, limit=limit, as_json=as_json)
+
+
+@app.command()
+def batches(
+    only: Annotated[
+        str | None,
+        typer.Option("--only", metavar="STATE", help="PLANNED, WRITTEN, SENT, ARRIVED, CLOSED or FAILED."),
+    ] = None,
+    limit: Limit = 20,
+    state: State = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """List batches, the newest first."""
+    from gemchain.cli.listing import list_batches
+
+    with complaining(debug):
+        list_batches(state, only=only, limit=limit, as_json=as_json)
+
+
+@app.command()
+def show(id: Id, state: State = None, as_json: Json = False, debug: Debug = False) -> None:  # noqa: A002
+    """Show a chain, a prompt or a batch: its times, its texts, its failure."""
+    from gemchain.cli.show import show_anything
+
+    with complaining(debug):
+        show_anything(state, id, as_json=as_json)
+
+
+@app.command()
+def retry(
+    ids: Ids = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every prompt that is FAILED or PARKED.")] = False,
+    state: State = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Send FAILED and PARKED prompts back to work. An answer that is there already is not paid again."""
+    from gemchain.cli.change import retry_all, retry_these
+
+    with complaining(debug):
+        if everything == bool(ids):
+            raise typer.BadParameter("name ids, or say --all")
+        if everything:
+            retry_all(state, as_json=as_json)
+        else:
+            retry_these(state, ids or [], as_json=as_json)
+
+
+@app.command()
+def cancel(id: Id, state: State = None, as_json: Json = False, debug: Debug = False) -> None:  # noqa: A002
+    """Stop a chain: nothing of it is sent any more, and answers on their way are dropped."""
+    from gemchain.cli.change import cancel_one
+
+    with complaining(debug):
+        cancel_one(state, id, as_json=as_json)

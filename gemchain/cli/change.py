@@ -1,0 +1,98 @@
+"""`gemchain retry` and `gemchain cancel`."""
+
+from collections.abc import Iterator, Sequence
+
+from rich.console import Console
+
+from gemchain.chains import cancel_chain, retry_prompts
+from gemchain.cli.finding import find
+from gemchain.cli.opening import existing
+from gemchain.cli.plain import emit
+from gemchain.cli.wording import count
+from gemchain.errors import InvalidInputError
+from gemchain.ports import Store
+from gemchain.records import Batch, Chain, Prompt
+from gemchain.runtime import Runtime
+from gemchain.states import PromptState
+
+__all__ = ["cancel_one", "retry_all", "retry_these"]
+
+STUCK = (PromptState.PARKED, PromptState.FAILED)
+PAGE = 500
+
+
+def retry_these(state: str | None, ids: Sequence[str], *, as_json: bool) -> None:
+    """Send the stuck prompts of these chains, or these prompts, back to work."""
+    with existing(state) as runtime:
+        found = {text: find(runtime.store, text) for text in ids}
+        went = {record.id: _retry(runtime, record) for record in found.values()}
+        _report(went, as_json=as_json)
+
+
+def _retry(runtime: Runtime, record: Chain | Prompt | Batch) -> int:
+    match record:
+        case Chain():
+            prompts = list(runtime.store.chain_prompts(record.id))
+        case Prompt():
+            prompts = [record]
+        case Batch():
+            raise InvalidInputError(f"{record.id!r} is a batch; chains and prompts can be retried")
+    return retry_prompts(runtime, [each for each in prompts if each.progress.state in STUCK])
+
+
+def retry_all(state: str | None, *, as_json: bool) -> None:
+    """Send everything that is stuck back to work."""
+    with existing(state) as runtime:
+        went = sum(retry_prompts(runtime, page) for page in _stuck(runtime.store))
+        _report({"all": went}, as_json=as_json)
+
+
+def _stuck(store: Store) -> Iterator[list[Prompt]]:
+    """Pages of stuck prompts; ends when a page brings nothing new, as with those of cancelled chains."""
+    for state in STUCK:
+        seen: set[str] = set()
+        while page := [
+            each for each in store.list_prompts(state=state, limit=len(seen) + PAGE) if each.id not in seen
+        ]:
+            yield page
+            left = store.list_prompts(state=state, limit=len(seen) + PAGE)
+            seen = {each.id for each in left} & (seen | {each.id for each in page})
+
+
+def _report(went: dict[str, int], *, as_json: bool) -> None:
+    if as_json:
+        emit({"retried": went})
+        return
+    console = Console(highlight=False, soft_wrap=True)
+    for identity, number in went.items():
+        name = "" if identity == "all" else f"{identity}: "
+        if number:
+            console.print(
+                f"{name}{count(number, 'prompt')} back to work; the `gemchain run` command drives on"
+            )
+        else:
+            console.print(f"{name}nothing was FAILED or PARKED")
+
+
+def cancel_one(state: str | None, text: str, *, as_json: bool) -> None:
+    """Cancel a chain, named by its own id or by that of one of its prompts."""
+    with existing(state) as runtime:
+        record = find(runtime.store, text)
+        if isinstance(record, Batch):
+            raise InvalidInputError(
+                f"{record.id!r} is a batch, whose prompts belong to many chains; name a chain"
+            )
+        chain = record.chain_id if isinstance(record, Prompt) else record.id
+        before = runtime.store.chains([chain])[chain].state
+        cancelled = cancel_chain(runtime.store, chain)
+        if as_json:
+            emit(
+                {"chain": chain, "cancelled": cancelled, "state": runtime.store.chains([chain])[chain].state}
+            )
+            return
+        console = Console(highlight=False, soft_wrap=True)
+        whole = "" if record.id == chain else f"prompt {record.id} belongs to it, and "
+        if cancelled:
+            console.print(f"chain {chain} is cancelled; {whole}answers still on their way are dropped")
+        else:
+            console.print(f"chain {chain} was {before} already; {whole}nothing changed")

@@ -1,0 +1,41 @@
+"""The record behind an id, or behind the unique beginning of one."""
+
+from gemchain.errors import ChainNotFoundError, InvalidInputError
+from gemchain.ports import Store
+from gemchain.records import Batch, Chain, Prompt
+
+__all__ = ["find"]
+
+SHOWN = 5
+
+
+def find(store: Store, text: str) -> Chain | Prompt | Batch:
+    """Look an id up.
+
+    Raises:
+        ChainNotFoundError: Nothing has an id that begins so.
+        InvalidInputError: Several do.
+    """
+    found = store.find_ids(text, limit=SHOWN + 1) if text else []
+    if text in found:
+        found = [text]
+    if not found:
+        raise ChainNotFoundError(
+            f"no chain, prompt or batch has an id that begins with {text!r}; `gemchain chains` lists some"
+        )
+    if len(found) > 1:
+        more = ", …" if len(found) > SHOWN else ""
+        raise InvalidInputError(
+            f"{text!r} fits several ids: {', '.join(found[:SHOWN])}{more}; type more of it"
+        )
+    return _record(store, found[0])
+
+
+def _record(store: Store, identity: str) -> Chain | Prompt | Batch:
+    match identity[0]:
+        case "c":
+            return store.chains([identity])[identity]
+        case "p":
+            return store.prompts([identity])[identity]
+        case _:
+            return store.batches([identity])[identity]

@@ -45,6 +45,7 @@ class Front(socketserver.ThreadingTCPServer):
         self.grpc_port = grpc_port
         self.router = router
         self._open: set[socket.socket] = set()
+        self._serving = False
         self._guard = threading.Lock()
         super().__init__(address, _Connection)
 
@@ -55,11 +56,13 @@ class Front(socketserver.ThreadingTCPServer):
 
     def start(self) -> None:
         """Serve in a thread of its own."""
+        self._serving = True
         threading.Thread(target=self.serve_forever, args=(0.05,), name="firestore-front", daemon=True).start()
 
     def stop(self) -> None:
         """Stop listening and cut every connection."""
-        self.shutdown()
+        if self._serving:
+            self.shutdown()
         self.server_close()
         with self._guard:
             for connection in self._open:

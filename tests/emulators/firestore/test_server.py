@@ -172,3 +172,11 @@ def test_many_clients_at_once(emulator, connect, project):
     with ThreadPoolExecutor(12) as pool:
         list(pool.map(lambda client: client.collection("items").add({"n": 1}), clients))
     assert len(clients[0].collection("items").get()) == 12
+
+
+def test_an_emulator_can_be_stopped_before_it_started_and_twice():
+    emulator = FirestoreEmulator()
+    emulator.stop()
+    emulator.stop()
+    with FirestoreEmulator() as started:
+        started.stop()

@@ -123,7 +123,8 @@ def submit(
         deadline=deadline,
         labels=labels,
     )
-    return submit_many([spec])[0]
+    runtime, scope = active(), open_scope()
+    return _record(runtime, [spec])[0] if scope is None else _buffer(runtime, scope, spec)
 
 
 def submit_many(prompts: Iterable[PromptSpec]) -> list[PromptHandle]:

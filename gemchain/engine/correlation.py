@@ -10,13 +10,14 @@ The hashes come from the batch's own input file, and only when a nameless row is
 meets it first leaves them beside the input for the others.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 from gemchain.engine.lines import read_lines
 from gemchain.ports import Row
-from gemchain.records import NO_ROWS, AnswerRef, Batch, OutputFile, Prompt, RowCounts
+from gemchain.records import AnswerRef, Batch, OutputFile, Prompt
 from gemchain.runtime import Runtime
 from gemchain.states import PromptState
 
@@ -36,12 +37,12 @@ class Matched(NamedTuple):
     Attributes:
         pairs: Prompts still CLAIMED by the batch, each with its row.
         handled: Prompts that this batch had handled already.
-        counts: Rows that lead nowhere.
+        counts: Rows that lead nowhere, by the field of `RowCounts` they add to.
     """
 
     pairs: list[tuple[Prompt, Found]]
     handled: list[Prompt]
-    counts: RowCounts
+    counts: Counter[str]
 
 
 def match(runtime: Runtime, batch: Batch, rows: Sequence[Found]) -> Matched:
@@ -52,18 +53,18 @@ def match(runtime: Runtime, batch: Batch, rows: Sequence[Found]) -> Matched:
     ids = named.union(*candidates.values())
     prompts = runtime.store.prompts(ids)
     taken: set[str] = set()
-    pairs, handled, counts = [], [], NO_ROWS
+    pairs, handled, counts = [], [], Counter[str]()
     # Named rows first: they leave the nameless ones no choice that is not theirs.
     for found in sorted(rows, key=lambda each: each.row.prompt_id is None):
         prompt = prompts.get(found.row.prompt_id) if found.row.prompt_id else None
         if found.row.prompt_id is None:
             prompt = _next_of(candidates.get(_place(found), ()), prompts, found.ref, taken)
         if prompt is None:
-            counts = counts.plus(RowCounts(unknown=1))
+            counts["unknown"] += 1
         elif prompt.progress.batch_id != batch.id or prompt.progress.state is PromptState.CANCELLED:
-            counts = counts.plus(RowCounts(late=1))
+            counts["late"] += 1
         elif prompt.progress.state is not PromptState.CLAIMED or prompt.id in taken:
-            counts = counts.plus(RowCounts(duplicate=1))
+            counts["duplicate"] += 1
             handled.append(prompt)
         else:
             taken.add(prompt.id)

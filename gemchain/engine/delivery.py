@@ -22,7 +22,6 @@ from gemchain.records import (
     Move,
     Progress,
     Prompt,
-    RowCounts,
     Unit,
     Usage,
 )
@@ -32,11 +31,6 @@ from gemchain.scope import Scope, entered
 from gemchain.states import ChainState, PromptState
 
 __all__ = ["Delivery", "Outcome", "deliver"]
-
-DONE = RowCounts(done=1)
-RETRIED = RowCounts(retried=1)
-FAILED = RowCounts(failed=1)
-WAITING = RowCounts(waiting=1)
 
 
 class Outcome(NamedTuple):
@@ -55,10 +49,15 @@ class Outcome(NamedTuple):
 
 
 class Delivery(NamedTuple):
-    """A unit to commit, how it counts, and whether a branch of a forked chain ends with it."""
+    """What to commit.
+
+    Attributes:
+        counts_as: The field of `RowCounts` that its row adds to.
+        ends_branch: Whether a branch of a forked chain ends with it.
+    """
 
     unit: Unit
-    counts: RowCounts
+    counts_as: str
     ends_branch: bool
 
 
@@ -83,18 +82,19 @@ class _Case:
         self.response = None if outcome.body is None else _response(prompt, outcome)
 
     def after(self, state: PromptState, **changes: Any) -> Progress:
-        """Where the prompt will stand."""
-        before = self.prompt.progress
-        values: dict[str, Any] = {
-            "attempt": before.attempt,
-            "batch_id": before.batch_id,
-            "answer": self.outcome.answer,
-            "callback_attempts": before.callback_attempts,
-            "usage": self.usage,
-            "claimed_at": before.claimed_at,
-            "answered_at": before.answered_at or self.now,
-        }
-        return Progress(state=state, **(values | changes))
+        """Where the prompt will stand: with this answer at hand, and otherwise as before."""
+        before, take = self.prompt.progress, changes.pop
+        return Progress(
+            state,
+            take("attempt", before.attempt),
+            take("batch_id", before.batch_id),
+            answer=take("answer", self.outcome.answer),
+            callback_attempts=take("callback_attempts", before.callback_attempts),
+            usage=self.usage,
+            claimed_at=take("claimed_at", before.claimed_at),
+            answered_at=take("answered_at", before.answered_at or self.now),
+            **changes,
+        )
 
     def unit(
         self, after: Progress, children: tuple[Draft, ...] = (), ending: ChainMove | None = None
@@ -176,7 +176,7 @@ def _send_again(case: _Case, failure: Failure, retry_at: datetime) -> Delivery:
         not_before_at=retry_at,
         failure=failure,
     )
-    return Delivery(case.unit(after), RETRIED, ends_branch=False)
+    return Delivery(case.unit(after), "retried", ends_branch=False)
 
 
 def _call(
@@ -220,7 +220,7 @@ def _done(case: _Case, ended: _Ended, failure: Failure | None) -> Delivery:
         ending = ChainMove(
             case.prompt.chain_id, ChainState.RUNNING, ChainState.DONE, ended.value, ended_at=case.now
         )
-    return Delivery(case.unit(after, ended.children, ending), DONE, ends_branch=forked and last)
+    return Delivery(case.unit(after, ended.children, ending), "done", ends_branch=forked and last)
 
 
 def _fail(case: _Case, failure: Failure) -> Delivery:
@@ -233,12 +233,12 @@ def _fail(case: _Case, failure: Failure) -> Delivery:
         ending = ChainMove(
             case.prompt.chain_id, ChainState.RUNNING, ChainState.FAILED, failure=failure, ended_at=case.now
         )
-    return Delivery(case.unit(after, ending=ending), FAILED, ends_branch=forked)
+    return Delivery(case.unit(after, ending=ending), "failed", ends_branch=forked)
 
 
 def _park(case: _Case, error: UnresolvedError) -> Delivery:
     failure = Failure("unresolved", str(error))
-    return Delivery(case.unit(case.after(PromptState.PARKED, failure=failure)), WAITING, ends_branch=False)
+    return Delivery(case.unit(case.after(PromptState.PARKED, failure=failure)), "waiting", ends_branch=False)
 
 
 def _postpone(case: _Case, error: Exception, failure: Failure | None) -> Delivery:
@@ -254,4 +254,4 @@ def _postpone(case: _Case, error: Exception, failure: Failure | None) -> Deliver
         not_before_at=case.now + _delay(case.runtime, raised),
         failure=failure or described,
     )
-    return Delivery(case.unit(after), WAITING, ends_branch=False)
+    return Delivery(case.unit(after), "waiting", ends_branch=False)

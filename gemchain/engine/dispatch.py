@@ -8,6 +8,7 @@ rows that were handled find their prompts moved on. The part becomes DONE last, 
 chains that ended in it were settled, those that a predecessor handled included.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -16,12 +17,11 @@ from gemchain import prices
 from gemchain.engine.closing import close, is_complete, settle, settle_marked
 from gemchain.engine.correlation import Found, match
 from gemchain.engine.delivery import Delivery, Outcome, deliver
-from gemchain.engine.leases import free, is_due_for_renewal, lease_part, renew_part, returning
+from gemchain.engine.leases import free, lease_part, renew_part, renewal_due, returning
 from gemchain.engine.lines import read_lines
 from gemchain.errors import BlobNotFoundError, StoreConflictError
 from gemchain.ports import Provider, Row
 from gemchain.records import (
-    NO_ROWS,
     NO_USAGE,
     AnswerRef,
     Batch,
@@ -82,7 +82,7 @@ class _Run:
         self.batch = batch
         self.holder = holder
         self.provider: Provider = runtime.providers.named(batch.provider)
-        self.counts = NO_ROWS
+        self.counts: Counter[str] = Counter()
         self.usage = NO_USAGE
         self.ended_chains: set[str] = set()
 
@@ -95,7 +95,7 @@ class _Run:
             self.holder[-1],
             state=PartState.DONE,
             leased_until_at=None,
-            counts=self.counts,
+            counts=RowCounts(**self.counts),
             usage=self.usage,
         )
         self.holder.append(self.runtime.store.save_part(done))
@@ -107,7 +107,7 @@ class _Run:
             try:
                 row = self.provider.read_row(line)
             except ValueError:
-                self.counts = self.counts.plus(RowCounts(malformed=1))
+                self.counts["malformed"] += 1
                 continue
             ref = AnswerRef(part.file.uri, part.file.generation, offset, len(line))
             group.append(Found(ref, row))
@@ -120,14 +120,15 @@ class _Run:
 
     def _commit(self, rows: list[Found]) -> None:
         matched = match(self.runtime, self.batch, rows)
-        self.counts = self.counts.plus(matched.counts)
+        self.counts.update(matched.counts)
         self.ended_chains.update(p.chain_id for p in matched.handled if p.forked)
         pending: list[tuple[Prompt, Delivery]] = []
+        renewal_at = renewal_due(self.runtime, self.holder[-1])
         for prompt, found in matched.pairs:
             pending.append((prompt, self._deliver(prompt, found)))
-            if is_due_for_renewal(self.runtime, self.holder[-1]):
+            if self.runtime.store.now() >= renewal_at:
                 self._write(pending)
-                pending = []
+                pending, renewal_at = [], renewal_due(self.runtime, self.holder[-1])
         self._write(pending)
 
     def _write(self, pending: list[tuple[Prompt, Delivery]]) -> None:
@@ -135,7 +136,7 @@ class _Run:
         verdicts = self.runtime.store.commit([delivery.unit for _, delivery in pending])
         for (prompt, delivery), verdict in zip(pending, verdicts, strict=True):
             self._note(prompt, delivery, verdict)
-        if is_due_for_renewal(self.runtime, self.holder[-1]):
+        if self.runtime.store.now() >= renewal_due(self.runtime, self.holder[-1]):
             self.holder.append(renew_part(self.runtime, self.holder[-1]))
 
     def _deliver(self, prompt: Prompt, found: Found) -> Delivery:
@@ -145,8 +146,7 @@ class _Run:
         return deliver(self.runtime, prompt, outcome, marked=False)
 
     def _note(self, prompt: Prompt, delivery: Delivery, verdict: Verdict) -> None:
-        applied = verdict is Verdict.APPLIED
-        self.counts = self.counts.plus(delivery.counts if applied else RowCounts(late=1))
+        self.counts[delivery.counts_as if verdict is Verdict.APPLIED else "late"] += 1
         if delivery.ends_branch:
             self.ended_chains.add(prompt.chain_id)
 

@@ -14,7 +14,7 @@ from gemchain.errors import StoreError
 from gemchain.records import Batch, Part
 from gemchain.runtime import Runtime
 
-__all__ = ["free", "is_due_for_renewal", "lease_part", "leased_until", "renew_part", "returning"]
+__all__ = ["free", "lease_part", "leased_until", "renew_part", "renewal_due", "returning"]
 
 
 def free(record: Batch | Part, now: datetime) -> bool:
@@ -36,11 +36,10 @@ def lease_part(runtime: Runtime, part: Part) -> Part:
     return runtime.store.save_part(replace(part, fence=part.fence + 1, leased_until_at=leased_until(runtime)))
 
 
-def is_due_for_renewal(runtime: Runtime, part: Part) -> bool:
-    """Whether more than a third of the lease is over."""
+def renewal_due(runtime: Runtime, part: Part) -> datetime:
+    """When a third of the lease is over: time to commit what there is, and to prolong it."""
     assert part.leased_until_at is not None
-    left = part.leased_until_at - runtime.store.now()
-    return left < timedelta(seconds=runtime.settings.lease * 2 / 3)
+    return part.leased_until_at - timedelta(seconds=runtime.settings.lease * 2 / 3)
 
 
 def renew_part(runtime: Runtime, part: Part) -> Part:

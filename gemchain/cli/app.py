@@ -21,7 +21,7 @@ app = typer.Typer(
 
 State = Annotated[
     str | None,
-    typer.Option("--state", metavar="DIR", help="State folder.  [default: $GEMCHAIN_STATE or .gemchain]"),
+    typer.Option("--state", metavar="DIR", help="State folder; GEMCHAIN_STATE or .gemchain when left out."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, for programs.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
@@ -71,8 +71,8 @@ def run(  # noqa: PLR0917 -- the command's options; typer passes them by name
     """Start one chain for each row, and drive them all to the end.
 
     Stop it whenever you like: the same command continues where it stopped, and sends nothing twice.
-    Exit code 0: all done. 1: some failed, are parked or still run. 2: bad input. 3: the disk or the store
-    failed, continue later. 130: interrupted.
+    Exit codes: 0 all done; 1 some failed, are parked or still run; 2 bad input; 3 disk, store or provider in
+    the way, continue later; 130 interrupted.
     """
     from gemchain.cli.run import Order, run_rows
 

@@ -1,17 +1,17 @@
 """`gemchain chains` and `gemchain batches`: tables of the newest."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
-from textwrap import shorten
 from typing import TypeVar
 
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from gemchain.cli.opening import existing
+from gemchain.cli.paper import paper
 from gemchain.cli.plain import batch_data, chain_data, emit
-from gemchain.cli.wording import age, duration, moment
+from gemchain.cli.wording import age, duration
 from gemchain.errors import InvalidInputError
 from gemchain.records import Batch, Chain
 from gemchain.states import BatchState, ChainState
@@ -22,16 +22,19 @@ STYLES = {
     "DONE": "green", "CLOSED": "green", "FAILED": "red", "PARKED": "yellow", "ANSWERED": "yellow",
     "CANCELLED": "dim", "RUNNING": "cyan", "CLAIMED": "cyan", "SENT": "cyan",
 }  # fmt: skip
-WIDTH = 60
+WIDTH = 100
+KEY = 16
+SHORT = 13
+"""Digits of an id in a table: enough to be the only one, and to be typed."""
 
 S = TypeVar("S", bound=StrEnum)
 
 
-def _state(kind: Callable[[str], S], given: str | None, known: type[S]) -> S | None:
+def _state(known: type[S], given: str | None) -> S | None:
     if given is None:
         return None
     try:
-        return kind(given.upper())
+        return known(given.upper())
     except ValueError as error:
         raise InvalidInputError(f"--only takes {', '.join(known)}, not {given!r}") from error
 
@@ -39,7 +42,7 @@ def _state(kind: Callable[[str], S], given: str | None, known: type[S]) -> S | N
 def list_chains(state: str | None, *, only: str | None, limit: int, as_json: bool) -> None:
     """Print chains."""
     with existing(state) as runtime:
-        found = runtime.store.list_chains(state=_state(ChainState, only, ChainState), limit=limit)
+        found = runtime.store.list_chains(state=_state(ChainState, only), limit=limit)
         if as_json:
             emit([chain_data(chain) for chain in found])
             return
@@ -47,34 +50,28 @@ def list_chains(state: str | None, *, only: str | None, limit: int, as_json: boo
 
 
 def _chain_table(chains: list[Chain], now: datetime) -> Table:
-    table = Table(
-        "id", "key", "function", "state", "started", "took", "result or reason", box=None, pad_edge=False
+    return _table(
+        ("id", "key", "function", "state", "took", "result or reason"),
+        [_chain_cells(chain, now) for chain in chains],
     )
-    for chain in chains:
-        ended = chain.ended_at or now
-        said = chain.failure.reason + ": " + chain.failure.message if chain.failure else chain.result or ""
-        table.add_row(
-            chain.id[:13],
-            shorten(chain.key or "", 20),
-            chain.function,
-            f"[{STYLES[chain.state]}]{chain.state}",
-            moment(chain.created_at),
-            duration((ended - chain.created_at).total_seconds()),
-            _text(said),
-        )
-    return table
 
 
-def _text(said: str) -> str:
-    from rich.markup import escape
-
-    return escape(shorten(said, WIDTH, placeholder="…"))
+def _chain_cells(chain: Chain, now: datetime) -> list[Text]:
+    took = duration(((chain.ended_at or now) - chain.created_at).total_seconds())
+    said = f"{chain.failure.reason}: {chain.failure.message}" if chain.failure else chain.result or ""
+    plain = (chain.id[:SHORT], _cut(chain.key or "", KEY), chain.function)
+    return [
+        *map(Text, plain),
+        _state_cell(chain.state),
+        Text(took),
+        Text(_cut(said)),
+    ]
 
 
 def list_batches(state: str | None, *, only: str | None, limit: int, as_json: bool) -> None:
     """Print batches."""
     with existing(state) as runtime:
-        found = runtime.store.list_batches(state=_state(BatchState, only, BatchState), limit=limit)
+        found = runtime.store.list_batches(state=_state(BatchState, only), limit=limit)
         if as_json:
             emit([batch_data(batch) for batch in found])
             return
@@ -82,27 +79,42 @@ def list_batches(state: str | None, *, only: str | None, limit: int, as_json: bo
 
 
 def _batch_table(batches: list[Batch], now: datetime) -> Table:
-    table = Table(
-        "id", "model", "state", "prompts", "created", "age", "rows", "job or reason", box=None, pad_edge=False
+    return _table(
+        ("id", "model", "state", "prompts", "ago", "rows or reason"),
+        [_batch_cells(batch, now) for batch in batches],
     )
-    for batch in batches:
-        rows = ", ".join(f"{number:,} {name}" for name, number in batch.counts._asdict().items() if number)
-        said = f"{batch.failure.reason}: {batch.failure.message}" if batch.failure else batch.job or ""
-        table.add_row(
-            batch.id[:13],
-            f"{batch.provider}:{batch.model}",
-            f"[{STYLES.get(batch.state, 'default')}]{batch.state}",
-            f"{batch.requests:,}",
-            moment(batch.created_at),
-            age(batch.created_at, now),
-            rows,
-            _text(said),
-        )
+
+
+def _batch_cells(batch: Batch, now: datetime) -> list[Text]:
+    rows = ", ".join(f"{number:,} {name}" for name, number in batch.counts._asdict().items() if number)
+    said = f"{batch.failure.reason}: {batch.failure.message}" if batch.failure else rows
+    plain = (f"{batch.requests:,}", age(batch.created_at, now), _cut(said))
+    model = f"{batch.provider}:{batch.model}"
+    return [Text(batch.id[:SHORT]), Text(model), _state_cell(batch.state), *map(Text, plain)]
+
+
+def _state_cell(state: StrEnum) -> Text:
+    return Text(state.value, style=STYLES.get(state.value, "default"))
+
+
+def _table(names: Sequence[str], rows: Sequence[Sequence[Text]]) -> Table:
+    """Only the last column gives way when the terminal is narrow: ids and states are never cut."""
+    table = Table(box=None, pad_edge=False, expand=False)
+    for place, name in enumerate(names[:-1]):
+        table.add_column(name, no_wrap=True, min_width=max([len(name), *(len(row[place]) for row in rows)]))
+    table.add_column(names[-1], no_wrap=True, overflow="ellipsis")
+    for row in rows:
+        table.add_row(*row)
     return table
 
 
+def _cut(said: str, most: int = WIDTH) -> str:
+    line = " ".join(said.split())
+    return line if len(line) <= most else f"{line[: most - 1]}…"
+
+
 def _print(table: Table, found: list[Chain] | list[Batch], total: int) -> None:
-    console = Console()
+    console = paper()
     if not found:
         console.print("None.")
         return

@@ -13,6 +13,7 @@ from gemchain import jsontext
 from gemchain.cli.finding import find
 from gemchain.cli.listing import STYLES
 from gemchain.cli.opening import existing
+from gemchain.cli.paper import paper
 from gemchain.cli.plain import batch_data, chain_data, emit, prompt_data
 from gemchain.cli.wording import Models, duration, models_of, moment, money, tokens
 from gemchain.errors import BlobError
@@ -69,7 +70,7 @@ def _show_chain(runtime: Runtime, chain: Chain, *, as_json: bool) -> None:
     if as_json:
         emit(chain_data(chain) | {"prompts": [prompt_data(each) for each in prompts]})
         return
-    console = Console()
+    console = paper()
     console.print(f"chain [bold]{chain.id}[/]  {_coloured(chain.state)}", highlight=False)
     console.print(_chain_pairs(chain, prompts))
     console.print(_tree(chain, prompts), highlight=False)
@@ -165,7 +166,7 @@ def _show_prompt(runtime: Runtime, prompt: Prompt, *, as_json: bool) -> None:
         said = answer.text if isinstance(answer, Response) else answer
         emit(prompt_data(prompt) | {"request": jsontext.load(request), "answer": said})
         return
-    console = Console()
+    console = paper()
     console.print(f"prompt [bold]{prompt.id}[/]  {_coloured(prompt.progress.state)}", highlight=False)
     console.print(_prompt_pairs(prompt))
     _print_failure(console, prompt.progress.failure)
@@ -208,7 +209,7 @@ def _show_batch(batch: Batch, *, as_json: bool) -> None:
     if as_json:
         emit(batch_data(batch))
         return
-    console = Console()
+    console = paper()
     console.print(f"batch [bold]{batch.id}[/]  {_coloured(batch.state)}", highlight=False)
     rows = ", ".join(f"{number:,} {name}" for name, number in batch.counts._asdict().items() if number)
     console.print(

@@ -9,6 +9,7 @@ from gemchain.records import Batch, Usage
 __all__ = ["Models", "age", "amount", "count", "duration", "models_of", "moment", "money", "tokens"]
 
 SIMULATED = "simulated"
+CENT = 0.01
 PRECISE = 10
 """Seconds below which a tenth is worth showing."""
 
@@ -64,7 +65,9 @@ def moment(at: datetime | None) -> str:
 
 def amount(dollars: float) -> str:
     """Dollars with as many digits as they deserve."""
-    return f"${dollars:,.2f}" if dollars >= 1 or dollars == 0 else f"${dollars:.4f}"
+    if dollars >= 1 or dollars == 0:
+        return f"${dollars:,.2f}"
+    return f"${dollars:.4f}" if dollars >= CENT else f"${dollars:.6f}"
 
 
 def tokens(usage: Usage) -> str:

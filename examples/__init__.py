@@ -1,0 +1,1 @@
+"""Chains that run on texts which every machine has."""

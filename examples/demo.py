@@ -1,0 +1,115 @@
+"""`make demo`: three thousand real chains, from queue to result, in under a minute and without an account.
+
+The texts are real, and so is everything that gemchain does with them: queue, batches, files, callbacks,
+commits. Only the answers are simulated, by a responder that picks sentences and keywords from each
+prompt's own text; no model is asked, and nothing is paid.
+"""
+
+import json
+import os
+import shutil
+from itertools import islice
+from pathlib import Path
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.panel import Panel
+from rich.table import Table
+
+from examples.stdlib import functions
+from gemchain.cli.complaints import complaining
+from gemchain.cli.run import Order, run_rows
+from gemchain.errors import ModelError
+from gemchain.wiring import choose_provider
+
+STATE = Path(".gemchain-demo")
+CHAIN = Path(__file__).with_name("docstrings.py")
+MODEL = os.environ.get("MODEL", "simulated/gemini-3.5-flash-lite")
+REAL = "gemini-3.5-flash-lite"
+TURNAROUND = "2"
+"""Seconds that a simulated batch takes; a real one takes minutes to hours."""
+SHOWN = 6
+
+
+def main() -> int:
+    """Run the demo; returns the exit code."""
+    console = Console()
+    limit = int(os.environ.get("DEMO_ROWS", "0")) or None
+    rows, results = STATE / "rows.jsonl", STATE / "results.jsonl"
+    command = _command(rows, results)
+    shutil.rmtree(STATE, ignore_errors=True)
+    STATE.mkdir()
+    _greet(console)
+    with console.status("Reading the docstrings of Python's standard library…"):
+        count = _write_rows(rows, limit)
+    console.print(
+        f"[bold]{count:,}[/] public functions with a docstring, one chain of three prompts for each:"
+    )
+    console.print(f"[dim]$[/] {' '.join(command)}\n", highlight=False, soft_wrap=True)
+    os.environ.setdefault("GEMCHAIN_SIMULATED_TURNAROUND", TURNAROUND)
+    order = Order(f"{CHAIN}:start", rows, results, str(STATE), command=tuple(command))
+    try:
+        with complaining(debug=False, go_on=order.how_to_go_on()):
+            code = run_rows(order)
+    except typer.Exit as stopped:
+        return stopped.exit_code
+    _show_some(console, results)
+    _part(console)
+    return code
+
+
+def _command(rows: Path, results: Path) -> list[str]:
+    target = f"{os.path.relpath(CHAIN)}:start"
+    return ["gemchain", "run", target, "--input", str(rows), "--output", str(results), "--state", str(STATE)]
+
+
+def _greet(console: Console) -> None:
+    simulated = (
+        "Answers are [bold]simulated[/] by a deterministic responder that works from each prompt's own text.\n"
+        "Everything else is what a real run does: queue, batches, files, callbacks, one commit per group."
+    )
+    real = f"Answers come from [bold]{escape(MODEL)}[/], and are paid."
+    text = simulated if MODEL.startswith("simulated/") else real
+    console.print(Panel.fit(text, title="[bold]gemchain[/] demo", border_style="cyan", padding=(0, 2)))
+
+
+def _write_rows(file: Path, limit: int | None) -> int:
+    count = 0
+    with file.open("w", encoding="utf-8") as out:
+        for count, row in enumerate(islice(functions(), limit), 1):  # noqa: B007 -- the last one is the count
+            out.write(json.dumps(row) + "\n")
+    return count
+
+
+def _show_some(console: Console, results: Path) -> None:
+    lines = [json.loads(line) for line in results.read_text(encoding="utf-8").splitlines()]
+    done = [line["result"] for line in lines if line["state"] == "DONE"]
+    table = Table(box=None, pad_edge=False, title=f"\n{SHOWN} of {len(done):,} entries", title_justify="left")
+    table.add_column("function", style="cyan", no_wrap=True)
+    table.add_column("entry", ratio=2, no_wrap=True, overflow="ellipsis")
+    table.add_column("keywords", style="dim", ratio=1, no_wrap=True, overflow="ellipsis")
+    for entry in done[:: max(1, len(done) // SHOWN)][:SHOWN]:
+        table.add_row(
+            *map(escape, (entry["name"], " ".join(entry["entry"].split()), ", ".join(entry["keywords"])))
+        )
+    console.print(table)
+
+
+def _part(console: Console) -> None:
+    console.print(
+        f"\n[dim]All results:[/] {STATE}/results.jsonl   [dim]Look around:[/] gemchain status --state {STATE}"
+    )
+    console.print(f"[dim]The same on Vertex AI:[/] MODEL={REAL} make demo{_caveat()}", highlight=False)
+
+
+def _caveat() -> str:
+    try:
+        choose_provider(REAL)
+    except ModelError:
+        return "   [dim](when the Vertex provider is in; this version only simulates)[/]"
+    return "   [dim](needs a Google Cloud project; about 24 h at the latest, at half the price)[/]"
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,4 +1,4 @@
-"""`make demo`: three thousand real chains, from queue to result, in under a minute and without an account.
+"""`make demo`: thousands of real chains, from queue to result, in under a minute and without an account.
 
 The texts are real, and so is everything that gemchain does with them: queue, batches, files, callbacks,
 commits. Only the answers are simulated, by a responder that picks sentences and keywords from each
@@ -66,12 +66,12 @@ def _command(rows: Path, results: Path) -> list[str]:
 
 def _greet(console: Console) -> None:
     simulated = (
-        "Answers are [bold]simulated[/] by a deterministic responder that works from each prompt's own text.\n"
-        "Everything else is what a real run does: queue, batches, files, callbacks, one commit per group."
+        "The answers are [bold]simulated[/]: a responder picks them from each prompt's own text.\n"
+        "All the rest is what a real run does: queue, batches, files, callbacks, commits."
     )
-    real = f"Answers come from [bold]{escape(MODEL)}[/], and are paid."
+    real = f"The answers come from [bold]{escape(MODEL)}[/], and are paid."
     text = simulated if MODEL.startswith("simulated/") else real
-    console.print(Panel.fit(text, title="[bold]gemchain[/] demo", border_style="cyan", padding=(0, 2)))
+    console.print(Panel.fit(text, title="[bold]gemchain[/] demo", border_style="cyan", padding=(0, 1)))
 
 
 def _write_rows(file: Path, limit: int | None) -> int:
@@ -85,14 +85,17 @@ def _write_rows(file: Path, limit: int | None) -> int:
 def _show_some(console: Console, results: Path) -> None:
     lines = [json.loads(line) for line in results.read_text(encoding="utf-8").splitlines()]
     done = [line["result"] for line in lines if line["state"] == "DONE"]
-    table = Table(box=None, pad_edge=False, title=f"\n{SHOWN} of {len(done):,} entries", title_justify="left")
-    table.add_column("function", style="cyan", no_wrap=True)
-    table.add_column("entry", ratio=2, no_wrap=True, overflow="ellipsis")
-    table.add_column("keywords", style="dim", ratio=1, no_wrap=True, overflow="ellipsis")
-    for entry in done[:: max(1, len(done) // SHOWN)][:SHOWN]:
-        table.add_row(
-            *map(escape, (entry["name"], " ".join(entry["entry"].split()), ", ".join(entry["keywords"])))
-        )
+    some = done[:: max(1, len(done) // SHOWN)][:SHOWN]
+    table = Table(
+        box=None, pad_edge=False, title=f"\n{len(some)} of {len(done):,} entries", title_justify="left"
+    )
+    longest = max((len(entry["name"]) for entry in some), default=1)
+    table.add_column("function", style="cyan", no_wrap=True, min_width=longest)
+    table.add_column("entry", no_wrap=True, overflow="ellipsis")
+    table.add_column("keywords", style="dim", no_wrap=True, overflow="ellipsis")
+    for entry in some:
+        line = " ".join(entry["entry"].split())
+        table.add_row(*map(escape, (entry["name"], line, ", ".join(entry["keywords"]))))
     console.print(table)
 
 

@@ -32,7 +32,10 @@ def start(text: str) -> list[dict[str, str]]:
 def ask(response: gemchain.Response, paragraph: str) -> None:
     """Turn the summary into a question."""
     gemchain.submit(
-        f"Ask one question about this:\n\n{response.text}", MODEL, answer, params={"paragraph": paragraph}
+        f"Write one quiz question about this:\n\n{response.text}",
+        MODEL,
+        answer,
+        params={"paragraph": paragraph},
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from itertools import islice
+from textwrap import shorten
 from typing import Any
 
 from rich.console import Console
@@ -22,6 +23,9 @@ from gemchain.responses import Response
 from gemchain.runtime import Runtime
 
 __all__ = ["show_anything"]
+
+LONG = 400
+"""Characters of arguments that are shown; `--json` has them all."""
 
 MOST = 1000
 """Prompts of one chain that are shown."""
@@ -92,7 +96,7 @@ def _chain_pairs(chain: Chain, prompts: list[Prompt]) -> Table:
     return _pairs(
         ("key", chain.key),
         ("function", chain.function),
-        ("arguments", chain.args),
+        ("arguments", shorten(chain.args, LONG, placeholder=" …")),
         ("started", moment(chain.created_at)),
         ("ended", chain.ended_at and f"{moment(chain.ended_at)}, after {took}"),
         ("prompts", ", ".join(f"{number:,} {state}" for state, number in states.items())),
@@ -190,7 +194,7 @@ def _prompt_pairs(prompt: Prompt) -> Table:
         ("model", f"{prompt.provider}:{prompt.model}"),
         ("callback", prompt.callback),
         ("on_error", prompt.on_error),
-        ("params", prompt.params),
+        ("params", shorten(prompt.params, LONG, placeholder=" …")),
         ("attempt", f"{progress.attempt} of {prompt.max_attempts}"),
         ("callback raised", f"{progress.callback_attempts} times" if progress.callback_attempts else ""),
         ("batch", progress.batch_id),

@@ -112,7 +112,9 @@ class LocalBlobs:
             prefix = self._below(prefix)
         folder = check_prefix(prefix).rpartition("/")[0]
         for name, found in self._walk(folder, prefix):
-            with contextlib.suppress(BlobError):  # a foreign file whose name no object can have
+            with contextlib.suppress(
+                BlobError
+            ):  # unfinished, or a foreign file whose name no object can have
                 address = self.uri(name)
                 yield BlobInfo(address, found.st_mtime_ns, found.st_size)
 
@@ -251,8 +253,6 @@ class LocalBlobs:
             return
         for key, entry in _entries(path):
             name = f"{folder}/{key}" if folder else key
-            if name == UNFINISHED + "/":
-                continue
             if key.endswith("/"):
                 if name.startswith(prefix) or prefix.startswith(name):
                     yield from self._walk(name[:-1], prefix)

@@ -9,12 +9,15 @@ import secrets
 
 __all__ = [
     "batch_id",
+    "branch_id",
     "chain_id",
     "child_id",
+    "is_join",
     "job_name",
     "join_id",
     "keyed_child_id",
     "part_id",
+    "placed_id",
     "random_id",
 ]
 
@@ -50,8 +53,23 @@ def keyed_child_id(parent_id: str, key: str) -> str:
 
 
 def join_id(parent_id: str, index: int) -> str:
-    """The id of the `index`-th join that `parent_id` declared."""
+    """The id of the join that `parent_id` declared as its `index`-th child."""
     return _digest("j", parent_id, str(index))
+
+
+def is_join(identity: str) -> bool:
+    """Whether the id is a join's."""
+    return identity.startswith("j")
+
+
+def branch_id(join: str, index: int) -> str:
+    """The id of the first prompt of a join's `index`-th branch."""
+    return _digest("p", join, "branch", str(index))
+
+
+def placed_id(kind: str, chain: str, place: str) -> str:
+    """The id of what an async chain awaits at a place of its program."""
+    return _digest(kind, chain, "place", place)
 
 
 def batch_id() -> str:

@@ -95,12 +95,16 @@ class Store(Protocol):
         """The chains with these ids; ids without a chain are left out."""
 
     def chain_prompts(self, chain_id: str) -> Iterator[Prompt]:
-        """All prompts of a chain, in no particular order, without loading all of them at once."""
+        """All prompts of a chain, in no particular order, without loading all of them at once.
+
+        Given the id of a join: the prompts of its branches, those of joins inside them left out.
+        """
 
     def has_open(self, chain_id: str) -> bool:
-        """Whether any prompt of the chain is QUEUED, CLAIMED, ANSWERED or PARKED.
+        """Whether any prompt of the chain is QUEUED, CLAIMED, ANSWERED, WAITING or PARKED.
 
-        Strongly consistent: it sees every commit that returned before the call.
+        Given the id of a join: any prompt of its branches. Strongly consistent: it sees every commit
+        that returned before the call.
         """
 
     def list_chains(
@@ -195,6 +199,9 @@ class Store(Protocol):
 
     def overdue(self, *, limit: int) -> list[Prompt]:
         """QUEUED prompts whose `deadline_at` has passed."""
+
+    def ended_waits(self, *, limit: int) -> list[Prompt]:
+        """WAITING prompts of kind `chain` (their `key` is the chain's id) whose chain has ended."""
 
     def unsettled_chains(self, *, limit: int) -> list[str]:
         """Chains with a prompt marked `unsettled`."""

@@ -151,7 +151,8 @@ class Prompt:
             chain that never forks keeps path `0` from end to end.
         depth: Prompts before this one on its way from the root.
         lane: `batch`, or later `direct`.
-        kind: Kind of request: `generate`.
+        kind: `generate`; or what sends nothing: `join` (waits for its branches), `wait` (for a person),
+            `chain` (for another chain's end). The latter have ids of their own kind and are never queued.
         size: Length of the request in bytes.
         callback: `module:qualname` of the function that takes the response; None to end here.
         params: JSON text of the callback's keyword arguments.
@@ -162,6 +163,8 @@ class Prompt:
         accept: Failures that the callback takes as answers: of `blocked`, `truncated`, `empty`.
         priority: Higher goes first, -9 to 9.
         forked: Some prompt above it, or its start, had several children: the chain's end has to be looked up.
+        durable: An async chain awaits it: its outcome goes into the replay, and `callback` names the chain.
+            Its `path` is then its place in the program.
         join_id: The join that waits for this branch; None outside of any.
         branch: Place of the branch in its join.
         request_hash: Canonical hash of the request, where somebody needed one.
@@ -191,6 +194,7 @@ class Prompt:
     labels: str | None = None
     key: str | None = None
     forked: bool = False
+    durable: bool = False
     join_id: str | None = None
     branch: int | None = None
     request_hash: str | None = None
@@ -408,7 +412,7 @@ class QueueStatus(NamedTuple):
         resting: Prompts that wait for their `not_before_at`.
         size: Bytes of all their requests.
         oldest_at: Since when the longest-waiting of them waits, or a little later.
-        newest_at: When a prompt was last added.
+        newest_at: When a prompt was last added from outside, and not by a callback.
         due_at: When the first resting prompt becomes ready.
     """
 

@@ -12,9 +12,10 @@ Prompt::
                    ▼           ▼  ╲──▶ PARKED    needs a person; retry sends it back
                  FAILED ◀──────╯
 
-A QUEUED prompt whose deadline passes goes where its failure leads. Any open state moves to
-CANCELLED. An operator's retry sends FAILED and PARKED back to QUEUED (send again) or to ANSWERED
-(the answer is there: only its callback runs again).
+A prompt that sends nothing (a join, a person's approval, another chain's end) begins as WAITING and
+moves on like one that is CLAIMED. A QUEUED prompt whose deadline passes goes where its failure leads. Any open state moves to
+CANCELLED. An operator's retry sends FAILED and PARKED back to QUEUED (send again), to ANSWERED
+(the answer is there: only its callback runs again), or to WAITING.
 """
 
 from collections.abc import Mapping
@@ -26,9 +27,9 @@ from gemchain.errors import MoveError
 __all__ = [
     "OPEN_BATCH",
     "OPEN_PROMPT",
+    "UNFINISHED_PROMPT",
     "BatchState",
     "ChainState",
-    "JoinState",
     "PartState",
     "PromptState",
     "check_move",
@@ -45,6 +46,7 @@ class PromptState(StrEnum):
     FAILED = "FAILED"
     CANCELLED = "CANCELLED"
     PARKED = "PARKED"
+    WAITING = "WAITING"
 
 
 class BatchState(StrEnum):
@@ -74,23 +76,16 @@ class PartState(StrEnum):
     DONE = "DONE"
 
 
-class JoinState(StrEnum):
-    """Where a join stands."""
-
-    WAITING = "WAITING"
-    FIRED = "FIRED"
-    CANCELLED = "CANCELLED"
-
-
-P, B, C, J = PromptState, BatchState, ChainState, JoinState
+P, B, C = PromptState, BatchState, ChainState
 
 PROMPT_MOVES: Mapping[PromptState, frozenset[PromptState]] = {
     # Past its deadline it ends without ever being sent, and its on_error may do anything.
     P.QUEUED: frozenset({P.CLAIMED, P.DONE, P.ANSWERED, P.PARKED, P.FAILED, P.CANCELLED}),
     P.CLAIMED: frozenset({P.DONE, P.QUEUED, P.ANSWERED, P.PARKED, P.FAILED, P.CANCELLED}),
     P.ANSWERED: frozenset({P.ANSWERED, P.DONE, P.QUEUED, P.PARKED, P.FAILED, P.CANCELLED}),
-    P.PARKED: frozenset({P.QUEUED, P.ANSWERED, P.CANCELLED}),
-    P.FAILED: frozenset({P.QUEUED, P.ANSWERED}),
+    P.WAITING: frozenset({P.DONE, P.ANSWERED, P.PARKED, P.FAILED, P.CANCELLED}),
+    P.PARKED: frozenset({P.QUEUED, P.ANSWERED, P.WAITING, P.CANCELLED}),
+    P.FAILED: frozenset({P.QUEUED, P.ANSWERED, P.WAITING}),
     P.DONE: frozenset(),
     P.CANCELLED: frozenset(),
 }
@@ -112,14 +107,11 @@ PART_MOVES: Mapping[PartState, frozenset[PartState]] = {
     PartState.WAITING: frozenset({PartState.DONE}),
     PartState.DONE: frozenset(),
 }
-JOIN_MOVES: Mapping[JoinState, frozenset[JoinState]] = {
-    J.WAITING: frozenset({J.FIRED, J.CANCELLED}),
-    J.FIRED: frozenset(),
-    J.CANCELLED: frozenset(),
-}
-
 OPEN_PROMPT = frozenset({P.QUEUED, P.CLAIMED, P.ANSWERED})
 """Prompts that the engine itself can carry on; PARKED ones wait for a person."""
+
+UNFINISHED_PROMPT = OPEN_PROMPT | {P.PARKED, P.WAITING}
+"""Prompts whose chain has not ended."""
 
 OPEN_BATCH = frozenset({B.PLANNED, B.WRITTEN, B.SENT, B.ARRIVED})
 """Batches with work left."""
@@ -129,14 +121,13 @@ _TABLES: tuple[Mapping[StrEnum, frozenset[StrEnum]], ...] = (
     BATCH_MOVES,
     CHAIN_MOVES,
     PART_MOVES,
-    JOIN_MOVES,
 )
 # StrEnum members compare as text (DONE of a prompt equals DONE of a chain), so the type is part of the key.
 _MOVES = frozenset(
     (type(before), before, after) for table in _TABLES for before, afters in table.items() for after in afters
 )
 
-S = TypeVar("S", PromptState, BatchState, ChainState, PartState, JoinState)
+S = TypeVar("S", PromptState, BatchState, ChainState, PartState)
 
 
 def check_move(before: S, after: S) -> None:

@@ -6,14 +6,13 @@ import pytest
 
 from gemchain import states
 from gemchain.errors import MoveError
-from gemchain.states import BatchState, ChainState, JoinState, PartState, PromptState, check_move
+from gemchain.states import BatchState, ChainState, PartState, PromptState, check_move
 
 TABLES = {
     PromptState: states.PROMPT_MOVES,
     BatchState: states.BATCH_MOVES,
     ChainState: states.CHAIN_MOVES,
     PartState: states.PART_MOVES,
-    JoinState: states.JOIN_MOVES,
 }
 PAIRS = [(kind, before, after) for kind in TABLES for before, after in itertools.product(kind, kind)]
 

@@ -33,7 +33,7 @@ CREATE TABLE chains (
     id           TEXT NOT NULL UNIQUE,
     version      INTEGER NOT NULL,
     state        TEXT NOT NULL,
-    open         INTEGER NOT NULL,          -- prompts that are QUEUED, CLAIMED, ANSWERED or PARKED
+    open         INTEGER NOT NULL,          -- prompts that are QUEUED, CLAIMED, ANSWERED, WAITING or PARKED
     token        TEXT NOT NULL,             -- of the commit that created it
     tokens       TEXT NOT NULL,             -- of the commits that moved it
     created_at   INTEGER NOT NULL,
@@ -72,12 +72,14 @@ CREATE TABLE prompts (
     labels       TEXT,
     key          TEXT,
     forked       INTEGER NOT NULL,
+    durable      INTEGER NOT NULL,
     join_id      TEXT,
     branch       INTEGER,
     request_hash TEXT,
     created_at   INTEGER NOT NULL
 );
 CREATE INDEX prompts_of_chain ON prompts (chain);
+CREATE INDEX prompts_of_join ON prompts (join_id) WHERE join_id IS NOT NULL;
 
 CREATE TABLE requests (
     seq  INTEGER PRIMARY KEY REFERENCES prompts,
@@ -108,6 +110,8 @@ CREATE TABLE progress (
     rank              INTEGER NOT NULL,     -- minus priority
     waits_at          INTEGER,              -- QUEUED or ANSWERED: since when it waits, or until when it rests
     deadline_at       INTEGER,              -- only while QUEUED
+    open_join         TEXT,                 -- only while the join has to wait for it
+    awaits            TEXT,                 -- only while WAITING: the chain whose end it waits for
     tokens            TEXT NOT NULL,        -- of the commits that moved it
     failure           TEXT,
     result            TEXT
@@ -117,6 +121,8 @@ CREATE INDEX progress_of_batch ON progress (batch, state) WHERE batch IS NOT NUL
 CREATE INDEX progress_answered ON progress (waits_at) WHERE state = 'ANSWERED';
 CREATE INDEX progress_stopped ON progress (state) WHERE state IN ('PARKED', 'FAILED', 'CANCELLED');
 CREATE INDEX progress_overdue ON progress (deadline_at) WHERE deadline_at IS NOT NULL;
+CREATE INDEX progress_open_join ON progress (open_join) WHERE open_join IS NOT NULL;
+CREATE INDEX progress_awaits ON progress (awaits) WHERE awaits IS NOT NULL;
 CREATE INDEX progress_unsettled ON progress (unsettled) WHERE unsettled = 1;
 
 CREATE TABLE batches (

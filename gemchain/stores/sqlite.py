@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from gemchain.codec import from_micros, to_micros
+from gemchain.identity import is_join
 from gemchain.ports import Clock
 from gemchain.records import Batch, Chain, InputRow, Part, Prompt, QueueStatus, Tally, Unit, Verdict
 from gemchain.states import BatchState, ChainState, PromptState
@@ -100,13 +101,16 @@ class SqliteStore:
         return {chain.id: chain for chain in map(CHAINS.record, rows)}
 
     def chain_prompts(self, chain_id: str) -> Iterator[Prompt]:
-        """All prompts of a chain, oldest first."""
-        where = "WHERE p.chain = (SELECT seq FROM chains WHERE id = ?) AND p.seq > ? ORDER BY p.seq LIMIT ?"
+        """All prompts of a chain, or of a join's branches, oldest first."""
+        whose = "join_id = ?" if is_join(chain_id) else "chain = (SELECT seq FROM chains WHERE id = ?)"
+        where = f"WHERE p.{whose} AND p.seq > ? ORDER BY p.seq LIMIT ?"
         for page in self._pages(where, chain_id):
             yield from page
 
     def has_open(self, chain_id: str) -> bool:
-        """Whether any prompt of the chain is QUEUED, CLAIMED, ANSWERED or PARKED."""
+        """Whether any prompt of the chain, or of the join's branches, is unfinished."""
+        if is_join(chain_id):
+            return self._db.row("SELECT 1 FROM progress WHERE open_join = ? LIMIT 1", (chain_id,)) is not None
         return self._db.row("SELECT 1 FROM chains WHERE id = ? AND open > 0", (chain_id,)) is not None
 
     def list_chains(
@@ -213,6 +217,11 @@ class SqliteStore:
         """QUEUED prompts whose `deadline_at` has passed, earliest deadline first."""
         where = "WHERE g.deadline_at < ? ORDER BY g.deadline_at LIMIT ?"
         return self._select(where, self._micros(), limit)
+
+    def ended_waits(self, *, limit: int) -> list[Prompt]:
+        """WAITING prompts of kind `chain` whose chain has ended."""
+        ended = "EXISTS (SELECT 1 FROM chains e WHERE e.id = g.awaits AND e.state <> 'RUNNING')"
+        return self._select(f"WHERE g.awaits IS NOT NULL AND {ended} LIMIT ?", limit)
 
     def unsettled_chains(self, *, limit: int) -> list[str]:
         """Chains with a prompt marked `unsettled`."""

@@ -9,7 +9,7 @@ from dataclasses import replace
 from gemchain import codec
 from gemchain.errors import StoreError
 from gemchain.records import NO_USAGE, ChainMove, Move, Progress, Prompt, Unit
-from gemchain.states import PromptState
+from gemchain.states import UNFINISHED_PROMPT, PromptState
 from gemchain.stores.sqlite_connection import Connection
 from gemchain.stores.sqlite_names import Names
 from gemchain.stores.sqlite_rows import (
@@ -24,12 +24,12 @@ from gemchain.stores.sqlite_tallies import Deltas
 
 __all__ = ["Changes", "ConflictError", "mark"]
 
-QUEUED, ANSWERED = PromptState.QUEUED, PromptState.ANSWERED
-_UNFINISHED = frozenset({QUEUED, PromptState.CLAIMED, ANSWERED, PromptState.PARKED})
+QUEUED, ANSWERED, WAITING = PromptState.QUEUED, PromptState.ANSWERED, PromptState.WAITING
+_UNFINISHED = UNFINISHED_PROMPT
 
 _CHAIN_HEAD = "seq, open, tokens"
 _PROMPT_HEAD = "seq, chain, queue"
-_PROGRESS_TAIL = "queue, rank, waits_at, deadline_at"
+_PROGRESS_TAIL = "queue, rank, waits_at, deadline_at, open_join, awaits"
 
 
 def _insert(table: str, columns: str) -> str:
@@ -106,15 +106,19 @@ class Changes:
         tail = self._wait(prompt, after, self._now)
         return *self._progress_values(after), *tail, mark, prompt.version, row_of(prompt.version)
 
-    def _wait(self, prompt: Prompt, after: Progress, since: int) -> tuple[int | None, ...]:
+    def _wait(self, prompt: Prompt, after: Progress, since: int) -> tuple[int | str | None, ...]:
         """What `_PROGRESS_TAIL` holds: the place in the queue, while there is one."""
         if after.state is QUEUED:
             queue = self._queue(prompt)
-            self._deltas.enqueue(queue, prompt.size)
+            # Only a submit from outside asks for a grace: what callbacks add is known from what is in flight.
+            self._deltas.enqueue(queue, prompt.size, from_outside=prompt.parent_id is None)
             waits_at = codec.to_micros(after.not_before_at) or since
-            return queue, -prompt.priority, waits_at, codec.to_micros(prompt.deadline_at)
+            deadline_at = codec.to_micros(prompt.deadline_at)
+            return queue, -prompt.priority, waits_at, deadline_at, prompt.join_id, None
         due = (codec.to_micros(after.not_before_at) or since) if after.state is ANSWERED else None
-        return None, -prompt.priority, due, None
+        open_join = prompt.join_id if after.state in _UNFINISHED else None
+        awaits = prompt.key if after.state is WAITING and prompt.kind == "chain" else None
+        return None, -prompt.priority, due, None, open_join, awaits
 
     def _queue(self, prompt: Prompt) -> int:
         return self._names.queue_number((prompt.lane, prompt.provider, prompt.model))

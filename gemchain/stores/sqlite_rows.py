@@ -40,7 +40,7 @@ def row_of(version: int) -> int:
 PROMPT_COLUMNS = (
     "id", "parent_id", "path", "depth", "kind", "size", "callback",
     "params", "on_error", "retry_if", "closure", "schema", "accept", "max_attempts",
-    "priority", "deadline_at", "labels", "key", "forked", "join_id", "branch",
+    "priority", "deadline_at", "labels", "key", "forked", "durable", "join_id", "branch",
     "request_hash", "created_at",
 )
 # fmt: on
@@ -80,6 +80,7 @@ def prompt_values(prompt: Prompt) -> tuple[Any, ...]:
         prompt.labels,
         prompt.key,
         prompt.forked,
+        prompt.durable,
         prompt.join_id,
         prompt.branch,
         prompt.request_hash,
@@ -99,7 +100,7 @@ def prompt_record(
     (
         chain_id, queue, version, id_, parent_id, path, depth, kind, size, callback, params, on_error,
         retry_if, closure, schema, accept, max_attempts, priority, deadline_at, labels, key, forked,
-        join_id, branch, request_hash, created_at, *progress,
+        durable, join_id, branch, request_hash, created_at, *progress,
     ) = row
     # fmt: on
     lane, provider, model = queues(queue)
@@ -129,6 +130,7 @@ def prompt_record(
         labels=labels,
         key=key,
         forked=bool(forked),
+        durable=bool(durable),
         join_id=join_id,
         branch=branch,
         request_hash=request_hash,

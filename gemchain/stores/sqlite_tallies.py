@@ -31,11 +31,12 @@ class Deltas:
         self.size: Counter[int] = Counter()
         self.joined: set[int] = set()
 
-    def enqueue(self, queue: int, size: int) -> None:
+    def enqueue(self, queue: int, size: int, *, from_outside: bool) -> None:
         """A prompt of so many bytes begins to wait."""
         self.waiting[queue] += 1
         self.size[queue] += size
-        self.joined.add(queue)
+        if from_outside:
+            self.joined.add(queue)
 
     def dequeue(self, queue: int, size: int) -> None:
         """A prompt of so many bytes waits no more."""

@@ -36,17 +36,21 @@ class Assembled(NamedTuple):
 
 
 def assemble(runtime: Runtime) -> Assembled:
-    """Bring every queue that the policy wants sent to a WRITTEN batch."""
+    """Bring every queue that the policy wants sent to a WRITTEN batch.
+
+    Queues that are quiet together are sent together: what this very run sends is no reason to hold another.
+    """
     batches: list[Batch] = []
     looks: list[datetime] = []
+    company = len(runtime.store.open_batches())
     for queue in runtime.store.queues():
-        decision = _decide(runtime, queue)
+        decision = _decide(runtime, queue, company)
         while decision.send:
             batch = _build(runtime, queue.queue)
             if batch.state is not BatchState.WRITTEN:
                 break
             batches.append(batch)
-            decision = _decide(runtime, _reread(runtime, queue.queue))
+            decision = _decide(runtime, _reread(runtime, queue.queue), company)
         if decision.look_at is not None:
             looks.append(decision.look_at)
     return Assembled(batches, min(looks, default=None))
@@ -57,15 +61,15 @@ def _reread(runtime: Runtime, name: str) -> QueueStatus:
     return next(found, QueueStatus(name, ready=0))
 
 
-def _decide(runtime: Runtime, queue: QueueStatus) -> policy.Decision:
-    return policy.decide(queue, _world(runtime, queue.queue), rules(runtime, queue.queue))
+def _decide(runtime: Runtime, queue: QueueStatus, company: int) -> policy.Decision:
+    return policy.decide(queue, _world(runtime, queue.queue, company), rules(runtime, queue.queue))
 
 
-def _world(runtime: Runtime, name: str) -> policy.World:
+def _world(runtime: Runtime, name: str, company: int) -> policy.World:
     batches = runtime.store.open_batches()
     running = sum(each.queue == name and each.state is not BatchState.ARRIVED for each in batches)
     answered = runtime.store.tally().prompts.get(PromptState.ANSWERED, 0)
-    return policy.World(runtime.store.now(), running, len(batches), answered)
+    return policy.World(runtime.store.now(), running, company, answered)
 
 
 def _build(runtime: Runtime, queue: str) -> Batch:

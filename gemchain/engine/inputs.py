@@ -23,10 +23,12 @@ LINE = 256
 def rules(runtime: Runtime, queue: str) -> Rules:
     """The settings, cut down to what the queue's provider takes."""
     settings, limits = runtime.settings, _provider(runtime, queue).limits
+    # One request more than asked for may be claimed; the provider's own limit must hold all the same.
+    max_bytes = min(settings.max_batch_bytes, limits.max_bytes - limits.max_request_bytes)
     return Rules(
-        max_requests=min(settings.max_batch_requests, limits.max_requests),
-        # One request more than asked for may be claimed; the provider's own limit must hold all the same.
-        max_bytes=min(settings.max_batch_bytes, limits.max_bytes - limits.max_request_bytes),
+        # However narrow the settings, a batch has room for one request, or the queue would stand for ever.
+        max_requests=max(1, min(settings.max_batch_requests, limits.max_requests)),
+        max_bytes=max(2 * LINE, max_bytes),
         max_running=settings.max_running_batches,
         max_wait=timedelta(seconds=settings.max_wait),
         grace=timedelta(seconds=settings.grace),
@@ -88,9 +90,10 @@ def _fill(runtime: Runtime, batch: Batch, out: BlobWriter) -> Batch:
 
 def _room(limit: Rules, requests: int, size: int) -> tuple[int, int] | None:
     """What the next claim may take; None when the batch is full."""
-    count = min(PAGE, limit.max_requests - requests)
-    left = limit.max_bytes - size - count * LINE
-    return (count, left) if count > 0 and left > 0 else None
+    left = limit.max_bytes - size
+    # Half of what is left at most goes to what lines add, so that a small batch has room for requests too.
+    count = min(PAGE, limit.max_requests - requests, left // (2 * LINE) + 1)
+    return (count, left - count * LINE) if count > 0 and left > LINE else None
 
 
 def _pages(runtime: Runtime, batch: Batch) -> Iterator[list[InputRow]]:

@@ -1,0 +1,40 @@
+"""Callbacks for the tests of single stages."""
+
+import gemchain
+
+calls: list[str] = []
+"""The texts that callbacks were given, in order; tests empty it first."""
+
+before_return = []
+"""What the next callbacks do before they return, one function for each call."""
+
+
+def take(response):
+    calls.append(response.text)
+    if before_return:
+        before_return.pop(0)()
+    return response.text
+
+
+def carry_on(response):
+    calls.append(response.text)
+    gemchain.submit(f"after {response.text}", "model", take)
+
+
+def fork(*texts):
+    for text in texts:
+        gemchain.submit(text, "model", take)
+
+
+def rescue(error):
+    calls.append(f"{error.reason}: {error.message}")
+    return error.reason
+
+
+def raises(response):
+    calls.append(response.text)
+    raise RuntimeError(f"cannot take {response.text}")
+
+
+def rescue_raises(error):
+    raise RuntimeError(f"cannot rescue from {error.reason}")

@@ -1,0 +1,20 @@
+"""One stage at a time, with a service that does what the test says."""
+
+import pytest
+
+from tests.apps import stages
+from tests.support.stand import Stand
+
+
+@pytest.fixture
+def stand(tmp_path, clock):
+    """A runtime on a virtual clock with a store in memory and a scripted provider."""
+    stand = Stand(tmp_path / "files", clock)
+    yield stand
+    stand.store.close()
+
+
+@pytest.fixture(autouse=True)
+def _no_calls_yet():
+    stages.calls.clear()
+    stages.before_return.clear()

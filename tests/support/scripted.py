@@ -1,0 +1,144 @@
+"""A batch service that does what the test says, for faults that the simulated one cannot make."""
+
+from collections import defaultdict, deque
+from datetime import timedelta
+
+import orjson
+
+from gemchain.gemini.requests import PROMPT_LABEL, camel
+from gemchain.gemini.shape import GeminiShape
+from gemchain.identity import job_name
+from gemchain.ports import Job, JobState, Limits
+from gemchain.records import Failure, OutputFile
+
+PLENTY = Limits(max_requests=200_000, max_bytes=1_000_000_000, max_request_bytes=20_000_000)
+
+
+class ScriptedProvider(GeminiShape):
+    """Jobs run until the test lets them land or fail.
+
+    Attributes:
+        jobs: Jobs as they stand, by their names.
+        created: Names of the jobs, in the order of their creation.
+        cancelled: Names of the jobs that somebody cancelled.
+        calls: How often each verb was called.
+        shows_after: Seconds after its creation from which on `find` shows a job.
+    """
+
+    name = "scripted"
+    limits = PLENTY
+    listing_lag = 0.0
+    shows_after = 0.0
+
+    def __init__(self, blobs, clock):
+        self._blobs = blobs
+        self._clock = clock
+        self._scripts = defaultdict(deque)
+        self._shown_at = {}
+        self.jobs = {}
+        self.created = []
+        self.cancelled = []
+        self.calls = defaultdict(int)
+
+    def next(self, verb, *happenings):
+        """What happens in the next calls of a verb: an error is raised, a function is called first.
+
+        `created` is the moment when the job exists and the reply is still on its way. None is a
+        call in which nothing happens.
+        """
+        self._scripts[verb] += happenings
+
+    def _play(self, verb):
+        self.calls[verb] += 1
+        happening = self._scripts[verb].popleft() if self._scripts[verb] else None
+        if isinstance(happening, Exception):
+            raise happening
+        if happening is not None:
+            happening()
+
+    def find(self, batch):
+        self._play("find")
+        names = [name for name in self.created if name.startswith(job_name(batch.id))]
+        shown = [name for name in names if self._clock.now() >= self._shown_at[name]]
+        return self.jobs[shown[0]] if shown else None
+
+    def create(self, batch):
+        self._play("create")
+        name = f"{job_name(batch.id)}/{len(self.created)}"
+        self.jobs[name] = Job(name, JobState.RUNNING)
+        self.created.append(name)
+        self._shown_at[name] = self._clock.now() + timedelta(seconds=self.shows_after)
+        self._play("created")
+        return self.jobs[name]
+
+    def poll(self, batch):
+        self._play("poll")
+        return self.jobs[batch.job]
+
+    def cancel(self, batch):
+        self._play("cancel")
+        self.cancelled.append(batch.job)
+
+    def land(self, batch, *files, failure=None):
+        """Let the job of a batch end with these files, each a list of lines."""
+        output = tuple(self._file(batch, number, lines) for number, lines in enumerate(files))
+        self.jobs[batch.job] = Job(batch.job, JobState.LANDED, output, failure)
+
+    def fail(self, batch, message="out of order", *, retryable=True):
+        """Let the job of a batch fail."""
+        failure = Failure("job", message, retryable=retryable)
+        self.jobs[batch.job] = Job(batch.job, JobState.FAILED, failure=failure)
+
+    def _file(self, batch, number, lines):
+        data = b"".join(line + b"\n" for line in lines)
+        return OutputFile(*self._blobs.put(f"output/{batch.id}/{number}/predictions.jsonl", data))
+
+    def inputs(self, batch):
+        """The lines of the batch's input file, as dicts, by the prompt they name."""
+        lines = self._blobs.read(batch.input_uri).splitlines()
+        return {line["key"]: line for line in map(orjson.loads, lines)}
+
+    def rows(self, batch):
+        """A plain answer to every line of the input, by prompt."""
+        return {name: answer(line) for name, line in self.inputs(batch).items()}
+
+
+def answer(line, text=None):
+    """The output row of an input line: a text, by default that of the request."""
+    said = line["request"]["contents"][-1]["parts"][-1]["text"] if text is None else text
+    candidate = {"content": {"role": "model", "parts": [{"text": said}]}, "finishReason": "STOP"}
+    usage = {"promptTokenCount": 10, "candidatesTokenCount": 5}
+    return orjson.dumps({
+        "key": line["key"],
+        "request": line["request"],
+        "status": "",
+        "response": {"candidates": [candidate], "usageMetadata": usage},
+    })  # fmt: skip
+
+
+def error(line, code=503, message="overloaded"):
+    """The output row of an input line that was not answered."""
+    status = orjson.dumps({"error": {"code": code, "message": message}}).decode()
+    row = {"key": line["key"], "request": line["request"], "status": status, "response": {}}
+    return orjson.dumps(row)
+
+
+def nameless(row, *, respelled=False):
+    """The row without key and label; `respelled`, its request comes in the service's own spelling."""
+    read = orjson.loads(row)
+    del read["key"]
+    request = read["request"]
+    request.get("labels", {}).pop(PROMPT_LABEL, None)
+    if respelled:
+        read["request"] = {"cachedContent": None, **_camel(request)}
+    return orjson.dumps(read)
+
+
+def _camel(value):
+    """Keys in camelCase and in another order, and a null beside them."""
+    if isinstance(value, list):
+        return [_camel(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    renamed = {camel(name): _camel(each) for name, each in reversed(value.items())}
+    return {**renamed, "fileData": None} if "text" in renamed else renamed

@@ -25,7 +25,7 @@ from gemchain.wiring import choose_provider
 
 STATE = Path(".gemchain-demo")
 CHAIN = Path(__file__).with_name("docstrings.py")
-MODEL = os.environ.get("MODEL", "simulated/gemini-3.5-flash-lite")
+MODEL = os.environ.get("DEMO_MODEL", "simulated/gemini-3.5-flash-lite")
 REAL = "gemini-3.5-flash-lite"
 TURNAROUND = "2"
 """Seconds that a simulated batch takes; a real one takes minutes to hours."""
@@ -103,7 +103,7 @@ def _part(console: Console) -> None:
     console.print(
         f"\n[dim]All results:[/] {STATE}/results.jsonl   [dim]Look around:[/] gemchain status --state {STATE}"
     )
-    console.print(f"[dim]The same on Vertex AI:[/] MODEL={REAL} make demo{_caveat()}", highlight=False)
+    console.print(f"[dim]The same on Vertex AI:[/] DEMO_MODEL={REAL} make demo{_caveat()}", highlight=False)
 
 
 def _caveat() -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import gemchain
 
-MODEL = os.environ.get("MODEL", "simulated/gemini-3.5-flash-lite")
+MODEL = os.environ.get("DEMO_MODEL", "simulated/gemini-3.5-flash-lite")
 
 KEYWORDS = {
     "type": "object",

@@ -12,7 +12,7 @@ import re
 
 import gemchain
 
-MODEL = os.environ.get("MODEL", "simulated/gemini-3.5-flash-lite")
+MODEL = os.environ.get("DEMO_MODEL", "simulated/gemini-3.5-flash-lite")
 SHORTEST = 120
 """Characters of a paragraph that is worth a card."""
 MOST = 8

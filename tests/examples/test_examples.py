@@ -1,0 +1,120 @@
+"""The examples do what their docstrings say, on the texts of this very Python."""
+
+import json
+import os
+import subprocess
+import sys
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+import gemchain
+from examples import docstrings, flashcards
+from examples.stdlib import functions, topics
+from gemchain.states import PromptState
+from gemchain.testing import embedded
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def engine(tmp_path):
+    with embedded(tmp_path, application=str(ROOT)) as made:
+        yield made
+
+
+def test_the_library_has_thousands_of_functions_each_named_once():
+    rows = list(functions())
+    names = [row["id"] for row in rows]
+    assert len(rows) > 2000
+    assert len(set(names)) == len(names)
+    assert "textwrap.dedent" in names
+    assert next(row for row in rows if row["id"] == "textwrap.dedent")["signature"] == "dedent(text)"
+
+
+def test_reading_the_library_imports_none_of_it():
+    code = "import sys; from examples.stdlib import functions; list(functions()); print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    assert not {"antigravity", "this", "tkinter", "turtle", "asyncio", "webbrowser"} & set(loaded.split())
+
+
+def test_a_docstring_becomes_an_entry_with_keywords_in_three_prompts(engine):
+    rows = list(islice(functions(), 20))
+    chains = gemchain.start_many(docstrings.start, rows, key="id")
+    engine.run()
+    for row, chain in zip(rows, chains, strict=True):
+        entry = chain.result()
+        assert entry["name"] == row["id"]
+        assert entry["entry"]
+        assert 1 <= len(entry["keywords"]) <= 4
+        assert chain.status().prompts == {PromptState.DONE: 3}
+
+
+def test_a_text_becomes_a_flashcard_for_each_paragraph(engine):
+    paragraphs = [f"The {word} statement is a simple one. " * 5 for word in ("assert", "break", "pass")]
+    chain = gemchain.start(flashcards.start, "\n\n".join(paragraphs))
+    engine.run()
+    cards = chain.result()
+    assert [
+        word in card["question"] + card["answer"]
+        for card, word in zip(cards, ("assert", "break", "pass"), strict=True)
+    ]
+    assert len(cards) == 3
+    assert chain.status().prompts == {PromptState.DONE: 9}
+
+
+def test_a_text_without_paragraphs_has_no_cards(engine):
+    assert gemchain.start(flashcards.start, "short").result() == []
+
+
+def test_every_topic_of_the_language_reference_is_a_row():
+    rows = list(topics())
+    assert len(rows) > 50
+    assert all(row["id"] and row["text"] for row in rows)
+
+
+def run_module(*words, folder, **environment):
+    return subprocess.run(
+        [sys.executable, "-m", *words],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "120"} | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_rows_are_printed_as_jsonl(tmp_path):
+    done = run_module("examples.rows", "topics", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[0]).keys() == {"id", "text"}
+    assert run_module("examples.rows", "songs", folder=tmp_path).returncode == 2
+
+
+def test_the_demo_ends_with_entries_the_bill_and_the_way_to_vertex(tmp_path):
+    done = run_module(
+        "examples.demo",
+        folder=tmp_path,
+        DEMO_ROWS="30",
+        GEMCHAIN_SIMULATED_TURNAROUND="0.1",
+        GEMCHAIN_POLL="0.05",
+    )
+    assert done.returncode == 0, done.stderr
+    said = done.stdout
+    assert "The answers are simulated" in said
+    assert "30 chains done" in said
+    assert "90 prompts in 3 batches" in said
+    assert "simulated, no money spent; at the list price of gemini-3.5-flash-lite" in said
+    assert "6 of 30 entries" in said
+    assert "DEMO_MODEL=gemini-3.5-flash-lite make demo" in said
+    assert len((tmp_path / ".gemchain-demo" / "results.jsonl").read_text().splitlines()) == 30
+
+
+def test_the_demo_with_a_model_that_nobody_serves_says_so_in_one_line(tmp_path):
+    done = run_module("examples.demo", folder=tmp_path, DEMO_ROWS="3", DEMO_MODEL="nobody/knows")
+    assert done.returncode == 2
+    assert "no provider serves the model 'nobody/knows'" in done.stderr
+    assert "Traceback" not in done.stderr

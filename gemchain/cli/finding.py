@@ -35,7 +35,7 @@ def _record(store: Store, identity: str) -> Chain | Prompt | Batch:
     match identity[0]:
         case "c":
             return store.chains([identity])[identity]
-        case "p":
-            return store.prompts([identity])[identity]
-        case _:
+        case "b":
             return store.batches([identity])[identity]
+        case _:
+            return store.prompts([identity])[identity]

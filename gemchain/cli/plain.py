@@ -72,6 +72,7 @@ def prompt_data(prompt: Prompt) -> dict[str, Any]:
         "parent": prompt.parent_id,
         "path": prompt.path,
         "depth": prompt.depth,
+        "kind": prompt.kind,
         "provider": prompt.provider,
         "model": prompt.model,
         "callback": prompt.callback,

@@ -16,7 +16,7 @@ from gemchain.cli.listing import STYLES
 from gemchain.cli.opening import existing
 from gemchain.cli.paper import paper
 from gemchain.cli.plain import batch_data, chain_data, emit, prompt_data
-from gemchain.cli.wording import Models, duration, models_of, moment, money, tokens
+from gemchain.cli.wording import KINDS, Models, duration, models_of, moment, money, tokens
 from gemchain.errors import BlobError
 from gemchain.records import NO_USAGE, Batch, Chain, Failure, Prompt
 from gemchain.responses import Response
@@ -131,7 +131,8 @@ def _leaf(prompt: Prompt) -> str:
     ]
     times = " → ".join(f"{name} {moment(at)}" for name, at in [*moved, ("ended", progress.ended_at)] if at)
     goes = f" → {prompt.callback.partition(':')[2]}()" if prompt.callback else ""
-    parts = [f"{prompt.id[:13]} {_coloured(progress.state)}[dim]{escape(goes)}[/]  [dim]{times}[/]"]
+    kind = f" [dim]{KINDS[prompt.kind]}[/]" if prompt.kind in KINDS else ""
+    parts = [f"{prompt.id[:13]} {_coloured(progress.state)}{kind}[dim]{escape(goes)}[/]  [dim]{times}[/]"]
     if progress.attempt > 1 or progress.callback_attempts:
         parts.append(f"attempt {progress.attempt}, callback raised {progress.callback_attempts} times")
     if progress.failure is not None:
@@ -191,11 +192,12 @@ def _prompt_pairs(prompt: Prompt) -> Table:
         ("chain", prompt.chain_id),
         ("parent", prompt.parent_id),
         ("path", f"{prompt.path}, depth {prompt.depth}"),
-        ("model", f"{prompt.provider}:{prompt.model}"),
+        ("kind", KINDS.get(prompt.kind, prompt.kind)),
+        ("model", f"{prompt.provider}:{prompt.model}" if prompt.model else ""),
         ("callback", prompt.callback),
         ("on_error", prompt.on_error),
         ("params", shorten(prompt.params, LONG, placeholder=" …")),
-        ("attempt", f"{progress.attempt} of {prompt.max_attempts}"),
+        ("attempt", f"{progress.attempt} of {prompt.max_attempts}" if prompt.model else ""),
         ("callback raised", f"{progress.callback_attempts} times" if progress.callback_attempts else ""),
         ("batch", progress.batch_id),
         ("queued", moment(prompt.created_at)),

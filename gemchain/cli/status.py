@@ -1,6 +1,6 @@
 """`gemchain status`: where everything stands, what waits for whom, and what to type next."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,7 @@ from rich.text import Text
 
 from gemchain.cli.opening import existing
 from gemchain.cli.plain import batch_data, emit, plain
-from gemchain.cli.wording import age, count, models_of, moment, money, tokens
+from gemchain.cli.wording import KINDS, age, count, models_of, moment, money, tokens
 from gemchain.ports import Store
 from gemchain.records import NO_USAGE, Batch, Chain, Prompt, QueueStatus
 from gemchain.runtime import Runtime
@@ -114,6 +114,9 @@ def _waiting(store: Store, now: datetime) -> Iterator[Text]:
         yield _row("waits", _batch_waits(store, batch, now))
     for queue in store.queues():
         yield _row("waits", _queue_waits(queue, now))
+    waiting = store.list_prompts(state=PromptState.WAITING, limit=LOOKED_AT)
+    for kind, number in Counter(prompt.kind for prompt in waiting).items():
+        yield _row("waits", f"{count(number, 'prompt')}: {KINDS.get(kind, kind)}")
     due = store.next_answer_at()
     if due is not None:
         answered = store.tally().prompts.get(PromptState.ANSWERED, 0)

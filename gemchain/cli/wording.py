@@ -6,9 +6,12 @@ from typing import NamedTuple
 
 from gemchain.records import Batch, Usage
 
-__all__ = ["Models", "age", "amount", "count", "duration", "models_of", "moment", "money", "tokens"]
+__all__ = ["KINDS", "Models", "age", "amount", "count", "duration", "models_of", "moment", "money", "tokens"]
 
 SIMULATED = "simulated"
+KINDS = {"join": "waits for its branches", "wait": "waits for a person", "chain": "waits for another chain"}
+"""What prompts do that send nothing."""
+
 CENT = 0.01
 PRECISE = 10
 """Seconds below which a tenth is worth showing."""
@@ -22,7 +25,7 @@ class Models(NamedTuple):
 
     def plus(self, queues: Iterable[tuple[str, str]]) -> "Models":
         """These and more, given as provider and model."""
-        found = list(queues)
+        found = [(provider, model) for provider, model in queues if model]
         return Models(
             self.real | {model for provider, model in found if provider != SIMULATED},
             self.simulated | {model for provider, model in found if provider == SIMULATED},

@@ -70,7 +70,9 @@ def _by_sentiment(choices: Sequence[str], text: str) -> str:
 
 def _topic(asked: Asked) -> str:
     found = keywords(asked.material, 2)
-    return " and ".join(found) if found else tidy(asked.material)[:40].rstrip(" ?.!") or "nothing in particular"
+    return (
+        " and ".join(found) if found else tidy(asked.material)[:40].rstrip(" ?.!") or "nothing in particular"
+    )
 
 
 def _summary(asked: Asked) -> str:

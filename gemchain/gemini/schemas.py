@@ -5,8 +5,9 @@ Takes the OpenAPI dialect of `responseSchema` (types in capitals, `nullable`, `a
 https://ai.google.dev/api/caching#Schema
 """
 
+import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -20,8 +21,8 @@ __all__ = ["fitting"]
 DEEPEST = 6
 """Below this depth only what is required is filled in, so that schemas which contain themselves end."""
 
-NO_SCHEMA = 40
-"""No answer nests deeper, whatever its schema requires."""
+MOST_STEPS = 20_000
+"""Steps after which a schema counts as one that never ends."""
 
 _DATE = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -41,8 +42,14 @@ def fitting(schema: Any, asked: Asked) -> Any:
     """A value that fits the schema and speaks of the prompt.
 
     Required and optional properties are filled, in the order of `propertyOrdering` where it is given.
+
+    Raises:
+        ValueError: No finite value fits, or the schema is no schema.
     """
-    return _Fitter(schema, asked).value(schema, "", 0)
+    try:
+        return _Fitter(schema, asked, itertools.count()).value(schema, "", 0)
+    except (RecursionError, TypeError, AttributeError, LookupError) as error:
+        raise ValueError(f"no value can be made for this schema: {error}") from error
 
 
 class _Fitter:
@@ -51,10 +58,12 @@ class _Fitter:
     Args:
         root: The whole schema, for its `$defs`.
         asked: The prompt.
+        steps: Counts the steps of the whole answer.
     """
 
-    def __init__(self, root: Any, asked: Asked) -> None:
+    def __init__(self, root: Any, asked: Asked, steps: Iterator[int]) -> None:
         self._root = root
+        self._steps = steps
         self._asked = asked
         self._key = asked.instruction + asked.material
         self._by_type: dict[str, Callable[[dict[str, Any], str, int], Any]] = {
@@ -68,7 +77,7 @@ class _Fitter:
         }
 
     def value(self, given: Any, name: str, depth: int) -> Any:
-        schema = self._plain(given, depth)
+        schema = self._plain(given)
         if "const" in schema:
             return schema["const"]
         if schema.get("enum"):
@@ -77,21 +86,21 @@ class _Fitter:
             if schema.get(choice):
                 rest = {key: value for key, value in schema.items() if key != choice}
                 return self.value(_merged(rest, self._simplest(schema[choice], depth)), name, depth)
-        if depth > NO_SCHEMA:
-            return None
         fill: Callable[[dict[str, Any], str, int], Any] = self._by_type.get(_type_of(schema), self._string)
         return fill(schema, name, depth)
 
-    def _plain(self, schema: Any, depth: int) -> dict[str, Any]:
+    def _plain(self, schema: Any) -> dict[str, Any]:
         """The schema with its reference followed, its parts merged and its keywords in camelCase."""
+        if next(self._steps) > MOST_STEPS:
+            raise ValueError("this schema asks for a value without an end")
         if not isinstance(schema, dict):
             return {}
         plain = {camel(key) if "_" in key else key: value for key, value in schema.items()}
         reference = plain.pop("$ref", None) or plain.pop("ref", None)
-        if isinstance(reference, str) and depth <= NO_SCHEMA:
-            plain = _merged(self._plain(self._find(reference), depth + 1), plain)
+        if isinstance(reference, str):
+            plain = _merged(self._plain(self._find(reference)), plain)
         for part in plain.pop("allOf", None) or ():
-            plain = _merged(plain, self._plain(part, depth + 1))
+            plain = _merged(plain, self._plain(part))
         return plain
 
     def _find(self, reference: str) -> Any:
@@ -103,10 +112,10 @@ class _Fitter:
 
     def _simplest(self, choices: list[Any], depth: int) -> Any:
         """The first choice that is something; deep inside, the one that nests least."""
-        something = [each for each in choices if _type_of(self._plain(each, depth)) != "null"] or choices
+        something = [each for each in choices if _type_of(self._plain(each)) != "null"] or choices
         if depth < DEEPEST:
             return something[0]
-        return min(choices, key=lambda each: _NESTING.get(_type_of(self._plain(each, depth)), 1))
+        return min(choices, key=lambda each: _NESTING.get(_type_of(self._plain(each)), 1))
 
     def _of(self, choices: list[Any], name: str) -> Any:
         texts = [choice for choice in choices if isinstance(choice, str)]
@@ -127,7 +136,7 @@ class _Fitter:
     def _with_more(self, made: dict[str, Any], schema: dict[str, Any], depth: int) -> dict[str, Any]:
         """Free entries, where the schema asks for a map or for more properties than it names."""
         free = schema.get("additionalProperties")
-        wanted = _whole(schema.get("minProperties"), 0)
+        wanted = _least(schema.get("minProperties"))
         if isinstance(free, dict) and not made:
             wanted = max(wanted, 2)
         for word in (*keywords(self._asked.material, wanted), *(f"item{each}" for each in range(wanted))):
@@ -137,8 +146,9 @@ class _Fitter:
         return made
 
     def _array(self, schema: dict[str, Any], name: str, depth: int) -> list[Any]:
-        least = _whole(schema.get("minItems"), 0)
-        most = _whole(schema.get("maxItems"), max(least, 3))
+        least = _least(schema.get("minItems"))
+        choices = self._plain(schema.get("items")).get("enum") if schema.get("uniqueItems") else None
+        most = _whole(schema.get("maxItems"), max(least, len(choices) if choices else 3))
         count = least if depth >= DEEPEST else min(max(least, 3), most)
         fixed = schema.get("prefixItems") or []
         items = schema.get("items")
@@ -148,15 +158,16 @@ class _Fitter:
         return made + self._items(items, name, max(count - len(made), 0), depth)
 
     def _items(self, items: Any, name: str, count: int, depth: int) -> list[Any]:
-        plain = self._plain(items, depth)
+        plain = self._plain(items)
         if _type_of(plain) == "string" and not plain.keys() & {"enum", "format", "const", "anyOf", "oneOf"}:
             return [_cut(text, plain) for text in self._texts(name, count)]
         if plain.get("enum"):
-            return [plain["enum"][place % len(plain["enum"])] for place in range(count)]
+            choices = plain["enum"]
+            return [choices[place % len(choices)] for place in range(count)]
         found = sentences(self._asked.material) or [""]
         # Each item speaks of a sentence of its own.
         fitters = (
-            _Fitter(self._root, Asked(self._asked.instruction, found[each % len(found)]))
+            _Fitter(self._root, Asked(self._asked.instruction, found[each % len(found)]), self._steps)
             for each in range(count)
         )
         return [fitter.value(items, name, depth + 1) for fitter in fitters]
@@ -263,6 +274,14 @@ def _whole(value: Any, otherwise: int) -> int:
         return otherwise
 
 
+def _least(value: Any) -> int:
+    """How many of something there have to be."""
+    found = _whole(value, 0)
+    if found > MOST_STEPS:
+        raise ValueError(f"this schema asks for {found:,} of something; no more than {MOST_STEPS:,} are made")
+    return found
+
+
 def _bounds(schema: dict[str, Any], *, whole: bool) -> tuple[float, float]:
     """The range of a number, both ends included."""
     least: float = 1 if whole else 1e-6
@@ -282,7 +301,7 @@ def _bounds(schema: dict[str, Any], *, whole: bool) -> tuple[float, float]:
 
 def _cut(text: str, schema: dict[str, Any]) -> str:
     """The text, as long as the schema allows and as long as it demands."""
-    least, most = _whole(schema.get("minLength"), 0), _whole(schema.get("maxLength"), 0)
+    least, most = _least(schema.get("minLength")), _whole(schema.get("maxLength"), 0)
     text = tidy(text) or "text"
     if most and len(text) > most:
         text = text[:most].rsplit(" ", 1)[0] if " " in text[:most] and least < most // 2 else text[:most]

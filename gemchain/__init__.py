@@ -14,7 +14,7 @@ chain.result()
 """
 
 from gemchain.chains import Chain, ChainStatus, PromptHandle
-from gemchain.drafting import PromptSpec
+from gemchain.drafting import GatherSpec, PromptSpec
 from gemchain.errors import (
     BlobError,
     ChainCancelledError,
@@ -35,7 +35,7 @@ from gemchain.errors import (
 )
 from gemchain.responses import PromptError, Response
 from gemchain.scope import Current, current
-from gemchain.submission import prompt, start, start_many, submit, submit_many
+from gemchain.submission import gather, prompt, start, start_many, submit, submit_many
 from gemchain.wiring import configure, run
 
 __all__ = [
@@ -51,6 +51,7 @@ __all__ = [
     "ConfigurationError",
     "ContinuationError",
     "Current",
+    "GatherSpec",
     "GemchainError",
     "InvalidInputError",
     "ModelError",
@@ -64,6 +65,7 @@ __all__ = [
     "StoreError",
     "configure",
     "current",
+    "gather",
     "prompt",
     "run",
     "start",

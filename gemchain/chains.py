@@ -27,7 +27,7 @@ from gemchain.ports import Store
 from gemchain.records import Chain as ChainRecord
 from gemchain.records import ChainMove, Failure, Move, Prompt, Unit, Verdict
 from gemchain.runtime import Runtime, active
-from gemchain.states import OPEN_PROMPT, ChainState, PromptState
+from gemchain.states import OPEN_PROMPT, UNFINISHED_PROMPT, ChainState, PromptState
 
 __all__ = ["Chain", "ChainStatus", "PromptHandle", "cancel_chain", "retry_prompts"]
 
@@ -35,7 +35,6 @@ GROUP = 500
 POLL = 1.0
 """Seconds between two looks at a chain that somebody else drives."""
 
-UNFINISHED = OPEN_PROMPT | {PromptState.PARKED}
 CALLBACK_ONLY = frozenset({"callback", "unresolved"})
 """Failures after which the answer is still good: a retry runs the callback again and pays nothing."""
 
@@ -191,7 +190,7 @@ def cancel_chain(store: Store, chain_id: str) -> bool:
     """Cancel a chain and everything open in it; see the crash story above. Safe to run again."""
     cancelled = False
     while True:
-        prompts = [each for each in store.chain_prompts(chain_id) if each.progress.state in UNFINISHED]
+        prompts = [each for each in store.chain_prompts(chain_id) if each.progress.state in UNFINISHED_PROMPT]
         chain = store.chains([chain_id])[chain_id]
         if chain.state is ChainState.RUNNING:
             unit = _first_cancel(store, chain_id, prompts)
@@ -207,7 +206,7 @@ def cancel_chain(store: Store, chain_id: str) -> bool:
 def _first_cancel(store: Store, chain_id: str, prompts: Sequence[Prompt]) -> Unit:
     now = store.now()
     ending = ChainMove(chain_id, ChainState.RUNNING, ChainState.CANCELLED, ended_at=now)
-    moves = tuple(_cancelled(each, now, unsettled=each.forked) for each in prompts[:1])
+    moves = tuple(_cancelled(each, now, unsettled=len(prompts) > 1) for each in prompts[:1])
     return Unit(token=random_id("u"), moves=moves, ending=ending)
 
 
@@ -231,13 +230,26 @@ def retry_prompts(runtime: Runtime, prompts: Sequence[Prompt]) -> int:
         How many prompts went back; those that somebody else moved first are not counted.
     """
     done = 0
-    for prompt in prompts:
+    for prompt in _with_failed_joins(runtime.store, prompts):
         chain = runtime.store.chains([prompt.chain_id])[prompt.chain_id]
         if chain.state in (ChainState.RUNNING, ChainState.FAILED):
             done += runtime.store.commit([_retry_unit(prompt, chain)]) == [Verdict.APPLIED]
             _revive(runtime.store, prompt.chain_id)
     runtime.waker.hurry()
     return done
+
+
+def _with_failed_joins(store: Store, prompts: Sequence[Prompt]) -> list[Prompt]:
+    """The prompts, and the joins that failed because of them; inner ones first."""
+    found = {prompt.id: prompt for prompt in prompts}
+    inner = list(prompts)
+    while joins := {each.join_id for each in inner if each.join_id is not None} - found.keys():
+        outer = store.prompts(joins).values()
+        inner = [each for each in outer if each.progress.state is PromptState.FAILED]
+        found |= {each.id: each for each in inner}
+        if not inner:
+            break
+    return sorted(found.values(), key=lambda each: each.path.count("."), reverse=True)
 
 
 def _retry_unit(prompt: Prompt, chain: ChainRecord) -> Unit:
@@ -253,6 +265,8 @@ def _retried(prompt: Prompt) -> Any:
     progress = prompt.progress
     reason = progress.failure.reason if progress.failure else ""
     fresh = replace(progress, callback_attempts=0, not_before_at=None, ended_at=None, unsettled=False)
+    if prompt.kind != "generate":
+        return replace(fresh, state=PromptState.WAITING, failure=None, unsettled=True)
     if progress.answer is not None and reason in CALLBACK_ONLY:
         return replace(fresh, state=PromptState.ANSWERED, failure=None)
     return replace(fresh, state=PromptState.QUEUED, attempt=1, batch_id=None, answer=None, failure=None)

@@ -5,22 +5,27 @@ that says what, before anything is written.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from gemchain import jsontext
 from gemchain.errors import InvalidInputError, ParamsError, RequestError
-from gemchain.identity import keyed_child_id
-from gemchain.records import Draft, Prompt
+from gemchain.identity import branch_id, keyed_child_id, nested_join_id
+from gemchain.records import Draft, Progress, Prompt
 from gemchain.requests import as_request, as_schema, with_schema
 from gemchain.runtime import Runtime
-from gemchain.scope import Scope
+from gemchain.scope import Item, Scope
+from gemchain.states import PromptState
 
-__all__ = ["PromptSpec", "make_draft"]
+__all__ = ["GatherSpec", "PromptSpec", "make_draft", "make_item"]
 
 ACCEPTABLE = frozenset({"blocked", "truncated", "empty"})
 PRIORITIES = range(-9, 10)
+
+WAITING = Progress(PromptState.WAITING)
+EMPTY = Progress(PromptState.ANSWERED)
+"""A join without branches has all its values already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,18 @@ class PromptSpec:
     priority: int = 0
     deadline: datetime | timedelta | None = None
     labels: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GatherSpec:
+    """Branches that are described but not sent, and what follows when all are in. Made by `gather()`."""
+
+    branches: tuple[Any, ...]
+    callback: Callable[..., Any] | None = None
+    params: Mapping[str, Any] = field(default_factory=dict)
+    on_error: Callable[..., Any] | None = None
+    return_exceptions: bool = False
+    key: str | None = None
 
 
 def make_draft(runtime: Runtime, scope: Scope, spec: PromptSpec) -> Draft:
@@ -82,22 +99,74 @@ def make_draft(runtime: Runtime, scope: Scope, spec: PromptSpec) -> Draft:
             labels=None if spec.labels is None else jsontext.dump(spec.labels),
             key=spec.key,
             forked=parent.forked if parent else False,
+            join_id=parent.join_id if parent else None,
+            branch=parent.branch if parent else None,
             created_at=scope.created_at,
         ),
         text,
     )
 
 
+def make_item(runtime: Runtime, scope: Scope, spec: PromptSpec | GatherSpec) -> Item:
+    """What a described prompt or gather adds to `scope`.
+
+    Raises:
+        InvalidInputError: It, or one of the branches, can never work.
+    """
+    if isinstance(spec, PromptSpec):
+        return Item(make_draft(runtime, scope, spec))
+    return _as_join(runtime, scope, spec, scope.next_join_id())
+
+
+def _as_join(runtime: Runtime, scope: Scope, spec: GatherSpec, identity: str) -> Item:
+    parent = scope.parent
+    callback, on_error, params = _continuation(runtime, spec, first="results")
+    join = Prompt(
+        id=identity,
+        chain_id=scope.chain_id,
+        parent_id=parent.id if parent else None,
+        path=parent.path if parent else "0",
+        depth=parent.depth + 1 if parent else 0,
+        provider="",
+        model="",
+        kind="join",
+        size=0,
+        callback=callback,
+        params=params,
+        on_error=on_error,
+        forked=parent.forked if parent else False,
+        join_id=parent.join_id if parent else None,
+        branch=parent.branch if parent else None,
+        created_at=scope.created_at,
+        progress=WAITING if spec.branches else EMPTY,
+    )
+    branches = [_as_branch(runtime, scope, each, join, index) for index, each in enumerate(spec.branches)]
+    options = {"branches": len(branches), "return_exceptions": spec.return_exceptions}
+    return Item(Draft(join, jsontext.dump(options)), tuple(branches))
+
+
+def _as_branch(
+    runtime: Runtime, scope: Scope, spec: PromptSpec | GatherSpec, join: Prompt, index: int
+) -> Item:
+    inside = Scope(scope.chain_id, replace(join, join_id=join.id, branch=index), scope.created_at)
+    if isinstance(spec, GatherSpec):
+        return _as_join(runtime, inside, spec, nested_join_id(join.id, index))
+    draft = make_draft(runtime, inside, replace(spec, key=None))
+    return Item(Draft(replace(draft.prompt, id=branch_id(join.id, index), key=spec.key), draft.request))
+
+
 def _prompt_id(scope: Scope, key: str | None) -> str:
     if key is None or scope.parent is None:
         return scope.next_id()
     identity = keyed_child_id(scope.parent.id, key)
-    if any(draft.prompt.id == identity for draft in scope.drafts):
+    if any(item.draft.prompt.id == identity for item in scope.items):
         raise InvalidInputError(f"this callback has submitted key {key!r} already")
     return identity
 
 
-def _continuation(runtime: Runtime, spec: PromptSpec) -> tuple[str | None, str | None, str]:
+def _continuation(
+    runtime: Runtime, spec: PromptSpec | GatherSpec, first: str = "response"
+) -> tuple[str | None, str | None, str]:
     params = spec.params
     if not isinstance(params, Mapping) or not all(isinstance(name, str) for name in params):
         raise ParamsError(f"params must be a dict with names as keys, not {params!r}")
@@ -114,7 +183,7 @@ def _continuation(runtime: Runtime, spec: PromptSpec) -> tuple[str | None, str |
             ) from error
     names = tuple(params)
     find = runtime.continuations.name
-    callback = None if spec.callback is None else find(spec.callback, names)
+    callback = None if spec.callback is None else find(spec.callback, names, first=first)
     on_error = None if spec.on_error is None else find(spec.on_error, names, first="error")
     return callback, on_error, text
 

@@ -16,6 +16,7 @@ __all__ = [
     "job_name",
     "join_id",
     "keyed_child_id",
+    "nested_join_id",
     "part_id",
     "placed_id",
     "random_id",
@@ -65,6 +66,11 @@ def is_join(identity: str) -> bool:
 def branch_id(join: str, index: int) -> str:
     """The id of the first prompt of a join's `index`-th branch."""
     return _digest("p", join, "branch", str(index))
+
+
+def nested_join_id(join: str, index: int) -> str:
+    """The id of a join that is itself the `index`-th branch of a join."""
+    return _digest("j", join, "branch", str(index))
 
 
 def placed_id(kind: str, chain: str, place: str) -> str:

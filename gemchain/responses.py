@@ -33,6 +33,7 @@ class Response:
         request: The request as the provider echoed it; None where it does not.
         model: The model that was asked.
         prompt_id: The prompt that was answered.
+        schema: JSON text of the schema that the answer was asked to fit; None for free text.
     """
 
     def __init__(
@@ -42,12 +43,14 @@ class Response:
         request: dict[str, Any] | None = None,
         model: str = "",
         prompt_id: str = "",
+        schema: str | None = None,
         parse: Callable[[str], Any] | None = None,
     ) -> None:
         self.raw = raw
         self.request = request
         self.model = model
         self.prompt_id = prompt_id
+        self.schema = schema
         self._parse = parse
 
     def __repr__(self) -> str:
@@ -116,11 +119,13 @@ class PromptError(GemchainError):
         reason: One word, as in `Failure.reason`: `blocked`, `truncated`, `missing`, …
         message: What happened, in the provider's words.
         response: The answer, where there is one all the same (truncated, blocked); else None.
+        traceback: Where a callback raised, as text; None when no callback did.
         prompt_id: The prompt that failed.
     """
 
     def __init__(self, failure: Failure, *, response: Response | None = None, prompt_id: str = "") -> None:
         super().__init__(f"{failure.reason}: {failure.message}")
+        self.traceback = failure.traceback
         self.reason = failure.reason
         self.message = failure.message
         self.response = response

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import NamedTuple
 
-from gemchain.identity import child_id
+from gemchain.identity import child_id, join_id
 from gemchain.records import Draft, Prompt
 
-__all__ = ["Current", "Scope", "current", "entered", "open_scope"]
+__all__ = ["Current", "Item", "Scope", "current", "entered", "open_scope"]
 
 
 class Current(NamedTuple):
@@ -34,6 +34,13 @@ class Current(NamedTuple):
     idempotency_key: str
 
 
+class Item(NamedTuple):
+    """What one submit or one gather adds: a prompt, or a join with the beginnings of its branches."""
+
+    draft: Draft
+    branches: tuple["Item", ...] = ()
+
+
 @dataclass(slots=True)
 class Scope:
     """The submits of one run of one function.
@@ -46,21 +53,42 @@ class Scope:
     chain_id: str
     parent: Prompt | None
     created_at: datetime
-    drafts: list[Draft] = field(default_factory=list)
+    items: list[Item] = field(default_factory=list)
     starts: int = 0
+
+    @property
+    def owner(self) -> str:
+        """The id from which the ids of its prompts derive."""
+        return self.parent.id if self.parent else self.chain_id
 
     def next_id(self) -> str:
         """The id of the prompt that is submitted next."""
-        return child_id(self.parent.id if self.parent else self.chain_id, len(self.drafts))
+        return child_id(self.owner, len(self.items))
+
+    def next_join_id(self) -> str:
+        """The id of the join that is declared next."""
+        return join_id(self.owner, len(self.items))
 
     def children(self) -> tuple[Draft, ...]:
         """The drafts, placed: a lone child keeps its parent's path, several take a branch each."""
-        if len(self.drafts) == 1:
-            return (self.drafts[0],)
+        if len(self.items) == 1:
+            return tuple(_unfolded(self.items[0]))
         return tuple(
-            Draft(replace(draft.prompt, path=f"{draft.prompt.path}.{index}", forked=True), draft.request)
-            for index, draft in enumerate(self.drafts)
+            draft
+            for index, item in enumerate(self.items)
+            for draft in _unfolded(_placed(item, f"{item.draft.prompt.path}.{index}"))
         )
+
+
+def _placed(item: Item, path: str) -> Item:
+    return Item(Draft(replace(item.draft.prompt, path=path, forked=True), item.draft.request), item.branches)
+
+
+def _unfolded(item: Item) -> Iterator[Draft]:
+    """A join before its branches, each branch placed below it."""
+    yield item.draft
+    for index, branch in enumerate(item.branches):
+        yield from _unfolded(_placed(branch, f"{item.draft.prompt.path}.{index}"))
 
 
 _scope: ContextVar[Scope | None] = ContextVar("gemchain_scope", default=None)

@@ -13,9 +13,9 @@ Prompt::
                  FAILED ◀──────╯
 
 A prompt that sends nothing (a join, a person's approval, another chain's end) begins as WAITING and
-moves on like one that is CLAIMED. A QUEUED prompt whose deadline passes goes where its failure leads. Any open state moves to
-CANCELLED. An operator's retry sends FAILED and PARKED back to QUEUED (send again), to ANSWERED
-(the answer is there: only its callback runs again), or to WAITING.
+moves on like one that is CLAIMED. A QUEUED prompt whose deadline passes goes where its failure
+leads. Any open state moves to CANCELLED. An operator's retry sends FAILED and PARKED back to QUEUED
+(send again), to ANSWERED (the answer is there: only its callback runs again), or to WAITING.
 """
 
 from collections.abc import Mapping

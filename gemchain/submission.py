@@ -17,7 +17,7 @@ from typing import Any
 
 from gemchain import jsontext
 from gemchain.chains import Chain, PromptHandle
-from gemchain.drafting import PromptSpec, make_draft
+from gemchain.drafting import GatherSpec, PromptSpec, make_item
 from gemchain.errors import ContinuationError, InvalidInputError
 from gemchain.identity import chain_id, random_id
 from gemchain.records import Chain as ChainRecord
@@ -26,7 +26,7 @@ from gemchain.runtime import Runtime, active
 from gemchain.scope import Scope, entered, open_scope
 from gemchain.states import ChainState
 
-__all__ = ["PromptSpec", "prompt", "start", "start_many", "submit", "submit_many"]
+__all__ = ["GatherSpec", "PromptSpec", "gather", "prompt", "start", "start_many", "submit", "submit_many"]
 
 GROUP = 500
 """Chains that one commit starts. The store may split it further."""
@@ -153,13 +153,13 @@ def _groups(items: Iterable[Any]) -> Iterator[list[Any]]:
         yield group
 
 
-def _buffer(runtime: Runtime, scope: Scope, spec: PromptSpec) -> PromptHandle:
-    draft = make_draft(runtime, scope, spec)
-    scope.drafts.append(draft)
-    return PromptHandle(draft.prompt.id, scope.chain_id)
+def _buffer(runtime: Runtime, scope: Scope, spec: PromptSpec | GatherSpec) -> PromptHandle:
+    item = make_item(runtime, scope, spec)
+    scope.items.append(item)
+    return PromptHandle(item.draft.prompt.id, scope.chain_id)
 
 
-def _record(runtime: Runtime, specs: Sequence[PromptSpec]) -> list[PromptHandle]:
+def _record(runtime: Runtime, specs: Sequence[PromptSpec | GatherSpec]) -> list[PromptHandle]:
     handles: list[PromptHandle] = []
     units: dict[str, Unit] = {}
     for spec in specs:
@@ -172,7 +172,7 @@ def _record(runtime: Runtime, specs: Sequence[PromptSpec]) -> list[PromptHandle]
     return handles
 
 
-def _lone_chain(runtime: Runtime, spec: PromptSpec) -> Unit:
+def _lone_chain(runtime: Runtime, spec: PromptSpec | GatherSpec) -> Unit:
     name = (
         "gemchain:submit"
         if spec.callback is None
@@ -180,11 +180,47 @@ def _lone_chain(runtime: Runtime, spec: PromptSpec) -> Unit:
     )
     identity = random_id("c") if spec.key is None else chain_id(name, spec.key)
     scope = Scope(identity, None, runtime.clock.now())
-    draft = make_draft(runtime, scope, spec)
+    scope.items.append(make_item(runtime, scope, spec))
+    drafts = scope.children()
     chain = ChainRecord(
-        id=identity, key=spec.key, function=name, created_at=scope.created_at, labels=draft.prompt.labels
+        id=identity, key=spec.key, function=name, created_at=scope.created_at, labels=drafts[0].prompt.labels
     )
-    return Unit(token=random_id("u"), chain=chain, drafts=(draft,))
+    return Unit(token=random_id("u"), chain=chain, drafts=drafts)
+
+
+def gather(
+    branches: Iterable[PromptSpec | GatherSpec],
+    callback: Callable[..., Any] | None = None,
+    *,
+    params: Mapping[str, Any] | None = None,
+    on_error: Callable[..., Any] | None = None,
+    return_exceptions: bool = False,
+) -> Any:
+    """Fan out, then fan in: send all branches, and go on when all of them have ended.
+
+    A branch begins with the prompt given here and may be many prompts long; its value is what its last
+    function returned (several of them give a list, a prompt without a callback gives its `Response`).
+
+    Args:
+        branches: Described with `prompt(...)`, or with a nested `gather([...])` that has no callback.
+        callback: `callback(results, **params)` gets the values in the order of `branches`. Without one
+            nothing is sent: the gather is only described, to be nested in another or awaited.
+        params: Keyword arguments for the callback (and for `on_error`); plain JSON.
+        on_error: `on_error(error, **params)`, called when a branch failed, with the `PromptError` of the
+            first that did in the order of `branches`; all have ended by then. Without one the chain fails.
+        return_exceptions: Hand failures over as values, as `PromptError` objects in the list.
+
+    Returns:
+        A handle, as `submit` does; without a callback the description.
+
+    Raises:
+        InvalidInputError: One of the branches can never work; nothing is sent.
+    """
+    spec = GatherSpec(tuple(branches), callback, params or {}, on_error, return_exceptions)
+    if callback is None:
+        return spec
+    runtime, scope = active(), open_scope()
+    return _record(runtime, [spec])[0] if scope is None else _buffer(runtime, scope, spec)
 
 
 def start(function: Callable[..., Any], *args: Any, key: str | None = None, **params: Any) -> Chain:

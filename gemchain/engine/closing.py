@@ -1,25 +1,27 @@
-"""Endings: of forked chains, of batches whose parts are dispatched, of batches whose job failed.
+"""Endings: of forked chains and joins, of batches whose parts are dispatched, of batches whose job failed.
 
 No stage of its own: several stages come upon an ending, whichever is first.
 
-Crash story. `settle` asks the store, after one's own commit, whether anything in the chain is
-open; two that ask at once compute the same result, and one compare-and-set wins. `close` and
+Crash story. `settle` asks the store, after one's own commit, whether anything in the chain or the
+join is open; two that ask at once compute the same values, and one compare-and-set wins: a join
+fires in the same commit that creates what follows it. `close` and
 `abandon` move the leftover prompts one commit each, and the batch last: whoever dies in between
 leaves a batch that is still open, and the next run finds the prompts that are still CLAIMED.
 """
 
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Iterable
 from dataclasses import replace
 
 from gemchain import jsontext
 from gemchain.chains import cancel_chain
+from gemchain.engine.branches import chain_end, gathered
 from gemchain.engine.delivery import Outcome, deliver
-from gemchain.identity import random_id
+from gemchain.identity import is_join, random_id
 from gemchain.records import (
     NO_ROWS,
     NO_USAGE,
     Batch,
-    ChainMove,
     Failure,
     Prompt,
     RowCounts,
@@ -30,7 +32,7 @@ from gemchain.records import (
 from gemchain.runtime import Runtime
 from gemchain.states import BatchState, ChainState, PartState, PromptState
 
-__all__ = ["abandon", "close", "is_complete", "settle", "settle_marked"]
+__all__ = ["abandon", "close", "is_complete", "join_outcome", "scope_of", "settle", "settle_marked"]
 
 MISSING = Failure("missing", "the output has no row for this prompt", retryable=True)
 
@@ -92,45 +94,67 @@ def _totals(runtime: Runtime, batch: Batch) -> tuple[RowCounts, Usage]:
 
 
 def settle_marked(runtime: Runtime, limit: int = 1000) -> int:
-    """Settle the chains that somebody marked; returns how many."""
+    """Settle the chains that somebody marked, with all joins inside them; returns how many."""
     chains = runtime.store.unsettled_chains(limit=limit)
-    settle(runtime, chains)
     for chain_id in chains:
+        settle(runtime, [*_waiting_joins(runtime, chain_id), chain_id])
         runtime.store.settle(chain_id)
     return len(chains)
 
 
-def settle(runtime: Runtime, chain_ids: Iterable[str]) -> None:
-    """End those of the forked chains in which nothing is open any more."""
-    ids = list(dict.fromkeys(chain_ids))
-    for chain_id, chain in runtime.store.chains(ids).items():
-        if chain.state is ChainState.CANCELLED:
-            cancel_chain(runtime.store, chain_id)
-        elif chain.state is ChainState.RUNNING and not runtime.store.has_open(chain_id):
-            runtime.store.commit([Unit(token=random_id("u"), ending=_ending(runtime, chain_id))])
+def _waiting_joins(runtime: Runtime, chain_id: str) -> list[str]:
+    """The joins of a chain that still wait, inner ones first."""
+    prompts = runtime.store.chain_prompts(chain_id)
+    joins = [each for each in prompts if each.kind == "join" and each.progress.state is PromptState.WAITING]
+    return [each.id for each in sorted(joins, key=lambda join: join.path.count("."), reverse=True)]
 
 
-def _ending(runtime: Runtime, chain_id: str) -> ChainMove:
-    """The values of the branches in path order; or the failure of the first branch that failed."""
-    leaves = sorted(_leaves(runtime.store.chain_prompts(chain_id)), key=_order)
-    failures = [each.progress.failure for each in leaves if each.progress.state is PromptState.FAILED]
-    now = runtime.clock.now()
-    if failures:
-        return ChainMove(chain_id, ChainState.RUNNING, ChainState.FAILED, failure=failures[0], ended_at=now)
-    values = jsontext.join(each.progress.result or "null" for each in leaves)
-    return ChainMove(chain_id, ChainState.RUNNING, ChainState.DONE, values, ended_at=now)
+def scope_of(prompt: Prompt) -> str:
+    """Whose end it may be when this prompt's branch ends: its join's, else its chain's."""
+    return prompt.join_id or prompt.chain_id
 
 
-def _order(prompt: Prompt) -> tuple[int, ...]:
-    return tuple(map(int, prompt.path.split(".")))
+def settle(runtime: Runtime, scopes: Iterable[str]) -> None:
+    """Carry on those of the joins and forked chains in which nothing is open any more.
+
+    A join that goes on may itself be the end of a branch, so this works its way outwards.
+    """
+    pending = deque(dict.fromkeys(scopes))
+    while pending:
+        scope = pending.popleft()
+        if is_join(scope):
+            pending.extend(_settle_join(runtime, scope))
+        else:
+            _settle_chain(runtime, scope)
 
 
-def _leaves(prompts: Iterator[Prompt]) -> list[Prompt]:
-    """The last prompt of every branch: what had no children."""
-    seen: dict[str, Prompt] = {}
-    parents: set[str] = set()
-    for prompt in prompts:
-        seen[prompt.id] = prompt
-        if prompt.parent_id is not None:
-            parents.add(prompt.parent_id)
-    return [prompt for prompt_id, prompt in seen.items() if prompt_id not in parents]
+def _settle_chain(runtime: Runtime, chain_id: str) -> None:
+    chain = runtime.store.chains([chain_id])[chain_id]
+    if chain.state is ChainState.CANCELLED:
+        cancel_chain(runtime.store, chain_id)
+    elif chain.state is ChainState.RUNNING and not runtime.store.has_open(chain_id):
+        ending = chain_end(chain_id, runtime.store.chain_prompts(chain_id), runtime.clock.now())
+        runtime.store.commit([Unit(token=random_id("u"), ending=ending)])
+
+
+def _settle_join(runtime: Runtime, join_id: str) -> list[str]:
+    """Fire a join whose branches have all ended; returns the scopes that may end with it."""
+    join = runtime.store.prompts([join_id])[join_id]
+    state = join.progress.state
+    if state is PromptState.WAITING and not runtime.store.has_open(join_id):
+        outcome = join_outcome(runtime, join)
+        if outcome is None:
+            return []
+        delivery = deliver(runtime, join, outcome, marked=False)
+        applied = runtime.store.commit([delivery.unit]) == [Verdict.APPLIED]
+        return [scope_of(join)] if applied and delivery.ends_branch else []
+    # Whoever fired it may have died before looking at what ends with it.
+    return [scope_of(join)] if join.forked and state in (PromptState.DONE, PromptState.FAILED) else []
+
+
+def join_outcome(runtime: Runtime, join: Prompt) -> Outcome | None:
+    """What a join's branches amount to; None when one of them was cancelled."""
+    options = jsontext.load(runtime.store.requests([join.id])[join.id])
+    members = runtime.store.chain_prompts(join.id)
+    found = gathered(members, options["branches"], return_exceptions=options["return_exceptions"])
+    return None if found is None else Outcome(failure=found.failure, value=found.values)

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from gemchain import jsontext
+from gemchain.engine import branches
 from gemchain.errors import UnresolvedError
 from gemchain.identity import random_id
 from gemchain.records import (
@@ -34,7 +35,7 @@ __all__ = ["Delivery", "Outcome", "deliver"]
 
 
 class Outcome(NamedTuple):
-    """What came back for a prompt: a body, or a failure.
+    """What came back for a prompt: a body, a failure, or (for one that sends nothing) a value.
 
     Attributes:
         answer: Where the row lies; None when there is none.
@@ -46,6 +47,7 @@ class Outcome(NamedTuple):
     failure: Failure | None = None
     answer: AnswerRef | None = None
     usage: Usage = NO_USAGE
+    value: Any = None
 
 
 class Delivery(NamedTuple):
@@ -110,6 +112,7 @@ def _response(prompt: Prompt, outcome: Outcome) -> Response:
         request=outcome.request,
         model=prompt.model,
         prompt_id=prompt.id,
+        schema=prompt.schema,
         parse=None if prompt.schema is None else parser(prompt.schema),
     )
 
@@ -130,7 +133,8 @@ def deliver(runtime: Runtime, prompt: Prompt, outcome: Outcome, *, marked: bool 
     case = _Case(runtime, prompt, outcome, marked=marked)
     failure = outcome.failure or _unusable(case)
     if failure is None:
-        return _call(case, prompt.callback, case.response, None)
+        first = outcome.value if case.response is None else case.response
+        return _call(case, prompt.callback, first, None)
     if failure.retryable and prompt.progress.attempt < prompt.max_attempts:
         retry_at = case.now + _delay(runtime, prompt.progress.attempt)
         if prompt.deadline_at is None or retry_at < prompt.deadline_at:
@@ -142,7 +146,8 @@ def deliver(runtime: Runtime, prompt: Prompt, outcome: Outcome, *, marked: bool 
 
 
 def _unusable(case: _Case) -> Failure | None:
-    assert case.outcome.body is not None
+    if case.outcome.body is None:
+        return None
     failure = judge(case.outcome.body)
     if failure is not None:
         return None if failure.reason in case.prompt.accept else failure
@@ -179,9 +184,7 @@ def _send_again(case: _Case, failure: Failure, retry_at: datetime) -> Delivery:
     return Delivery(case.unit(after), "retried", ends_branch=False)
 
 
-def _call(
-    case: _Case, name: str | None, first: Response | PromptError | None, failure: Failure | None
-) -> Delivery:
+def _call(case: _Case, name: str | None, first: Any, failure: Failure | None) -> Delivery:
     try:
         ended = _run(case, name, first)
     except UnresolvedError as error:
@@ -191,17 +194,16 @@ def _call(
     return _done(case, ended, failure)
 
 
-def _run(case: _Case, name: str | None, first: Response | PromptError | None) -> _Ended:
+def _run(case: _Case, name: str | None, first: Any) -> _Ended:
     prompt = case.prompt
     if name is None:
-        assert isinstance(first, Response)
-        return _Ended((), jsontext.dump(first.text if prompt.schema is None else first.parsed))
+        return _Ended((), branches.uncalled(prompt, first))
     function: Callable[..., Any] = case.runtime.continuations.resolve(name)
     params = {} if prompt.params == "{}" else jsontext.load(prompt.params)
     scope = Scope(prompt.chain_id, prompt, case.now)
     with entered(scope):
         value = function(first, **params)
-    if scope.drafts:
+    if scope.items:
         return _Ended(scope.children(), None)
     return _Ended((), jsontext.dump(value))
 

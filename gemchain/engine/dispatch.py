@@ -14,7 +14,14 @@ from contextlib import suppress
 from dataclasses import replace
 
 from gemchain import prices
-from gemchain.engine.closing import close, is_complete, settle, settle_marked
+from gemchain.engine.closing import (
+    close,
+    is_complete,
+    join_outcome,
+    scope_of,
+    settle,
+    settle_marked,
+)
 from gemchain.engine.correlation import Found, match
 from gemchain.engine.delivery import Delivery, Outcome, deliver
 from gemchain.engine.leases import free, lease_part, renew_part, renewal_due, returning
@@ -84,13 +91,13 @@ class _Run:
         self.provider: Provider = runtime.providers.named(batch.provider)
         self.counts: Counter[str] = Counter()
         self.usage = NO_USAGE
-        self.ended_chains: set[str] = set()
+        self.ended: set[str] = set()
 
     def to_the_end(self) -> None:
-        """All groups, then the chains that ended, then the part."""
+        """All groups, then the chains and joins that ended, then the part."""
         for group in self._groups():
             self._commit(group)
-        settle(self.runtime, self.ended_chains)
+        settle(self.runtime, self.ended)
         done = replace(
             self.holder[-1],
             state=PartState.DONE,
@@ -121,7 +128,7 @@ class _Run:
     def _commit(self, rows: list[Found]) -> None:
         matched = match(self.runtime, self.batch, rows)
         self.counts.update(matched.counts)
-        self.ended_chains.update(p.chain_id for p in matched.handled if p.forked)
+        self.ended.update(scope_of(prompt) for prompt in matched.handled if prompt.forked)
         pending: list[tuple[Prompt, Delivery]] = []
         renewal_at = renewal_due(self.runtime, self.holder[-1])
         for prompt, found in matched.pairs:
@@ -148,7 +155,7 @@ class _Run:
     def _note(self, prompt: Prompt, delivery: Delivery, verdict: Verdict) -> None:
         self.counts[delivery.counts_as if verdict is Verdict.APPLIED else "late"] += 1
         if delivery.ends_branch:
-            self.ended_chains.add(prompt.chain_id)
+            self.ended.add(scope_of(prompt))
 
 
 def _usage(model: str, row: Row) -> Usage:
@@ -167,14 +174,17 @@ def revisit(runtime: Runtime) -> int:
     prompts = runtime.store.due_answers(limit=runtime.settings.group)
     if not prompts:
         return 0
-    deliveries = [deliver(runtime, prompt, _reread(runtime, prompt)) for prompt in prompts]
+    outcomes = [(prompt, _reread(runtime, prompt)) for prompt in prompts]
+    deliveries = [deliver(runtime, prompt, outcome) for prompt, outcome in outcomes if outcome is not None]
     verdicts = runtime.store.commit([each.unit for each in deliveries])
     settle_marked(runtime)
     return verdicts.count(Verdict.APPLIED)
 
 
-def _reread(runtime: Runtime, prompt: Prompt) -> Outcome:
+def _reread(runtime: Runtime, prompt: Prompt) -> Outcome | None:
     answer, failure = prompt.progress.answer, prompt.progress.failure
+    if prompt.kind == "join":
+        return join_outcome(runtime, prompt)
     if answer is None:
         assert failure is not None
         return Outcome(failure=failure)

@@ -6,7 +6,7 @@ import gemchain
 from gemchain.runtime import using
 from gemchain.states import OPEN_PROMPT, BatchState, ChainState
 from gemchain.testing import VirtualClock, embedded
-from tests.apps import flows
+from tests.apps import flows, joins
 from tests.support.crashing import Crash, Fuse, fused
 
 WRITES = 80
@@ -31,6 +31,9 @@ def begin():
         gemchain.start(flows.careful, "blocked", key="b"),
         gemchain.start(flows.careless, "blocked", key="c"),
         gemchain.start(flows.start_moody, "moody", key="m"),
+        gemchain.start(joins.map_reduce, ["p", "q"], key="j"),
+        gemchain.start(joins.nested, 2, key="n"),
+        gemchain.start(joins.with_errors, ["u", "blocked"], return_exceptions=True, key="e"),
     ]
 
 

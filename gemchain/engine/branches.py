@@ -1,0 +1,102 @@
+"""Branches: what the prompts of a chain, or of a join, amount to once all of them have ended.
+
+Never counted by deliveries: read again from the prompts themselves, so a delivery that came twice,
+or never, changes nothing.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from gemchain import jsontext, values
+from gemchain.records import ChainMove, Failure, Prompt
+from gemchain.responses import PromptError, Response
+from gemchain.states import ChainState, PromptState
+
+__all__ = ["Gathered", "chain_end", "gathered", "uncalled"]
+
+
+class Gathered(NamedTuple):
+    """The values of a join's branches in their order; or the failure that stands for all of them."""
+
+    values: list[Any]
+    failure: Failure | None
+
+
+def uncalled(prompt: Prompt, answer: Any) -> str:
+    """What stands for the value of a prompt without a callback, as JSON text.
+
+    A join wants the whole response of such a branch; a chain ends with its text, or its data.
+    """
+    if prompt.join_id is not None or not isinstance(answer, Response):
+        return values.pack(answer)
+    return jsontext.dump(answer.text if prompt.schema is None else answer.parsed)
+
+
+def _value(prompt: Prompt) -> Any:
+    """The value that a last prompt stands for."""
+    progress = prompt.progress
+    if progress.failure is not None and progress.state is PromptState.FAILED:
+        return PromptError(progress.failure, prompt_id=prompt.id)
+    if prompt.callback is None and progress.failure is None:
+        return values.unpack(progress.result or "null")
+    return jsontext.load(progress.result or "null")
+
+
+def gathered(members: Iterable[Prompt], count: int, *, return_exceptions: bool) -> Gathered | None:
+    """What a join's continuation gets.
+
+    Args:
+        members: All prompts of its branches.
+        count: How many branches it has.
+        return_exceptions: Whether failures are values like others.
+
+    Returns:
+        None when a branch was cancelled, so that there is nothing to go on with.
+    """
+    ends: dict[int, list[Prompt]] = {index: [] for index in range(count)}
+    for leaf in _leaves(members):
+        assert leaf.branch is not None
+        ends[leaf.branch].append(leaf)
+    if any(leaf.progress.state is PromptState.CANCELLED for leaves in ends.values() for leaf in leaves):
+        return None
+    found = [_branch_value(leaves) for leaves in ends.values()]
+    errors = [each for each in found if isinstance(each, PromptError)]
+    if errors and not return_exceptions:
+        return Gathered([], Failure(errors[0].reason, errors[0].message, traceback=errors[0].traceback))
+    return Gathered(found, None)
+
+
+def _branch_value(leaves: list[Prompt]) -> Any:
+    """One end gives its value; several, without a join of their own, a list; the first error wins."""
+    found = [_value(leaf) for leaf in sorted(leaves, key=_order)]
+    error = next((each for each in found if isinstance(each, PromptError)), None)
+    return error or (found[0] if len(found) == 1 else found)
+
+
+def chain_end(chain_id: str, prompts: Iterable[Prompt], now: Any) -> ChainMove:
+    """How a forked chain ends: with its branches' values, or with the first failure among them."""
+    leaves = sorted(_leaves(each for each in prompts if each.join_id is None), key=_order)
+    failures = [each.progress.failure for each in leaves if each.progress.state is PromptState.FAILED]
+    if failures:
+        return ChainMove(chain_id, ChainState.RUNNING, ChainState.FAILED, failure=failures[0], ended_at=now)
+    text = _chain_value([each.progress.result or "null" for each in leaves])
+    return ChainMove(chain_id, ChainState.RUNNING, ChainState.DONE, text, ended_at=now)
+
+
+def _chain_value(texts: Sequence[str]) -> str:
+    return texts[0] if len(texts) == 1 else jsontext.join(texts)
+
+
+def _order(prompt: Prompt) -> tuple[int, ...]:
+    return tuple(map(int, prompt.path.split(".")))
+
+
+def _leaves(prompts: Iterable[Prompt]) -> Iterator[Prompt]:
+    """The last prompt of every branch: what had no children of its own."""
+    seen: dict[str, Prompt] = {}
+    parents: set[str] = set()
+    for prompt in prompts:
+        seen[prompt.id] = prompt
+        if prompt.parent_id is not None:
+            parents.add(prompt.parent_id)
+    return (prompt for prompt_id, prompt in seen.items() if prompt_id not in parents)

@@ -50,41 +50,46 @@ def _launch_one(runtime: Runtime, batch: Batch) -> list[Batch]:
     if batch.failure is not None:
         return [abandon(runtime, batch)]
     provider = runtime.providers.named(batch.provider)
-    asked_before = batch.create_at
-    leased = runtime.store.save_batch(
-        replace(
-            batch,
-            fence=batch.fence + 1,
-            leased_until_at=leased_until(runtime, extra=provider.listing_lag),
-            create_at=asked_before or runtime.store.now(),
-        )
-    )
+    until = leased_until(runtime, extra=provider.listing_lag)
+    leased = runtime.store.save_batch(replace(batch, fence=batch.fence + 1, leased_until_at=until))
+    if leased.create_at is None:
+        return _create(runtime, provider, leased)
     try:
-        return _find_or_create(runtime, provider, leased, asked_before)
-    except ProviderRejectedError as error:
-        log.warning("batch %s: the provider refuses it: %s", batch.id, error)
-        failure = Failure("rejected", str(error))
-        return [abandon(runtime, runtime.store.save_batch(replace(leased, failure=failure)))]
-    except ProviderError as error:
-        log.warning("batch %s: launching failed, will look again: %s", batch.id, error)
-        _put_off(runtime, leased, runtime.settings.poll)
-        return []
-
-
-def _find_or_create(
-    runtime: Runtime, provider: Provider, leased: Batch, asked_before: datetime | None
-) -> list[Batch]:
-    job = None
-    if asked_before is not None:
         job = provider.find(leased)
-        shown_at = asked_before + timedelta(seconds=provider.listing_lag)
-        if job is None and runtime.store.now() < shown_at:
-            _put_off(runtime, leased, provider.listing_lag)
-            return []
-    if job is None:
-        leased = runtime.store.save_batch(replace(leased, create_at=runtime.store.now()))
-        job = provider.create(leased)
-    return [_record(runtime, provider, leased, job)]
+    except ProviderError as error:
+        return _give_way(runtime, leased, error)
+    if job is not None:
+        return [_record(runtime, provider, leased, job)]
+    shown_at = leased.create_at + timedelta(seconds=provider.listing_lag)
+    if runtime.store.now() < shown_at:
+        _put_off(runtime, leased, shown_at)
+        return []
+    return _create(runtime, provider, leased)
+
+
+def _create(runtime: Runtime, provider: Provider, leased: Batch) -> list[Batch]:
+    asked = runtime.store.save_batch(replace(leased, create_at=runtime.store.now()))
+    try:
+        job = provider.create(asked)
+    except ProviderError as error:
+        # Until this very moment a job may have come to be, so its lag begins now.
+        return _give_way(runtime, replace(asked, create_at=runtime.store.now()), error)
+    return [_record(runtime, provider, asked, job)]
+
+
+def _give_way(runtime: Runtime, leased: Batch, error: ProviderError) -> list[Batch]:
+    """Fail the batch if the provider refuses it; otherwise look at it again before long."""
+    if isinstance(error, ProviderRejectedError):
+        log.warning("batch %s: the provider refuses it: %s", leased.id, error)
+        failed = replace(leased, failure=Failure("rejected", str(error)))
+        return [abandon(runtime, runtime.store.save_batch(failed))]
+    log.warning("batch %s: launching failed, will look again: %s", leased.id, error)
+    _put_off(runtime, leased, runtime.store.now() + timedelta(seconds=runtime.settings.poll))
+    return []
+
+
+def _put_off(runtime: Runtime, leased: Batch, until: datetime) -> None:
+    runtime.store.save_batch(replace(leased, leased_until_at=None, poll_at=until))
 
 
 def _record(runtime: Runtime, provider: Provider, leased: Batch, job: Job) -> Batch:
@@ -106,12 +111,23 @@ def _record(runtime: Runtime, provider: Provider, leased: Batch, job: Job) -> Ba
 
 def _cancel_ours(runtime: Runtime, provider: Provider, sent: Batch) -> None:
     """Somebody took the batch over while the job was being created: one of two jobs must go."""
-    stored = runtime.store.batches([sent.id]).get(sent.id)
-    if stored is not None and stored.job not in (None, sent.job):
-        log.warning("batch %s: cancelling job %s, since %s carries it", sent.id, sent.job, stored.job)
+    stored = _decided(runtime, sent.id)
+    if stored.job in (None, sent.job):
+        return
+    log.warning("batch %s: cancelling job %s, since %s carries it", sent.id, sent.job, stored.job)
+    try:
         provider.cancel(sent)
+    except ProviderError as error:
+        log.warning("batch %s: job %s runs in vain, cancel it by hand: %s", sent.id, sent.job, error)
 
 
-def _put_off(runtime: Runtime, leased: Batch, seconds: float) -> None:
-    later = runtime.store.now() + timedelta(seconds=seconds)
-    runtime.store.save_batch(replace(leased, leased_until_at=None, poll_at=later))
+def _decided(runtime: Runtime, batch_id: str) -> Batch:
+    """The batch once its present holder has recorded a job, or was silent for too long.
+
+    Until then nobody knows which job must go: the holder may yet adopt the one that was created here.
+    """
+    while True:
+        stored = runtime.store.batches([batch_id])[batch_id]
+        if stored.state is not BatchState.WRITTEN or free(stored, runtime.store.now()):
+            return stored
+        runtime.clock.sleep(runtime.settings.poll)

@@ -51,7 +51,7 @@ class ScriptedProvider(GeminiShape):
     def _play(self, verb):
         self.calls[verb] += 1
         happening = self._scripts[verb].popleft() if self._scripts[verb] else None
-        if isinstance(happening, Exception):
+        if isinstance(happening, BaseException):
             raise happening
         if happening is not None:
             happening()

@@ -36,6 +36,12 @@ _INPUT_ROWS = (
     "FROM progress g JOIN prompts p ON p.seq = g.seq JOIN requests r ON r.seq = g.seq "
     "WHERE g.batch = ? AND g.state = 'CLAIMED' AND g.seq > ? ORDER BY g.seq LIMIT ?"
 )
+_STOPPED = "AND g.state IN ('PARKED', 'FAILED', 'CANCELLED')"
+_COVERED = dict.fromkeys((PromptState.PARKED, PromptState.FAILED, PromptState.CANCELLED), _STOPPED) | {
+    PromptState.QUEUED: "AND g.queue IS NOT NULL"
+}
+"""Says of a state, in the very words of a partial index, that the index covers it."""
+
 _FIND_IDS = " UNION ALL ".join(
     f"SELECT * FROM (SELECT id FROM {table} WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT ?3)"
     for table in ("chains", "prompts", "batches")
@@ -45,8 +51,8 @@ _UNSETTLED = (
     "WHERE g.unsettled = 1 LIMIT ?"
 )
 _SETTLE = (
-    "UPDATE progress SET unsettled = 0 WHERE unsettled = 1 AND seq IN "
-    "(SELECT p.seq FROM prompts p JOIN chains c ON c.seq = p.chain WHERE c.id = ?)"
+    "UPDATE progress SET unsettled = 0 WHERE unsettled = 1 AND seq IN (SELECT p.seq FROM prompts p "
+    "JOIN chains c ON c.seq = p.chain WHERE c.id = ? AND (c.state <> 'RUNNING' OR c.open > 0))"
 )
 
 
@@ -126,9 +132,7 @@ class SqliteStore:
 
     def list_prompts(self, *, state: PromptState, limit: int = 100) -> list[Prompt]:
         """Up to `limit` prompts in a state."""
-        # The state stands in the text, so that SQLite sees which partial index covers it.
-        waiting = "AND g.queue IS NOT NULL" if state is PromptState.QUEUED else ""
-        return self._select(f"WHERE g.state = '{state.value}' {waiting} LIMIT ?", limit)
+        return self._select(f"WHERE g.state = '{state.value}' {_COVERED.get(state, '')} LIMIT ?", limit)
 
     def find_ids(self, prefix: str, limit: int = 10) -> list[str]:
         """Ids of chains, prompts and batches that start with `prefix`, in order."""
@@ -228,7 +232,11 @@ class SqliteStore:
         return [each for (each,) in self._db.rows(_UNSETTLED, (limit,))]
 
     def settle(self, chain_id: str) -> None:
-        """Clear the `unsettled` mark of a chain's prompts; their versions stay."""
+        """Clear the `unsettled` mark of a chain's prompts; their versions stay.
+
+        The marks of a chain that runs with nothing open stay as well: its last prompt ended after the
+        caller had looked, so the chain has still to be ended.
+        """
         with self._db.transaction():
             self._db.execute(_SETTLE, (chain_id,))
 

@@ -89,11 +89,11 @@ class Changes:
         self._deltas.write(self._db, self._now)
 
     def _move_prompts(self, moves: Sequence[tuple[Move, str]]) -> None:
-        rows = [self._move_row(move, mark) for move, mark in moves]
+        rows = [self._move_row(move, token) for move, token in moves]
         if self._db.execute_all(_MOVE_PROMPT, rows) != len(rows):
             raise ConflictError
 
-    def _move_row(self, move: Move, mark: str) -> tuple[object, ...]:
+    def _move_row(self, move: Move, token: str) -> tuple[object, ...]:
         prompt, after = move
         before = prompt.progress
         deltas = self._deltas
@@ -104,7 +104,7 @@ class Changes:
         if before.state is QUEUED:
             deltas.dequeue(self._queue(prompt), prompt.size)
         tail = self._wait(prompt, after, self._now)
-        return *self._progress_values(after), *tail, mark, prompt.version, row_of(prompt.version)
+        return *self._progress_values(after), *tail, token, prompt.version, row_of(prompt.version)
 
     def _wait(self, prompt: Prompt, after: Progress, since: int) -> tuple[int | str | None, ...]:
         """What `_PROGRESS_TAIL` holds: the place in the queue, while there is one."""
@@ -160,23 +160,29 @@ class Changes:
         chains = self._chain_rows(units)
         first = self._next_row("prompts")
         prompts, requests, progress = [], [], []
-        for seq, ((prompt, request), mark) in enumerate(drafts, start=first):
+        for seq, ((prompt, request), token) in enumerate(drafts, start=first):
             queue = self._queue(prompt)
             prompts.append((seq, chains[prompt.chain_id], queue, *prompt_values(prompt)))
             requests.append((seq, request))
-            progress.append(self._first_progress(seq, prompt, mark))
+            progress.append(self._first_progress(seq, prompt, token))
         self._insert(_INSERT_PROMPT, prompts)
         self._insert(_INSERT_REQUEST, requests)
         self._insert(_INSERT_PROGRESS, progress)
 
-    def _first_progress(self, seq: int, prompt: Prompt, mark: str) -> tuple[object, ...]:
+    def _first_progress(self, seq: int, prompt: Prompt, tokens: str) -> tuple[object, ...]:
         after = prompt.progress
         self._deltas.prompts[after.state] += 1
         self._deltas.spend(NO_USAGE, after.usage)
         self._opened[prompt.chain_id] += after.state in _UNFINISHED
         # A submitter's clock may run ahead; its prompt is ready all the same.
         since = min(codec.to_micros(prompt.created_at) or 0, self._now)
-        return *self._progress_values(after), *self._wait(prompt, after, since), mark, seq * CHANGES + 1, seq
+        return (
+            *self._progress_values(after),
+            *self._wait(prompt, after, since),
+            tokens,
+            seq * CHANGES + 1,
+            seq,
+        )
 
     def _chain_rows(self, units: Sequence[Unit]) -> dict[str, int]:
         """The rows of the chains that get prompts."""
@@ -203,7 +209,7 @@ class Changes:
         if self._db.execute_all(_MOVE_CHAIN, rows) != len(rows):
             raise ConflictError
 
-    def _chain_row(self, ending: ChainMove, mark: str) -> tuple[object, ...]:
+    def _chain_row(self, ending: ChainMove, token: str) -> tuple[object, ...]:
         self._deltas.chains[ending.before] -= 1
         self._deltas.chains[ending.after] += 1
         return (
@@ -212,10 +218,10 @@ class Changes:
             codec.failure_to_text(ending.failure),
             codec.to_micros(ending.ended_at),
             self._opened.pop(ending.chain_id, 0),
-            mark,
+            token,
             ending.chain_id,
             ending.before.value,
-            mark,
+            token,
         )
 
     def _count_open(self) -> None:

@@ -9,7 +9,7 @@ from gemchain.testing import VirtualClock, embedded
 from tests.apps import flows, joins
 from tests.support.crashing import Crash, Fuse, fused
 
-WRITES = 80
+WRITES = 110
 """More than the run has; the last test makes sure."""
 
 

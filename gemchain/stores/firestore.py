@@ -1,0 +1,350 @@
+"""The store for more than one machine: Firestore in Native mode.
+
+A document for each prompt, chain, batch and part, readable in the console (`firestore_documents`). A
+prompt takes three writes and two reads: created, claimed (read with its request), looked up for its
+answer, moved.
+`FIRESTORE_EMULATOR_HOST` leads to an emulator instead, without credentials.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Any, TypeVar
+
+from gemchain.clock import SystemClock
+from gemchain.codec import from_micros, to_micros
+from gemchain.errors import ConfigurationError
+from gemchain.identity import is_join
+from gemchain.ports import Blobs, Clock
+from gemchain.records import Batch, Chain, InputRow, Part, Prompt, QueueStatus, Tally, Unit, Verdict
+from gemchain.states import BatchState, ChainState, PromptState
+from gemchain.stores.firestore_batches import Batches
+from gemchain.stores.firestore_claim import INPUT_FIELDS, Claim, input_rows
+from gemchain.stores.firestore_commit import Committer
+from gemchain.stores.firestore_connection import Connection, record_id
+from gemchain.stores.firestore_documents import (
+    SHARDS,
+    WITHOUT_REQUEST,
+    batch_record,
+    chain_record,
+    expires_key,
+    part_record,
+    prompt_record,
+)
+from gemchain.stores.firestore_errors import FAILURES, PRECONDITIONS, Place, translated
+from gemchain.stores.firestore_messages import Message, Write
+from gemchain.stores.firestore_query import NAME, Query
+from gemchain.stores.firestore_queues import Queues
+from gemchain.stores.firestore_spill import Spill
+from gemchain.stores.firestore_tallies import Tallies
+from gemchain.stores.firestore_values import fields_of, version_of, with_chain
+
+__all__ = ["FirestoreStore"]
+
+PAGE = 500
+REQUEST_PAGE = 200
+"""Prompts read at once together with their requests: at most some 50 MB."""
+
+R = TypeVar("R", Batch, Chain, Part)
+T = TypeVar("T")
+_Record = Callable[[str, dict[str, Any], int], R]
+
+
+class FirestoreStore:
+    """A `Store` in Firestore. `gemchain.ports.Store` is the contract.
+
+    What it adds to the contract: among prompts of one priority a short queue gives whoever waited longest
+    first, a long one anybody; chains are listed by id, batches newest first. Times are the service's own.
+    Threads may share one store. A call fails after a few tries, within seconds, when the service cannot be
+    reached.
+
+    Args:
+        project: The Google Cloud project.
+        database: The database in it.
+        prefix: What the names of the collections begin with.
+        blobs: Where long texts lie.
+        clock: This machine's time.
+        keep: How long ended records stay, for Firestore's TTL policies to remove; None for ever. Prompts of
+            forked chains stay all the same.
+        client: A `google.cloud.firestore.Client` to use instead of one of its own.
+
+    Raises:
+        MissingExtraError: google-cloud-firestore is not installed (on import of this module).
+        StoreRefusedError: There are no credentials.
+        ConfigurationError: The prefix is no name.
+    """
+
+    def __init__(
+        self,
+        project: str,
+        database: str = "(default)",
+        prefix: str = "gemchain",
+        *,
+        blobs: Blobs,
+        clock: Clock | None = None,
+        keep: timedelta | None = None,
+        client: Any = None,
+    ) -> None:
+        if not prefix.replace("_", "").replace("-", "").isalnum() or prefix.startswith("__"):
+            raise ConfigurationError(f"a prefix is made of letters, digits, '_' and '-', not {prefix!r}")
+        self._place = Place(project, database)
+        self._connection = Connection(self._place, prefix, clock or SystemClock(), client)
+        self._spill = Spill(blobs, prefix)
+        self._tallies = Tallies(self._connection)
+        self._queues = Queues(self._connection, self._tallies)
+        self._batches = Batches(self._connection, self._spill, self._tallies, keep)
+        self._committer = Committer(self._connection, self._spill, self._tallies, self._queues, keep)
+
+    def now(self) -> datetime:
+        """The service's time, as its latest replies told."""
+        return self._connection.now()
+
+    def commit(self, units: Sequence[Unit]) -> list[Verdict]:
+        """Apply each unit whole or not at all; see `Store.commit`."""
+        return self._committer.commit(units)
+
+    def prompts(self, ids: Collection[str]) -> dict[str, Prompt]:
+        """The prompts with these ids."""
+        found = self._connection.get("prompts", ids, WITHOUT_REQUEST)
+        return {
+            prompt.id: prompt for page in _groups(found) for prompt in self._prompts([d for _, d in page])
+        }
+
+    def requests(self, ids: Collection[str]) -> dict[str, str]:
+        """The requests of these prompts, as JSON text."""
+        found = self._connection.get("prompts", ids, INPUT_FIELDS)
+        rows = (row for page in _groups(found) for row in input_rows([d for _, d in page], self._spill))
+        return {row.prompt_id: row.request for row in rows}
+
+    def chains(self, ids: Collection[str]) -> dict[str, Chain]:
+        """The chains with these ids."""
+        return self._by_id("chains", ids, chain_record)
+
+    def chain_prompts(self, chain_id: str) -> Iterator[Prompt]:
+        """All prompts of a chain, or of a join's branches, by id."""
+        field = "join_id" if is_join(chain_id) else "chain_id"
+        yield from self._search([(field, "==", chain_id)])
+
+    def has_open(self, chain_id: str) -> bool:
+        """Whether any prompt of the chain, or of the join's branches, is unfinished."""
+        field = "open_join" if is_join(chain_id) else "open_chain"
+        query = Query([(field, "==", chain_id)], fields=[NAME], limit=1)
+        return bool(self._connection.find("prompts", query))
+
+    def list_chains(
+        self, *, state: ChainState | None = None, limit: int = 100, after: str | None = None
+    ) -> list[Chain]:
+        """Chains by id; `after` is the last id of the page before."""
+        where = [] if state is None else [("state", "==", str(state))]
+        cursor = () if after is None else (self._connection.name("chains", after),)
+        return self._find("chains", Query(where, limit=limit, after=cursor), chain_record)
+
+    def list_prompts(self, *, state: PromptState, limit: int = 100) -> list[Prompt]:
+        """Up to `limit` prompts in a state."""
+        return self._few([("state", "==", str(state))], limit)
+
+    def find_ids(self, prefix: str, limit: int = 10) -> list[str]:
+        """Ids of chains, prompts and batches that start with `prefix`, in order."""
+        if not prefix or "/" in prefix:
+            return []
+        found = []
+        for kind in ("chains", "prompts", "batches"):
+            low, high = (
+                self._connection.name(kind, prefix),
+                self._connection.name(kind, f"{prefix}\U0010ffff"),
+            )
+            query = Query([(NAME, ">=", low), (NAME, "<", high)], fields=[NAME], limit=limit)
+            found += [record_id(document) for document in self._connection.find(kind, query)]
+        return sorted(found)[:limit]
+
+    def tally(self) -> Tally:
+        """How many records stand where; a handful of documents is read."""
+        return self._tallies.tally()
+
+    def queues(self) -> list[QueueStatus]:
+        """Every queue in which prompts wait."""
+        return self._queues.statuses()
+
+    def plan(self, batch: Batch) -> Batch:
+        """Record a new batch."""
+        return self._batches.plan(batch)
+
+    def claim(self, batch: Batch, *, limit: int, max_bytes: int) -> list[InputRow]:
+        """Move ready prompts of the batch's queue from QUEUED to CLAIMED by this batch."""
+        parts = (self._connection, self._spill, self._tallies, self._queues)
+        return Claim(*parts, batch=batch, limit=limit, room=max_bytes).run()
+
+    def input_rows(self, batch_id: str) -> Iterator[InputRow]:
+        """Everything that is CLAIMED by the batch, by id."""
+        query = Query([("member", "==", f"{batch_id} {PromptState.CLAIMED}")], fields=INPUT_FIELDS)
+        for page in self._connection.pages("prompts", query, REQUEST_PAGE):
+            yield from input_rows(page, self._spill)
+
+    def members(self, batch_id: str, *, state: PromptState) -> Iterator[list[Prompt]]:
+        """The prompts in `state` that carry this batch id, in pages."""
+        query = Query([("member", "==", f"{batch_id} {state}")], fields=WITHOUT_REQUEST)
+        for page in self._connection.pages("prompts", query, PAGE):
+            yield self._prompts(page)
+
+    def save_batch(self, batch: Batch, *, parts: Sequence[Part] = ()) -> Batch:
+        """Replace a batch, and record its parts, in one commit."""
+        return self._batches.save(batch, parts)
+
+    def batches(self, ids: Collection[str]) -> dict[str, Batch]:
+        """The batches with these ids."""
+        return self._by_id("batches", ids, batch_record)
+
+    def open_batches(self) -> list[Batch]:
+        """Every batch that is PLANNED, WRITTEN, SENT or ARRIVED, oldest first."""
+        found = self._find("batches", Query([("open", "==", True)]), batch_record)
+        return sorted(found, key=lambda batch: (batch.created_at, batch.id))
+
+    def list_batches(self, *, state: BatchState | None = None, limit: int = 100) -> list[Batch]:
+        """Batches, newest first."""
+        found: list[Batch] = []
+        for each in BatchState if state is None else (state,):
+            where = [("shelf", ">", f"{each} "), ("shelf", "<", f"{each}!")]
+            query = Query(where, order="shelf", descending=True, limit=limit)
+            found += self._find("batches", query, batch_record)
+        return sorted(found, key=lambda batch: (batch.created_at, batch.id), reverse=True)[:limit]
+
+    def open_parts(self, batch_id: str | None = None) -> list[Part]:
+        """Parts that are not DONE, of one batch or of all, in order."""
+        query = Query([("open", ">", "")], "open") if batch_id is None else Query([("open", "==", batch_id)])
+        return _in_order(self._find("parts", query, part_record))
+
+    def batch_parts(self, batch_id: str) -> list[Part]:
+        """All parts of a batch, in order."""
+        return _in_order(self._find("parts", Query([("batch_id", "==", batch_id)]), part_record))
+
+    def save_part(self, part: Part) -> Part:
+        """Replace a part."""
+        return self._batches.save_part(part)
+
+    def due_answers(self, *, limit: int) -> list[Prompt]:
+        """ANSWERED prompts whose `not_before_at` is reached, longest-waiting first."""
+        due = [("revisit", "<=", to_micros(self.now()))]
+        return self._few(due, limit, order="revisit")
+
+    def next_answer_at(self) -> datetime | None:
+        """When the next ANSWERED prompt becomes due; one that never rested is due since 1970."""
+        query = Query([("revisit", ">=", 0)], "revisit", fields=["revisit"], limit=1)
+        found = self._connection.find("prompts", query)
+        return from_micros(found[0].fields["revisit"].integer_value) if found else None
+
+    def overdue(self, *, limit: int) -> list[Prompt]:
+        """QUEUED prompts whose `deadline_at` has passed."""
+        found: list[Prompt] = []
+        for shard in range(SHARDS):
+            where = [("expires", ">", f"{shard} "), ("expires", "<", expires_key(shard, self.now()))]
+            if len(found) < limit:
+                found += self._few(where, limit - len(found), order="expires")
+        return found
+
+    def ended_waits(self, *, limit: int) -> list[Prompt]:
+        """WAITING prompts of kind `chain` whose chain has ended."""
+        found: list[Prompt] = []
+        query = Query([("awaits", ">", "")], "awaits", fields=("awaits", *WITHOUT_REQUEST))
+        for page in self._connection.pages("prompts", query, PAGE):
+            waiting = self._prompts(page)
+            chains = self.chains({prompt.key for prompt in waiting if prompt.key})
+            ended = {each.id for each in chains.values() if each.state is not ChainState.RUNNING}
+            found += [prompt for prompt in waiting if prompt.key in ended]
+            if len(found) >= limit:
+                break
+        return found[:limit]
+
+    def unsettled_chains(self, *, limit: int) -> list[str]:
+        """Chains with a prompt marked `unsettled`, by id."""
+        query = Query([("unsettled", ">", "")], "unsettled", fields=["unsettled"])
+        found: dict[str, None] = {}
+        for page in self._connection.pages("prompts", query, PAGE):
+            found.update(dict.fromkeys(each.fields["unsettled"].string_value for each in page))
+            if len(found) >= limit:
+                break
+        return list(found)[:limit]
+
+    def settle(self, chain_id: str) -> None:
+        """Clear the `unsettled` mark of a chain's prompts."""
+        query = Query([("unsettled", "==", chain_id)], fields=[NAME])
+        for page in self._connection.pages("prompts", query, PAGE):
+            self._unmark(page)
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._connection.close()
+
+    def _unmark(self, page: Sequence[Message]) -> None:
+        writes = [Write() for _ in page]
+        for write, document in zip(writes, page, strict=True):
+            write.update.name = document.name
+            write.update_mask.field_paths.append("unsettled")
+            # A prompt that was sent back and ended anew meanwhile keeps its new mark.
+            write.current_document.update_time.CopyFrom(document.update_time)
+        try:
+            self._connection.commit(writes)
+        except PRECONDITIONS:
+            self._unmark_each(writes)
+        except FAILURES as error:
+            raise translated(error, self._place, "settling a chain") from error
+
+    def _unmark_each(self, writes: Sequence[Message]) -> None:
+        for write in writes:
+            try:
+                self._connection.commit([write])
+            except PRECONDITIONS:
+                continue  # moved meanwhile: its mark, if any, is a new one
+            except FAILURES as error:
+                raise translated(error, self._place, "settling a chain") from error
+
+    # Reading
+
+    def _search(self, where: Sequence[tuple[str, str, Any]]) -> Iterator[Prompt]:
+        for page in self._connection.pages("prompts", Query(where, fields=WITHOUT_REQUEST), PAGE):
+            yield from self._prompts(page)
+
+    def _few(self, where: Sequence[tuple[str, str, Any]], limit: int, order: str = "") -> list[Prompt]:
+        query = Query(where, order, fields=WITHOUT_REQUEST, limit=limit)
+        return self._prompts(self._connection.find("prompts", query))
+
+    def _prompts(self, documents: Sequence[Message]) -> list[Prompt]:
+        contents = [fields_of(document) for document in documents]
+        self._spill.back(contents)
+        return [
+            prompt_record(record_id(document), content, _prompt_version(document, content))
+            for document, content in zip(documents, contents, strict=True)
+        ]
+
+    def _by_id(self, kind: str, ids: Collection[str], record: _Record[R]) -> dict[str, R]:
+        documents = [document for _, document in self._connection.get(kind, ids)]
+        return {each.id: each for each in self._records(documents, record)}
+
+    def _find(self, kind: str, query: Query, record: _Record[R]) -> list[R]:
+        return self._records(self._connection.find(kind, query), record)
+
+    def _records(self, documents: Sequence[Message], record: _Record[R]) -> list[R]:
+        contents = [fields_of(document) for document in documents]
+        self._spill.back(contents)
+        return [
+            record(record_id(document), content, version_of(document.update_time))
+            for document, content in zip(documents, contents, strict=True)
+        ]
+
+
+def _prompt_version(document: Message, content: dict[str, Any]) -> int:
+    chain = 0
+    if "chain_at" in content:
+        chain = to_micros(content["chain_at"]) or 0
+    elif "first" in content:
+        chain = version_of(document.create_time)
+    return with_chain(version_of(document.update_time), chain)
+
+
+def _in_order(parts: list[Part]) -> list[Part]:
+    return sorted(parts, key=lambda part: (part.batch_id, part.index))
+
+
+def _groups(items: Iterable[T]) -> Iterator[list[T]]:
+    rest = iter(items)
+    while group := list(islice(rest, PAGE)):
+        yield group

@@ -1,0 +1,136 @@
+"""Batches and their parts: compare-and-set by the document's time of update.
+
+Crash story. Every save leaves a token of its own. A call that failed is looked up: if the token is there it
+was applied and only its reply was lost; if the document is still as it was before, it is sent again;
+anything else is somebody else's save.
+"""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from gemchain.errors import StoreConflictError
+from gemchain.records import Batch, Part
+from gemchain.states import BatchState, PartState, check_move
+from gemchain.stores.firestore_commit import check_size, created
+from gemchain.stores.firestore_connection import PAUSES, Connection
+from gemchain.stores.firestore_documents import batch_fields, part_fields
+from gemchain.stores.firestore_errors import FAILURES, PRECONDITIONS, TRANSIENT, translated
+from gemchain.stores.firestore_messages import Message, Write
+from gemchain.stores.firestore_spill import Spill
+from gemchain.stores.firestore_tallies import Deltas, Tallies
+from gemchain.stores.firestore_values import fields_of, fill, timestamp_of, version_of
+
+__all__ = ["Batches"]
+
+
+class Batches:
+    """Records batches and parts.
+
+    Args:
+        keep: How long closed batches stay, where somebody wants them removed.
+    """
+
+    def __init__(
+        self, connection: Connection, spill: Spill, tallies: Tallies, keep: timedelta | None = None
+    ) -> None:
+        self._connection = connection
+        self._spill = spill
+        self._tallies = tallies
+        self._keep = keep
+
+    def plan(self, batch: Batch) -> Batch:
+        """Record a new batch; see `Store.plan`."""
+        write, token = self._created("batches", batch.id, batch_fields(batch, self._keep))
+        deltas = Deltas()
+        deltas.move_batch(None, batch.state)
+        return replace(batch, version=self._save([write], deltas, token))
+
+    def save(self, batch: Batch, parts: Sequence[Part]) -> Batch:
+        """Replace a batch, and record its parts; see `Store.save_batch`."""
+        before = BatchState(self._state("batches", batch))
+        if before is not batch.state:
+            check_move(before, batch.state)
+        write, token = self._replaced("batches", batch, batch_fields(batch, self._keep))
+        more = [self._created("parts", part.id, part_fields(part))[0] for part in parts]
+        deltas = Deltas()
+        deltas.move_batch(before, batch.state)
+        return replace(batch, version=self._save([write, *more], deltas, token))
+
+    def save_part(self, part: Part) -> Part:
+        """Replace a part; see `Store.save_part`."""
+        before = PartState(self._state("parts", part))
+        if before is not part.state:
+            check_move(before, part.state)
+        keep_until = None if self._keep is None else self._connection.now() + self._keep
+        write, token = self._replaced("parts", part, part_fields(part, keep_until))
+        return replace(part, version=self._save([write], Deltas(), token))
+
+    def _created(self, kind: str, record_id: str, content: dict[str, Any]) -> tuple[Message, str]:
+        content, token = self._marked(record_id, content)
+        return created(self._connection.name(kind, record_id), content), token
+
+    def _replaced(self, kind: str, record: Batch | Part, content: dict[str, Any]) -> tuple[Message, str]:
+        content, token = self._marked(record.id, content)
+        write = Write()
+        write.update.name = self._connection.name(kind, record.id)
+        fill(write.update.fields, content)
+        write.current_document.update_time.CopyFrom(timestamp_of(record.version))
+        return write, token
+
+    def _marked(self, record_id: str, content: dict[str, Any]) -> tuple[dict[str, Any], str]:
+        pending: dict[str, bytes] = {}
+        token = secrets.token_hex(8)
+        content = self._spill.out(record_id, content, pending) | {"token": token}
+        self._spill.upload(pending)
+        return content, token
+
+    def _state(self, kind: str, record: Batch | Part) -> str:
+        """The stored state of a record that is still as it was read."""
+        found = dict(self._connection.get(kind, [record.id], ["state"])).get(record.id)
+        if found is None:
+            raise StoreConflictError(f"{record.id!r} is not recorded in {kind}")
+        if version_of(found.update_time) != record.version:
+            raise _changed(record.id)
+        return str(found.fields["state"].string_value)
+
+    def _save(self, writes: Sequence[Message], deltas: Deltas, token: str) -> int:
+        """Commit writes, the first of which bears the token; returns its version."""
+        for write in writes:
+            check_size(write)
+        for pause in (*PAUSES, None):
+            try:
+                reply = self._connection.commit([*writes, *self._tallies.writes(deltas)])
+            except FAILURES as error:
+                version = self._recover(writes, token, error, pause)
+                if version is not None:
+                    return version
+            else:
+                return version_of(reply.write_results[0].update_time)
+        raise AssertionError("the last pause is None, which raises")
+
+    def _recover(
+        self, writes: Sequence[Message], token: str, error: Exception, pause: float | None
+    ) -> int | None:
+        """The version that a failed call left; None when it left nothing and may be sent again."""
+        if not isinstance(error, TRANSIENT + PRECONDITIONS):
+            raise translated(error, self._connection.place, "saving a batch") from error
+        write = writes[0]
+        found = next(iter(self._connection.get_named([write.update.name], ["token"])), None)
+        if found is not None and fields_of(found).get("token") == token:
+            return version_of(found.update_time)
+        untouched = found is None
+        if write.current_document.WhichOneof("condition_type") == "update_time":
+            untouched = found is not None and found.update_time == write.current_document.update_time
+        if not untouched or isinstance(error, PRECONDITIONS):
+            raise _changed(write.update.name.rpartition("/")[2]) from error
+        if pause is None:
+            raise translated(error, self._connection.place, "saving a batch") from error
+        self._connection.sleep(pause)
+        return None
+
+
+def _changed(record_id: str) -> StoreConflictError:
+    return StoreConflictError(f"{record_id!r} exists already, or was changed meanwhile: read it again")

@@ -1,0 +1,279 @@
+"""The claim: ready prompts of a queue become a batch's.
+
+A page of prompts is read off the index of its queue, requests included, and one Commit call moves all of
+it: each prompt on condition that it is as it was read, and the batch on condition that it is as its holder
+knows it. The batch's write changes nothing, so its version stays; a holder whose batch was taken over
+fails as a whole.
+
+Crash story. A call that failed may have been applied, as a whole: then its first prompt is held by the
+batch, and the batch is still this holder's. Otherwise another claimer was faster somewhere in the page,
+and reading begins anew at another place. Claimers begin at places of their own, and go round, so that
+they rarely meet.
+"""
+
+import secrets
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from gemchain.errors import StoreConflictError, StoreUnavailableError
+from gemchain.records import Batch, InputRow
+from gemchain.states import BatchState, PromptState
+from gemchain.stores.firestore_connection import MEMORY_BYTES, PAUSES, Connection, record_id
+from gemchain.stores.firestore_documents import queue_key, resting_key
+from gemchain.stores.firestore_errors import FAILURES, PRECONDITIONS, TRANSIENT, translated
+from gemchain.stores.firestore_messages import Message, Write
+from gemchain.stores.firestore_query import Query
+from gemchain.stores.firestore_queues import Queues
+from gemchain.stores.firestore_spill import Spill
+from gemchain.stores.firestore_tallies import Deltas, Tallies
+from gemchain.stores.firestore_values import fields_of, fill, timestamp_of, version_of
+
+__all__ = ["INPUT_FIELDS", "Claim", "input_rows"]
+
+PAGE = 1_000
+"""Prompts that one call moves."""
+
+COLLISIONS = 20
+"""Times in a row that others may be faster."""
+
+SHORT = 50
+"""A queue no longer than this is claimed in the order of age."""
+
+SHORT_BYTES = 1 << 20
+
+INPUT_FIELDS = ("request", "request_hash", "size", "created_at", "spilled.request")
+
+_TAKEN = ("state", "batch_id", "claimed_at", "member")
+_OVER = ("queue", "resting", "expires", "not_before_at")
+
+
+class _LostError(Exception):
+    """Another claimer was faster."""
+
+
+class Claim:
+    """One claim.
+
+    Args:
+        batch: The batch as its holder knows it.
+        limit: Most prompts to take.
+        room: Most bytes of requests to take, but for the first prompt.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        spill: Spill,
+        tallies: Tallies,
+        queues: Queues,
+        *,
+        batch: Batch,
+        limit: int,
+        room: int,
+    ) -> None:
+        self._connection = connection
+        self._spill = spill
+        self._tallies = tallies
+        self._queues = queues
+        self._batch = batch
+        self._version = batch.version
+        self._limit = limit
+        self._room = room
+        self._rows: list[InputRow] = []
+        self._failures = 0
+
+    def run(self) -> list[InputRow]:
+        """Take what there is; see `Store.claim`."""
+        for _ in range(COLLISIONS):
+            try:
+                self._go_round()
+            except _LostError:
+                continue
+            if not self._rows:
+                self._check_holder([])
+            return self._rows
+        if self._rows:
+            return self._rows
+        raise StoreUnavailableError(
+            f"{self._connection.place} has too much contention on queue {self._batch.queue!r}: "
+            f"{COLLISIONS} claims in a row lost to others; try again"
+        )
+
+    def _go_round(self) -> None:
+        for page in self._pages():
+            fitting = self._fitting(page)
+            if fitting:
+                self._take(fitting)
+            if len(fitting) < len(page) or not self._left:
+                return
+
+    @property
+    def _left(self) -> int:
+        return self._limit - len(self._rows)
+
+    # Reading
+
+    def _pages(self) -> Iterator[list[Message]]:
+        """Ready prompts: urgent ones, those whose rest is over, the others from anywhere on, low ones."""
+        key = queue_key(self._batch.queue, 0)
+        now = resting_key(self._batch.queue, self._connection.now())
+        yield from self._walk("queue", [("queue", ">", f"{key} !"), ("queue", "<", f"{key} ~")])
+        yield from self._walk("resting", [("resting", ">", f"{key} "), ("resting", "<=", now)])
+        yield from self._ring([("queue", "==", key)])
+        yield from self._walk("queue", [("queue", ">", f"{key} ~"), ("queue", "<", f"{key} \x7f")])
+
+    def _walk(self, order: str, where: Sequence[tuple[str, str, str]]) -> Iterator[list[Message]]:
+        """Pages in the order of a field."""
+        after: tuple[str, ...] = ()
+        while True:
+            asked = Query(where, order, fields=(*INPUT_FIELDS, order), limit=self._count, after=after)
+            page = self._connection.find("prompts", asked, max_bytes=self._most)
+            if page:
+                yield sorted(page, key=lambda each: (each.fields[order].string_value, _age(each)))
+            if self._was_all(page, asked):
+                return
+            after = (page[-1].fields[order].string_value, page[-1].name)
+
+    def _ring(self, where: Sequence[tuple[str, str, str]]) -> Iterator[list[Message]]:
+        """Pages in the order of names, from somewhere to the end and from the beginning on."""
+        start = self._connection.name("prompts", f"p{secrets.token_hex(15)}")
+        while True:
+            asked = Query(where, fields=INPUT_FIELDS, limit=self._count, after=(start,))
+            page = self._connection.find("prompts", asked, max_bytes=self._most)
+            if self._was_all(page, asked):
+                asked = replace(asked, limit=self._count - len(page), after=(), until=start)
+                page += self._connection.find("prompts", asked, max_bytes=self._most)
+            last, whole = page[-1].name if page else start, self._was_all(page, asked)
+            if page:
+                yield sorted(page, key=_age)
+            if whole:
+                return
+            start = last
+
+    @property
+    def _count(self) -> int:
+        """How many to read: with more than are wanted, the longest-waiting of a short queue can be told."""
+        return min(PAGE, max(self._left, SHORT))
+
+    @property
+    def _most(self) -> int:
+        return min(MEMORY_BYTES, max(self._room, SHORT_BYTES))
+
+    def _was_all(self, page: Sequence[Message], asked: Query) -> bool:
+        assert asked.limit is not None
+        return len(page) < asked.limit and sum(each.ByteSize() for each in page) < self._most
+
+    def _fitting(self, page: Sequence[Message]) -> list[Message]:
+        """As many as there is room for, at least one in all."""
+        fitting: list[Message] = []
+        room = self._room
+        for document in page:
+            room -= document.fields["size"].integer_value
+            full = len(fitting) >= self._left
+            if full or (room < 0 and (fitting or self._rows)):
+                break
+            fitting.append(document)
+        return fitting
+
+    # Taking
+
+    def _take(self, page: Sequence[Message]) -> None:
+        sizes = [document.fields["size"].integer_value for document in page]
+        try:
+            self._connection.commit(self._writes(page, sizes))
+        except FAILURES as error:
+            self._recover(page, error)
+        self._failures = 0
+        self._room -= sum(sizes)
+        self._rows += input_rows(page, self._spill)
+
+    def _writes(self, page: Sequence[Message], sizes: Sequence[int]) -> list[Message]:
+        model = self._model()
+        writes = []
+        for document in page:
+            write = Write()
+            write.CopyFrom(model)
+            write.update.name = document.name
+            write.current_document.update_time.CopyFrom(document.update_time)
+            writes.append(write)
+        deltas = Deltas()
+        deltas.claim(self._batch.queue, sizes)
+        forget = self._queues.forget([self._batch.queue])
+        return [self._fence(), *writes, *self._tallies.writes(deltas), *forget]
+
+    def _model(self) -> Message:
+        content = {
+            "state": str(PromptState.CLAIMED),
+            "batch_id": self._batch.id,
+            "claimed_at": self._connection.now(),
+            "member": f"{self._batch.id} {PromptState.CLAIMED}",
+        }
+        write = Write()
+        fill(write.update.fields, content)
+        write.update_mask.field_paths.extend((*_TAKEN, *_OVER))
+        return write
+
+    def _fence(self) -> Message:
+        """A write that changes nothing, and fails unless the batch is as its holder knows it."""
+        write = Write()
+        write.update.name = self._connection.name("batches", self._batch.id)
+        fill(write.update.fields, {"fence": self._batch.fence})
+        write.update_mask.field_paths.append("fence")
+        write.current_document.update_time.CopyFrom(timestamp_of(self._version))
+        return write
+
+    def _recover(self, page: Sequence[Message], error: Exception) -> None:
+        """Find out whether a failed call was applied.
+
+        Raises:
+            _LostError: It was not; read anew.
+        """
+        if not isinstance(error, TRANSIENT + PRECONDITIONS):
+            raise translated(error, self._connection.place, "claiming") from error
+        if isinstance(error, TRANSIENT):
+            if self._failures >= len(PAUSES):
+                raise translated(error, self._connection.place, "claiming") from error
+            self._connection.sleep(PAUSES[self._failures])
+            self._failures += 1
+            self._tallies.elsewhere()
+        (first,) = self._check_holder([page[0].name])
+        if fields_of(first).get("batch_id") != self._batch.id:
+            raise _LostError
+
+    def _check_holder(self, names: Sequence[str]) -> list[Message]:
+        """Read the batch, and documents beside it.
+
+        Raises:
+            StoreConflictError: The batch is not this holder's any more.
+        """
+        batch = self._batch
+        name = self._connection.name("batches", batch.id)
+        found = {each.name: each for each in self._connection.get_named([name, *names], _HOLDING)}
+        if name not in found:
+            raise StoreConflictError(f"batch {batch.id!r} is not recorded: plan it first")
+        content = fields_of(found[name])
+        if content["state"] != BatchState.PLANNED:
+            raise StoreConflictError(f"batch {batch.id!r} is {content['state']} by now and claims no more")
+        if content["fence"] != batch.fence:
+            raise StoreConflictError(
+                f"batch {batch.id!r} was taken over under fence {content['fence']}, after {batch.fence}"
+            )
+        self._version = version_of(found[name].update_time)
+        return [found[each] for each in names if each in found]
+
+
+def _age(document: Message) -> int:
+    return version_of(document.fields["created_at"].timestamp_value)
+
+
+_HOLDING = ("state", "fence", "batch_id")
+
+
+def input_rows(documents: Sequence[Message], spill: Spill) -> list[InputRow]:
+    """What an input file needs of prompts whose `INPUT_FIELDS` were read."""
+    contents = [fields_of(document) for document in documents]
+    spill.back(contents)
+    return [
+        InputRow(record_id(document), content["request"], content.get("request_hash"))
+        for document, content in zip(documents, contents, strict=True)
+    ]

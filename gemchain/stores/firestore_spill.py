@@ -1,0 +1,70 @@
+"""Long texts lie in blobs: a document holds one mebibyte, and every reader of a document pays for all of it.
+
+A blob is named after its content and written before the commit that refers to it. A commit that
+fails leaves a blob that nobody refers to; whoever tries again writes the same one.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from gemchain.ports import Blobs
+from gemchain.stores.firestore_documents import SPILLABLE
+
+__all__ = ["REQUEST_BYTES", "TEXT_BYTES", "Spill"]
+
+REQUEST_BYTES = 256 << 10
+"""Requests up to this size stay in the document; the claim reads them with it."""
+
+TEXT_BYTES = 64 << 10
+"""The same for every other text. All of them together stay below a document's limit."""
+
+_PARALLEL = 8
+
+
+class Spill:
+    """Takes long texts out of documents and puts them back.
+
+    Args:
+        blobs: Where they lie.
+        folder: Name that all of them begin with.
+    """
+
+    def __init__(self, blobs: Blobs, folder: str) -> None:
+        self._blobs = blobs
+        self._folder = folder
+
+    def out(self, record_id: str, content: dict[str, Any], pending: dict[str, bytes]) -> dict[str, Any]:
+        """The content without its long texts, which are added to `pending`: upload them before the commit."""
+        spilled = {}
+        for name in SPILLABLE:
+            text = content.get(name)
+            if text is None or len(text) * 4 <= TEXT_BYTES:
+                continue
+            data = text.encode()
+            if len(data) > (REQUEST_BYTES if name == "request" else TEXT_BYTES):
+                digest = hashlib.blake2b(data, digest_size=12).hexdigest()
+                spilled[name] = f"spill/{self._folder}/{record_id}-{name}-{digest}"
+                pending[spilled[name]] = data
+        if not spilled:
+            return content
+        kept = {name: value for name, value in content.items() if name not in spilled}
+        return kept | {"spilled": spilled}
+
+    def upload(self, pending: Mapping[str, bytes]) -> None:
+        """Write the texts."""
+        if pending:
+            with ThreadPoolExecutor(_PARALLEL) as pool:
+                list(
+                    pool.map(lambda item: self._blobs.put(item[0], item[1], if_absent=True), pending.items())
+                )
+
+    def back(self, contents: Sequence[dict[str, Any]]) -> None:
+        """Put the texts back into contents that were read."""
+        wanted = [(each, name, at) for each in contents for name, at in each.pop("spilled", {}).items()]
+        if wanted:
+            with ThreadPoolExecutor(_PARALLEL) as pool:
+                texts = pool.map(lambda item: self._blobs.read(self._blobs.uri(item[2])).decode(), wanted)
+                for (content, name, _), text in zip(wanted, texts, strict=True):
+                    content[name] = text

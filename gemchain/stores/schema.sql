@@ -86,40 +86,44 @@ CREATE TABLE requests (
     body TEXT NOT NULL
 );
 
+-- Whatever a new prompt does not differ in has a default, and what is indexed stands in columns of its own
+-- that are NULL most of the time: the usual moves touch few values and hardly an index.
 CREATE TABLE progress (
     seq               INTEGER PRIMARY KEY REFERENCES prompts,
     version           INTEGER NOT NULL,     -- seq * 2^20 + number of changes: leads back to the row by itself
     state             TEXT NOT NULL,
-    attempt           INTEGER NOT NULL,
+    attempt           INTEGER NOT NULL DEFAULT 1,
     batch             INTEGER REFERENCES names,
     not_before_at     INTEGER,
     answer_file       INTEGER REFERENCES names,
     answer_generation INTEGER,
     answer_offset     INTEGER,
     answer_length     INTEGER,
-    callback_attempts INTEGER NOT NULL,
-    prompt_tokens     INTEGER NOT NULL,
-    answer_tokens     INTEGER NOT NULL,
-    cost              REAL NOT NULL,
-    full_cost         REAL NOT NULL,
+    callback_attempts INTEGER NOT NULL DEFAULT 0,
+    prompt_tokens     INTEGER NOT NULL DEFAULT 0,
+    answer_tokens     INTEGER NOT NULL DEFAULT 0,
+    cost              REAL NOT NULL DEFAULT 0,
+    full_cost         REAL NOT NULL DEFAULT 0,
     claimed_at        INTEGER,
     answered_at       INTEGER,
     ended_at          INTEGER,
-    unsettled         INTEGER NOT NULL,
+    unsettled         INTEGER NOT NULL DEFAULT 0,
     queue             INTEGER,              -- only while QUEUED
-    rank              INTEGER NOT NULL,     -- minus priority
-    waits_at          INTEGER,              -- QUEUED or ANSWERED: since when it waits, or until when it rests
+    rank              INTEGER,              -- only while QUEUED: minus priority
+    waits_at          INTEGER,              -- only while QUEUED: since when it waits, or until when it rests
     deadline_at       INTEGER,              -- only while QUEUED
+    due_at            INTEGER,              -- only while ANSWERED: when its callback may run again
     open_join         TEXT,                 -- only while the join has to wait for it
     awaits            TEXT,                 -- only while WAITING: the chain whose end it waits for
-    tokens            TEXT NOT NULL,        -- of the commits that moved it
+    stopped           TEXT,                 -- the state, while that is PARKED, FAILED or CANCELLED
+    tokens            TEXT NOT NULL DEFAULT '',  -- of the commits that moved it
     failure           TEXT,
     result            TEXT
 );
 CREATE INDEX progress_waiting ON progress (queue, rank, waits_at) WHERE queue IS NOT NULL;
-CREATE INDEX progress_of_batch ON progress (batch, state) WHERE batch IS NOT NULL;
-CREATE INDEX progress_answered ON progress (waits_at) WHERE state = 'ANSWERED';
-CREATE INDEX progress_stopped ON progress (state) WHERE state IN ('PARKED', 'FAILED', 'CANCELLED');
+CREATE INDEX progress_of_batch ON progress (batch) WHERE batch IS NOT NULL;
+CREATE INDEX progress_answered ON progress (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX progress_stopped ON progress (stopped) WHERE stopped IS NOT NULL;
 CREATE INDEX progress_overdue ON progress (deadline_at) WHERE deadline_at IS NOT NULL;
 CREATE INDEX progress_open_join ON progress (open_join) WHERE open_join IS NOT NULL;
 CREATE INDEX progress_awaits ON progress (awaits) WHERE awaits IS NOT NULL;

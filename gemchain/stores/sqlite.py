@@ -17,6 +17,7 @@ from gemchain.stores.sqlite_batches import insert_batch, replace_batch, replace_
 from gemchain.stores.sqlite_commit import check_units, commit_group
 from gemchain.stores.sqlite_connection import MEMORY, Connection
 from gemchain.stores.sqlite_names import Names
+from gemchain.stores.sqlite_progress import STOPPED
 from gemchain.stores.sqlite_queues import claim, queue_statuses
 from gemchain.stores.sqlite_rows import BATCHES, CHAINS, PARTS, PROMPT_SELECT, prompt_record, row_of
 from gemchain.stores.sqlite_tallies import read_tally
@@ -36,11 +37,12 @@ _INPUT_ROWS = (
     "FROM progress g JOIN prompts p ON p.seq = g.seq JOIN requests r ON r.seq = g.seq "
     "WHERE g.batch = ? AND g.state = 'CLAIMED' AND g.seq > ? ORDER BY g.seq LIMIT ?"
 )
-_STOPPED = "AND g.state IN ('PARKED', 'FAILED', 'CANCELLED')"
-_COVERED = dict.fromkeys((PromptState.PARKED, PromptState.FAILED, PromptState.CANCELLED), _STOPPED) | {
-    PromptState.QUEUED: "AND g.queue IS NOT NULL"
+_STATE_IS = dict.fromkeys(PromptState, "g.state = ?") | {
+    PromptState.QUEUED: "g.queue IS NOT NULL AND g.state = ?",
+    PromptState.ANSWERED: "g.due_at IS NOT NULL AND g.state = ?",
+    **dict.fromkeys(STOPPED, "g.stopped = ?"),
 }
-"""Says of a state, in the very words of a partial index, that the index covers it."""
+"""The condition that lets an index find the prompts in a state, where there is one."""
 
 _FIND_IDS = " UNION ALL ".join(
     f"SELECT * FROM (SELECT id FROM {table} WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT ?3)"
@@ -132,7 +134,7 @@ class SqliteStore:
 
     def list_prompts(self, *, state: PromptState, limit: int = 100) -> list[Prompt]:
         """Up to `limit` prompts in a state."""
-        return self._select(f"WHERE g.state = '{state.value}' {_COVERED.get(state, '')} LIMIT ?", limit)
+        return self._select(f"WHERE {_STATE_IS[state]} LIMIT ?", state.value, limit)
 
     def find_ids(self, prefix: str, limit: int = 10) -> list[str]:
         """Ids of chains, prompts and batches that start with `prefix`, in order."""
@@ -209,12 +211,12 @@ class SqliteStore:
 
     def due_answers(self, *, limit: int) -> list[Prompt]:
         """ANSWERED prompts whose `not_before_at` is reached, in the order in which they fell due."""
-        where = "WHERE g.state = 'ANSWERED' AND g.waits_at <= ? ORDER BY g.waits_at LIMIT ?"
+        where = "WHERE g.due_at <= ? ORDER BY g.due_at LIMIT ?"
         return self._select(where, self._micros(), limit)
 
     def next_answer_at(self) -> datetime | None:
         """When the next ANSWERED prompt becomes due; None when there is none."""
-        row = self._db.row("SELECT min(waits_at) FROM progress WHERE state = 'ANSWERED'")
+        row = self._db.row("SELECT min(due_at) FROM progress WHERE due_at IS NOT NULL")
         return None if row is None else from_micros(row[0])
 
     def overdue(self, *, limit: int) -> list[Prompt]:

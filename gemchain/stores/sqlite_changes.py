@@ -4,7 +4,6 @@ import json
 import sqlite3
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 
 from gemchain import codec
 from gemchain.errors import StoreError
@@ -12,41 +11,28 @@ from gemchain.records import NO_USAGE, ChainMove, Move, Progress, Prompt, Unit
 from gemchain.states import UNFINISHED_PROMPT, PromptState
 from gemchain.stores.sqlite_connection import Connection
 from gemchain.stores.sqlite_names import Names
-from gemchain.stores.sqlite_rows import (
-    CHAINS,
-    CHANGES,
-    PROGRESS_COLUMNS,
-    PROMPT_COLUMNS,
-    prompt_values,
-    row_of,
+from gemchain.stores.sqlite_progress import (
+    FINISH,
+    FRESH,
+    INSERT,
+    INSERT_FRESH,
+    MOVE,
+    finish_values,
+    first_values,
+    fresh_values,
+    move_values,
+    only_finishes,
 )
+from gemchain.stores.sqlite_rows import CHAINS, PROMPT_COLUMNS, chain_values, insert, prompt_values
 from gemchain.stores.sqlite_tallies import Deltas
 
 __all__ = ["Changes", "ConflictError", "mark"]
 
-QUEUED, ANSWERED, WAITING = PromptState.QUEUED, PromptState.ANSWERED, PromptState.WAITING
-_UNFINISHED = UNFINISHED_PROMPT
+QUEUED = PromptState.QUEUED
 
-_CHAIN_HEAD = "seq, open, tokens"
-_PROMPT_HEAD = "seq, chain, queue"
-_PROGRESS_TAIL = "queue, rank, waits_at, deadline_at, open_join, awaits"
-
-
-def _insert(table: str, columns: str) -> str:
-    return f"INSERT INTO {table} ({columns}) VALUES ({', '.join('?' * (columns.count(',') + 1))})"
-
-
-_INSERT_CHAIN = _insert("chains", f"{_CHAIN_HEAD}, {', '.join(CHAINS.columns)}")
-_INSERT_PROMPT = _insert("prompts", f"{_PROMPT_HEAD}, {', '.join(PROMPT_COLUMNS)}")
-_INSERT_REQUEST = _insert("requests", "seq, body")
-_INSERT_PROGRESS = _insert(
-    "progress", f"{', '.join(PROGRESS_COLUMNS)}, {_PROGRESS_TAIL}, tokens, version, seq"
-)
-_MOVE_PROMPT = (
-    f"UPDATE progress SET {', '.join(f'{name} = ?' for name in PROGRESS_COLUMNS)}, "
-    f"{', '.join(f'{name} = ?' for name in _PROGRESS_TAIL.split(', '))}, "
-    "tokens = tokens || ?, version = version + 1 WHERE version = ? AND seq = ?"
-)
+_INSERT_CHAIN = insert("chains", ("seq", "open", "tokens", *CHAINS.columns))
+_INSERT_PROMPT = insert("prompts", ("seq", "chain", "queue", *PROMPT_COLUMNS))
+_INSERT_REQUEST = insert("requests", ("seq", "body"))
 _MOVE_CHAIN = (
     "UPDATE chains SET state = ?, result = ?, failure = ?, ended_at = ?, open = open + ?, "
     "tokens = tokens || ?, version = version + 1 WHERE id = ? AND state = ? AND instr(tokens, ?) = 0"
@@ -89,58 +75,34 @@ class Changes:
         self._deltas.write(self._db, self._now)
 
     def _move_prompts(self, moves: Sequence[tuple[Move, str]]) -> None:
-        rows = [self._move_row(move, token) for move, token in moves]
-        if self._db.execute_all(_MOVE_PROMPT, rows) != len(rows):
+        finished, others = [], []
+        for move, token in moves:
+            self._count_move(*move)
+            if only_finishes(*move):
+                finished.append(finish_values(self._names, *move, token))
+            else:
+                others.append(move_values(self._names, *move, token, self._now))
+        changed = self._db.execute_all(FINISH, finished) + self._db.execute_all(MOVE, others)
+        if changed != len(moves):
             raise ConflictError
 
-    def _move_row(self, move: Move, token: str) -> tuple[object, ...]:
-        prompt, after = move
-        before = prompt.progress
-        deltas = self._deltas
+    def _count_move(self, prompt: Prompt, after: Progress) -> None:
+        before, deltas = prompt.progress, self._deltas
         deltas.prompts[before.state] -= 1
         deltas.prompts[after.state] += 1
         deltas.spend(before.usage, after.usage)
-        self._opened[prompt.chain_id] += (after.state in _UNFINISHED) - (before.state in _UNFINISHED)
-        if before.state is QUEUED:
-            deltas.dequeue(self._queue(prompt), prompt.size)
-        tail = self._wait(prompt, after, self._now)
-        return *self._progress_values(after), *tail, token, prompt.version, row_of(prompt.version)
-
-    def _wait(self, prompt: Prompt, after: Progress, since: int) -> tuple[int | str | None, ...]:
-        """What `_PROGRESS_TAIL` holds: the place in the queue, while there is one."""
-        if after.state is QUEUED:
-            queue = self._queue(prompt)
-            # Only a submit from outside asks for a grace: what callbacks add is known from what is in flight.
-            self._deltas.enqueue(queue, prompt.size, from_outside=prompt.parent_id is None)
-            waits_at = codec.to_micros(after.not_before_at) or since
-            deadline_at = codec.to_micros(prompt.deadline_at)
-            return queue, -prompt.priority, waits_at, deadline_at, prompt.join_id, None
-        due = (codec.to_micros(after.not_before_at) or since) if after.state is ANSWERED else None
-        open_join = prompt.join_id if after.state in _UNFINISHED else None
-        awaits = prompt.key if after.state is WAITING and prompt.kind == "chain" else None
-        return None, -prompt.priority, due, None, open_join, awaits
-
-    def _queue(self, prompt: Prompt) -> int:
-        return self._names.queue_number((prompt.lane, prompt.provider, prompt.model))
-
-    def _progress_values(self, progress: Progress) -> tuple[object, ...]:
-        """What `PROGRESS_COLUMNS` hold."""
-        usage, answer = progress.usage, progress.answer
-        return (
-            progress.state.value,
-            progress.attempt,
-            progress.callback_attempts,
-            *usage,
-            progress.unsettled,
-            None if progress.batch_id is None else self._names.number(progress.batch_id),
-            codec.to_micros(progress.not_before_at),
-            codec.to_micros(progress.claimed_at),
-            codec.to_micros(progress.answered_at),
-            codec.to_micros(progress.ended_at),
-            *((None,) * 4 if answer is None else (self._names.number(answer.uri), *answer[1:])),
-            codec.failure_to_text(progress.failure),
-            progress.result,
+        self._opened[prompt.chain_id] += (after.state in UNFINISHED_PROMPT) - (
+            before.state in UNFINISHED_PROMPT
         )
+        if before.state is QUEUED:
+            deltas.dequeue(self._names.queue_of(prompt), prompt.size)
+        if after.state is QUEUED:
+            self._enqueue(prompt)
+
+    def _enqueue(self, prompt: Prompt) -> None:
+        # Only a submit from outside asks for a grace: what callbacks add is known from what is in flight.
+        queue, from_outside = self._names.queue_of(prompt), prompt.parent_id is None
+        self._deltas.enqueue(queue, prompt.size, from_outside=from_outside)
 
     def _number_chains(self, units: Sequence[Unit]) -> None:
         new = [unit.chain.id for unit in units if unit.chain is not None]
@@ -159,30 +121,28 @@ class Changes:
             return
         chains = self._chain_rows(units)
         first = self._next_row("prompts")
-        prompts, requests, progress = [], [], []
+        prompts, requests, fresh, others = [], [], [], []
         for seq, ((prompt, request), token) in enumerate(drafts, start=first):
-            queue = self._queue(prompt)
+            self._count_draft(prompt)
+            queue = self._names.queue_of(prompt)
             prompts.append((seq, chains[prompt.chain_id], queue, *prompt_values(prompt)))
             requests.append((seq, request))
-            progress.append(self._first_progress(seq, prompt, token))
+            if prompt.progress is FRESH:
+                fresh.append(fresh_values(self._names, seq, prompt, token, self._now))
+            else:
+                others.append(first_values(self._names, seq, prompt, token, self._now))
         self._insert(_INSERT_PROMPT, prompts)
         self._insert(_INSERT_REQUEST, requests)
-        self._insert(_INSERT_PROGRESS, progress)
+        self._insert(INSERT_FRESH, fresh)
+        self._insert(INSERT, others)
 
-    def _first_progress(self, seq: int, prompt: Prompt, tokens: str) -> tuple[object, ...]:
+    def _count_draft(self, prompt: Prompt) -> None:
         after = prompt.progress
         self._deltas.prompts[after.state] += 1
         self._deltas.spend(NO_USAGE, after.usage)
-        self._opened[prompt.chain_id] += after.state in _UNFINISHED
-        # A submitter's clock may run ahead; its prompt is ready all the same.
-        since = min(codec.to_micros(prompt.created_at) or 0, self._now)
-        return (
-            *self._progress_values(after),
-            *self._wait(prompt, after, since),
-            tokens,
-            seq * CHANGES + 1,
-            seq,
-        )
+        self._opened[prompt.chain_id] += after.state in UNFINISHED_PROMPT
+        if after.state is QUEUED:
+            self._enqueue(prompt)
 
     def _chain_rows(self, units: Sequence[Unit]) -> dict[str, int]:
         """The rows of the chains that get prompts."""
@@ -200,8 +160,8 @@ class Changes:
         for unit in units:
             if (chain := unit.chain) is not None:
                 self._deltas.chains[chain.state] += 1
-                values = CHAINS.values(replace(chain, token=unit.token, version=1))
-                rows.append((self._created[chain.id], self._opened.pop(chain.id, 0), "", *values))
+                head = self._created[chain.id], self._opened.pop(chain.id, 0), ""
+                rows.append((*head, *chain_values(chain, unit.token)))
         self._insert(_INSERT_CHAIN, rows)
 
     def _move_chains(self, endings: Sequence[tuple[ChainMove, str]]) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from gemchain.records import Prompt
 from gemchain.stores.sqlite_connection import Connection
 
 __all__ = ["Names"]
@@ -92,6 +93,10 @@ class Names:
             found = self.find_queue(queue)
             assert found is not None
         return found
+
+    def queue_of(self, prompt: Prompt) -> int:
+        """The number of the queue that a prompt belongs to; inside a transaction only."""
+        return self.queue_number((prompt.lane, prompt.provider, prompt.model))
 
     def _remember(self, number: int, text: str) -> str:
         if len(self._texts) >= _KEPT:

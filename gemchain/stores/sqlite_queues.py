@@ -26,7 +26,7 @@ _READY = (
 )
 _CLAIM = (
     "UPDATE progress SET state = 'CLAIMED', batch = ?, claimed_at = ?, not_before_at = NULL, queue = NULL, "
-    "waits_at = NULL, deadline_at = NULL, version = version + 1 WHERE seq = ?"
+    "rank = NULL, waits_at = NULL, deadline_at = NULL, version = version + 1 WHERE seq = ?"
 )
 _SIZE = 1
 _LOWEST_RANK = -(1 << 62)

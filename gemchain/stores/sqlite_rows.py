@@ -4,7 +4,7 @@ A prompt's version is `seq * 2^20 + changes`: whoever holds the record holds its
 a move finds its row without the index of ids.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
@@ -22,6 +22,8 @@ __all__ = [
     "PROMPT_COLUMNS",
     "PROMPT_SELECT",
     "Table",
+    "chain_values",
+    "insert",
     "prompt_record",
     "prompt_values",
     "row_of",
@@ -29,6 +31,11 @@ __all__ = [
 
 CHANGES = 1 << 20
 """Changes of one prompt that a version can count."""
+
+
+def insert(table: str, columns: Sequence[str]) -> str:
+    """An INSERT of these columns."""
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' for _ in columns)})"
 
 
 def row_of(version: int) -> int:
@@ -92,6 +99,19 @@ _STATES: Mapping[str, PromptState] = {state.value: state for state in PromptStat
 _time = codec.from_micros
 
 
+_PROMPT_SLOTS = tuple(getattr(Prompt, each.name).__set__ for each in fields(Prompt))
+_PROGRESS_SLOTS = tuple(getattr(Progress, each.name).__set__ for each in fields(Progress))
+F = TypeVar("F", Prompt, Progress)
+
+
+def _filled(kind: type[F], slots: tuple[Callable[[Any, Any], None], ...], values: tuple[Any, ...]) -> F:
+    """A frozen record, made in half the time that its `__init__` takes: dispatch reads millions."""
+    record = object.__new__(kind)
+    for fill, value in zip(slots, values, strict=True):
+        fill(record, value)
+    return record
+
+
 def prompt_record(
     row: tuple[Any, ...], queues: Callable[[int], tuple[str, str, str]], names: Callable[[int], str]
 ) -> Prompt:
@@ -104,40 +124,16 @@ def prompt_record(
     ) = row
     # fmt: on
     lane, provider, model = queues(queue)
-    created = _time(created_at)
-    assert created is not None
-    return Prompt(
-        id=id_,
-        chain_id=chain_id,
-        parent_id=parent_id,
-        path=path,
-        depth=depth,
-        lane=lane,
-        provider=provider,
-        model=model,
-        kind=kind,
-        size=size,
-        callback=callback,
-        params=params,
-        on_error=on_error,
-        retry_if=retry_if,
-        closure=closure,
-        schema=schema,
-        accept=tuple(accept.split(",")) if accept else (),
-        max_attempts=max_attempts,
-        priority=priority,
-        deadline_at=None if deadline_at is None else _time(deadline_at),
-        labels=labels,
-        key=key,
-        forked=bool(forked),
-        durable=bool(durable),
-        join_id=join_id,
-        branch=branch,
-        request_hash=request_hash,
-        created_at=created,
-        progress=_progress_record(progress, names),
-        version=version,
+    # In the order of the fields.
+    # fmt: off
+    values = (
+        id_, chain_id, parent_id, path, depth, lane, provider, model, kind, size, callback, params, on_error,
+        retry_if, closure, schema, tuple(accept.split(",")) if accept else (), max_attempts, priority,
+        None if deadline_at is None else _time(deadline_at), labels, key, bool(forked), bool(durable),
+        join_id, branch, request_hash, _time(created_at), _progress_record(progress, names), version,
     )
+    # fmt: on
+    return _filled(Prompt, _PROMPT_SLOTS, values)
 
 
 def _progress_record(row: list[Any], names: Callable[[int], str]) -> Progress:
@@ -153,7 +149,7 @@ def _progress_record(row: list[Any], names: Callable[[int], str]) -> Progress:
         answer = AnswerRef(names(answer_file), answer_generation, answer_offset, answer_length)
     if prompt_tokens or answer_tokens or cost or full_cost:
         usage = Usage(prompt_tokens, answer_tokens, cost, full_cost)
-    return Progress(
+    values = (
         _STATES[state],
         attempt,
         None if batch is None else names(batch),
@@ -166,8 +162,9 @@ def _progress_record(row: list[Any], names: Callable[[int], str]) -> Progress:
         None if claimed_at is None else _time(claimed_at),
         None if answered_at is None else _time(answered_at),
         None if ended_at is None else _time(ended_at),
-        unsettled=bool(unsettled),
+        bool(unsettled),
     )
+    return _filled(Progress, _PROGRESS_SLOTS, values)
 
 
 _Codec = tuple[Callable[[Any], Any], Callable[[Any], Any]]
@@ -204,8 +201,7 @@ class Table(Generic[R]):
         self._names = [each.name for each in fields(record)]
         self.columns = [f'"{name}"' for name in self._names]
         self.select = f"SELECT {', '.join(self.columns)} FROM {name} "
-        places = ", ".join("?" for _ in self.columns)
-        self.insert = f"INSERT INTO {name} ({', '.join(self.columns)}) VALUES ({places})"
+        self.insert = insert(name, self.columns)
         changes = ", ".join(f"{column} = ?" for column in self.columns)
         self.update = f"UPDATE {name} SET {changes} WHERE id = ? AND version = ?"
 
@@ -223,6 +219,28 @@ class Table(Generic[R]):
         for name, (_, decode) in self._codecs.items():
             read[name] = decode(read[name])
         return self._build(**read)
+
+
+def chain_values(chain: Chain, token: str) -> tuple[Any, ...]:
+    """What the columns of `CHAINS` hold for a new chain."""
+    # In the order of the fields; one by one, because chains are created by the thousand.
+    return (
+        chain.id,
+        chain.key,
+        chain.function,
+        chain.args,
+        chain.code_version,
+        chain.labels,
+        chain.budget,
+        codec.to_micros(chain.deadline_at),
+        codec.to_micros(chain.created_at),
+        chain.state.value,
+        chain.result,
+        codec.failure_to_text(chain.failure),
+        codec.to_micros(chain.ended_at),
+        token,
+        1,
+    )
 
 
 BATCHES = Table("batches", Batch, BatchState)

@@ -1,0 +1,154 @@
+"""Rows of `progress`: where a prompt stands, and by which indexes it is found.
+
+Two changes make up nearly all of the work, and each has a short statement of its own: a prompt that is
+new, and one that is DONE right after it was CLAIMED. Whatever else happens goes through the long ones.
+"""
+
+from gemchain import codec
+from gemchain.records import QUEUED as FRESH
+from gemchain.records import Progress, Prompt
+from gemchain.states import UNFINISHED_PROMPT, PromptState
+from gemchain.stores.sqlite_names import Names
+from gemchain.stores.sqlite_rows import CHANGES, PROGRESS_COLUMNS, insert, row_of
+
+__all__ = [
+    "FINISH",
+    "FRESH",
+    "INSERT",
+    "INSERT_FRESH",
+    "MOVE",
+    "STOPPED",
+    "finish_values",
+    "first_values",
+    "fresh_values",
+    "move_values",
+    "only_finishes",
+]
+
+P = PromptState
+STOPPED = frozenset({P.PARKED, P.FAILED, P.CANCELLED})
+Values = tuple[object, ...]
+
+_PLACE = ("queue", "rank", "waits_at", "deadline_at")
+_FOUND_BY = (*_PLACE, "open_join", "due_at", "awaits", "stopped")
+_OUTCOME = (
+    "callback_attempts",
+    "prompt_tokens",
+    "answer_tokens",
+    "cost",
+    "full_cost",
+    "answered_at",
+    "ended_at",
+)
+_ANSWER = ("answer_file", "answer_generation", "answer_offset", "answer_length")
+
+
+def _update(columns: tuple[str, ...]) -> str:
+    changes = ", ".join(f"{name} = ?" for name in columns)
+    return (
+        f"UPDATE progress SET {changes}, tokens = tokens || ?, version = version + 1 "
+        "WHERE version = ? AND seq = ?"
+    )
+
+
+INSERT = insert("progress", (*PROGRESS_COLUMNS, *_FOUND_BY, "tokens", "version", "seq"))
+INSERT_FRESH = insert("progress", ("state", *_PLACE, "open_join", "tokens", "version", "seq"))
+MOVE = _update((*PROGRESS_COLUMNS, *_FOUND_BY))
+FINISH = _update(("state", *_OUTCOME, *_ANSWER, "failure", "result"))
+
+
+def fresh_values(names: Names, seq: int, prompt: Prompt, token: str, now: int) -> Values:
+    """What `INSERT_FRESH` takes for a prompt whose progress is `FRESH`."""
+    place = _place(names, prompt, _since(prompt, now))
+    return "QUEUED", *place, prompt.join_id, token, seq * CHANGES + 1, seq
+
+
+def first_values(names: Names, seq: int, prompt: Prompt, token: str, now: int) -> Values:
+    """What `INSERT` takes for a new prompt."""
+    found_by = _found_by(names, prompt, prompt.progress, _since(prompt, now))
+    return *_all_values(names, prompt.progress), *found_by, token, seq * CHANGES + 1, seq
+
+
+def move_values(names: Names, prompt: Prompt, after: Progress, token: str, now: int) -> Values:
+    """What `MOVE` takes."""
+    found_by = _found_by(names, prompt, after, now)
+    return *_all_values(names, after), *found_by, token, prompt.version, row_of(prompt.version)
+
+
+def only_finishes(prompt: Prompt, after: Progress) -> bool:
+    """Whether `FINISH` says all about a move: whatever it leaves alone stays as it is."""
+    before = prompt.progress
+    return (
+        before.state is P.CLAIMED
+        and after.state is P.DONE
+        and prompt.join_id is None
+        and before.batch_id == after.batch_id
+        and before.attempt == after.attempt
+        and before.claimed_at == after.claimed_at
+        and before.not_before_at == after.not_before_at
+        and before.unsettled is after.unsettled
+    )
+
+
+def finish_values(names: Names, prompt: Prompt, after: Progress, token: str) -> Values:
+    """What `FINISH` takes."""
+    return (
+        "DONE",
+        after.callback_attempts,
+        *after.usage,
+        codec.to_micros(after.answered_at),
+        codec.to_micros(after.ended_at),
+        *_answer(names, after),
+        codec.failure_to_text(after.failure),
+        after.result,
+        token,
+        prompt.version,
+        row_of(prompt.version),
+    )
+
+
+def _since(prompt: Prompt, now: int) -> int:
+    """Since when a new prompt waits. A submitter's clock may run ahead; its prompt is ready all the same."""
+    return min(codec.to_micros(prompt.created_at) or 0, now)
+
+
+def _found_by(names: Names, prompt: Prompt, after: Progress, since: int) -> Values:
+    """What `_FOUND_BY` holds."""
+    state = after.state
+    due_at = codec.to_micros(after.not_before_at) or since
+    return (
+        *(_place(names, prompt, due_at) if state is P.QUEUED else (None, None, None, None)),
+        prompt.join_id if state in UNFINISHED_PROMPT else None,
+        due_at if state is P.ANSWERED else None,
+        prompt.key if state is P.WAITING and prompt.kind == "chain" else None,
+        state.value if state in STOPPED else None,
+    )
+
+
+def _place(names: Names, prompt: Prompt, waits_at: int) -> Values:
+    """What `_PLACE` holds: the place in the queue."""
+    return names.queue_of(prompt), -prompt.priority, waits_at, codec.to_micros(prompt.deadline_at)
+
+
+def _answer(names: Names, progress: Progress) -> Values:
+    answer = progress.answer
+    return (None, None, None, None) if answer is None else (names.number(answer.uri), *answer[1:])
+
+
+def _all_values(names: Names, progress: Progress) -> Values:
+    """What `PROGRESS_COLUMNS` hold."""
+    return (
+        progress.state.value,
+        progress.attempt,
+        progress.callback_attempts,
+        *progress.usage,
+        progress.unsettled,
+        None if progress.batch_id is None else names.number(progress.batch_id),
+        codec.to_micros(progress.not_before_at),
+        codec.to_micros(progress.claimed_at),
+        codec.to_micros(progress.answered_at),
+        codec.to_micros(progress.ended_at),
+        *_answer(names, progress),
+        codec.failure_to_text(progress.failure),
+        progress.result,
+    )

@@ -74,7 +74,7 @@ def build(settings: Settings, *, responder: Responder | None = None, clock: Cloc
     modules = tuple(filter(None, (each.strip() for each in settings.modules.split(","))))
     return Runtime(
         settings=settings,
-        store=_store(settings, clock),
+        store=_store(settings, clock, blobs),
         blobs=blobs,
         providers=_providers(settings, blobs, clock, responder),
         waker=LoopWaker(),
@@ -90,15 +90,20 @@ def _drive(runtime: Runtime, *, until: Callable[[], bool], timeout: float | None
     drive(runtime, until=until, timeout=timeout)
 
 
-def _store(settings: Settings, clock: Clock) -> Store:
+def _store(settings: Settings, clock: Clock, blobs: Blobs) -> Store:
     match urlsplit(settings.store).scheme:
         case "" if not settings.store:
             from gemchain.stores.sqlite import SqliteStore
 
             return SqliteStore(Path(settings.state) / "gemchain.db", clock)
+        case "firestore":
+            from gemchain.stores.firestore import FirestoreStore
+
+            return FirestoreStore.from_address(settings.store, blobs=blobs, clock=clock)
         case other:
             raise ConfigurationError(
-                f"store {settings.store!r} begins with {other!r}; leave it empty for SQLite in the state"
+                f"store {settings.store!r} begins with {other!r}; it is 'firestore://PROJECT/(default)', "
+                "or empty for SQLite in the state"
             )
 
 
@@ -108,9 +113,14 @@ def _blobs(settings: Settings) -> Blobs:
             from gemchain.blobs.local import LocalBlobs
 
             return LocalBlobs(Path(settings.state) / "files")
+        case "gs":
+            from gemchain.blobs.gcs import GcsBlobs
+
+            return GcsBlobs.from_address(settings.blobs)
         case other:
             raise ConfigurationError(
-                f"blobs {settings.blobs!r} begins with {other!r}; leave it empty for the state folder"
+                f"blobs {settings.blobs!r} begins with {other!r}; it is 'gs://bucket/prefix', "
+                "or empty for the state folder"
             )
 
 

@@ -6,6 +6,8 @@ answer, moved.
 `FIRESTORE_EMULATOR_HOST` leads to an emulator instead, without credentials.
 """
 
+import re
+import urllib.parse
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
@@ -47,6 +49,7 @@ REQUEST_PAGE = 200
 
 R = TypeVar("R", Batch, Chain, Part)
 T = TypeVar("T")
+_ADDRESS = re.compile(r"firestore://(?P<project>[^/?#]+)(/(?P<database>[^/?#]*))?(\?(?P<options>[^#]*))?")
 _Record = Callable[[str, dict[str, Any], int], R]
 
 
@@ -94,6 +97,28 @@ class FirestoreStore:
         self._queues = Queues(self._connection, self._tallies)
         self._batches = Batches(self._connection, self._spill, self._tallies, keep)
         self._committer = Committer(self._connection, self._spill, self._tallies, self._queues, keep)
+
+    @classmethod
+    def from_address(cls, address: str, *, blobs: Blobs, clock: Clock | None = None) -> "FirestoreStore":
+        """The store at `firestore://PROJECT/(default)?prefix=gemchain&keep_days=30`.
+
+        The database is `(default)` when it is left out, the prefix `gemchain`, and ended records stay for ever.
+
+        Raises:
+            ConfigurationError: It is no such address.
+            StoreRefusedError: There are no credentials.
+        """
+        found = _ADDRESS.fullmatch(address)
+        options = dict(urllib.parse.parse_qsl(found["options"] or "")) if found else {}
+        days = options.pop("keep_days", "")
+        prefix = options.pop("prefix", "gemchain")
+        if not found or options or not (days or "1").isdecimal():
+            raise ConfigurationError(
+                f"{address!r} is no address such as 'firestore://PROJECT/(default)?prefix=gemchain&keep_days=30'"
+            )
+        keep = timedelta(days=int(days)) if days else None
+        database = urllib.parse.unquote(found["database"] or "(default)")
+        return cls(found["project"], database, prefix, blobs=blobs, clock=clock, keep=keep)
 
     def now(self) -> datetime:
         """The service's time, as its latest replies told."""

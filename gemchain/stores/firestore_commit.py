@@ -69,8 +69,8 @@ def check_size(write: Message) -> None:
     size = write.update.ByteSize()
     if size > DOCUMENT_BYTES:
         raise StoreFullError(
-            f"{write.update.name.rpartition('/')[2]!r} takes {size:,} bytes without its "
-            f"request, and a Firestore document holds {DOCUMENT_BYTES:,}: shorten its key, its path or the names of its functions"
+            f"{write.update.name.rpartition('/')[2]!r} takes {size:,} bytes without its long texts, and a "
+            f"Firestore document holds {DOCUMENT_BYTES:,}: shorten its key, or the names of its functions"
         )
 
 

@@ -16,7 +16,7 @@ from gemchain.gemini.faults import Draws, RowFate, RowStyle
 from gemchain.gemini.requests import PROMPT_LABEL, camel, problem
 from gemchain.gemini.responders import Responder, as_body, as_error, respond, row_error
 
-__all__ = ["Simulation", "lines_of", "row_id", "write_output"]
+__all__ = ["Simulation", "lines_of", "output_rows", "pieces", "row_id", "write_output"]
 
 MOST_HELD = 16 << 20
 """Bytes of finished rows among which the next one is drawn."""
@@ -189,31 +189,39 @@ def lines_of(chunks: Iterable[bytes]) -> Iterator[bytes]:
         yield rest
 
 
-def write_output(chunks: Iterable[bytes], write: Callable[[bytes], Any], simulation: Simulation) -> int:
+def output_rows(chunks: Iterable[bytes], simulation: Simulation) -> Iterator[bytes]:
+    """The lines of the output for an input stream, in the order in which they are written."""
+    rows: Iterator[bytes]
+    rows = (row for place, line in enumerate(lines_of(chunks)) for row in simulation.rows(line, place))
+    if simulation.draws.shuffles():
+        rows = _shuffled(rows, Random(simulation.draws.order_seed()))
+    return rows
+
+
+def write_output(chunks: Iterable[bytes], write: Callable[[bytes], Any], simulation: Simulation) -> None:
     """Answer an input stream.
 
     Args:
         chunks: The input file, in pieces.
         write: Takes the output, in pieces.
         simulation: How to answer.
-
-    Returns:
-        How many rows were written.
     """
-    rows: Iterator[bytes]
-    rows = (row for place, line in enumerate(lines_of(chunks)) for row in simulation.rows(line, place))
-    if simulation.draws.shuffles():
-        rows = _shuffled(rows, Random(simulation.draws.order_seed()))
-    written, held, size = 0, [], 0
+    for piece in pieces(output_rows(chunks, simulation)):
+        write(piece)
+
+
+def pieces(rows: Iterable[bytes]) -> Iterator[bytes]:
+    """The rows, many at once."""
+    held: list[bytes] = []
+    size = 0
     for row in rows:
         held.append(row)
         size += len(row)
-        written += 1
         if size >= PIECE:
-            write(b"".join(held))
+            yield b"".join(held)
             held, size = [], 0
-    write(b"".join(held))
-    return written
+    if held:
+        yield b"".join(held)
 
 
 def _shuffled(rows: Iterable[bytes], random: Random) -> Iterator[bytes]:

@@ -21,8 +21,10 @@ from typing import Any
 import orjson
 
 from gemchain.errors import BlobError, BlobNotFoundError, ProviderRejectedError, ProviderUnavailableError
+from gemchain.gemini.bill import answered_prompts
 from gemchain.gemini.faults import Draws, Faults, JobFate
-from gemchain.gemini.output import Simulation, lines_of, write_output
+from gemchain.gemini.layout import output_folder
+from gemchain.gemini.output import Simulation, write_output
 from gemchain.gemini.responders import Responder, builtin
 from gemchain.gemini.shape import GeminiShape
 from gemchain.identity import job_name
@@ -146,26 +148,9 @@ class SimulatedProvider(GeminiShape):
         for record in self._records():
             settled = self._settled(record)
             if settled.output_uri is not None:
-                paid.update(self._answered(settled, settled.output_uri))
+                sent, delivered = self._blobs.stream(record.input_uri), self._blobs.stream(settled.output_uri)
+                paid.update(answered_prompts(sent, delivered))
         return paid
-
-    def _answered(self, record: JobRecord, output_uri: str) -> set[str]:
-        """The prompts with a usable answer; rows without a name are recognised by what they echo."""
-        unnamed: dict[str, list[str]] = {}
-        for line in lines_of(self._blobs.stream(record.input_uri)):
-            prompt_id, digest = self.read_input(line)
-            unnamed.setdefault(digest, []).append(prompt_id)
-        answered: set[str] = set()
-        for line in lines_of(self._blobs.stream(output_uri)):
-            try:
-                row = self.read_row(line)
-            except ValueError:
-                continue
-            if row.body is None or not _is_usable(row.body):
-                continue
-            ids = [row.prompt_id] if row.prompt_id else unnamed.get(self.echo_hash(row.request or {}), [])
-            answered.update([each for each in ids if each not in answered][:1])
-        return answered
 
     def _checked_input(self, batch: Batch) -> str:
         info = self._blobs.stat(batch.input_uri) if batch.input_uri else None
@@ -229,7 +214,7 @@ class SimulatedProvider(GeminiShape):
         # The microseconds keep two pollers of one job apart; see the crash story.
         stamp = ready_at.replace(microsecond=secrets.randbelow(1_000_000)).astimezone(UTC)
         folder = f"prediction-model-{stamp.isoformat(timespec='microseconds').replace('+00:00', 'Z')}"
-        name = f"batches/{record.batch_id}/output/{folder}/predictions.jsonl"
+        name = f"{output_folder(record.batch_id)}/{folder}/predictions.jsonl"
         with self._blobs.writer(name) as out:
             write_output(self._blobs.stream(record.input_uri), out.write, simulation)
         return self._blobs.uri(name)
@@ -264,11 +249,6 @@ _REASONS = {
 def _failure(state: str) -> Failure | None:
     words = _REASONS.get(state)
     return Failure("job", words, retryable=True) if words else None
-
-
-def _is_usable(body: dict[str, Any]) -> bool:
-    candidates = body.get("candidates") or [{}]
-    return bool(candidates[0].get("content", {}).get("parts")) and candidates[0].get("finishReason") == "STOP"
 
 
 @contextmanager

@@ -308,6 +308,7 @@ class ProviderContract(abc.ABC):
         batch = service.sent(service.batch(MANY))
         service.clock.advance(TURNAROUND / 2)
         service.provider.cancel(batch)
+        service.clock.advance(TURNAROUND / 4)  # while it still would run
         job = service.provider.poll(batch)
         assert job.state is not JobState.RUNNING
         assert "cancel" in job.failure.message

@@ -37,10 +37,8 @@ def lines(count=3, **fields):
 
 def written(data, how):
     pieces = []
-    count = write_output([data], pieces.append, how)
-    found = b"".join(pieces).splitlines()
-    assert count == len(found)
-    return found
+    write_output([data], pieces.append, how)
+    return b"".join(pieces).splitlines()
 
 
 def test_a_row_has_the_fields_that_vertex_writes():

@@ -1,13 +1,16 @@
 """Live progress: what the tally says, less what was there before this command began.
 
 Knows nothing that the store does not know; it may be missed or drawn twice without harm. On a
-terminal it is a small board that is redrawn in place, elsewhere a plain line now and then.
+terminal it is a small board that is redrawn in place, elsewhere a plain line now and then. A thread
+of its own looks at the store, since a stage can be busy with one part for many seconds; it holds no
+lock while it waits for the store.
 """
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, TypeVar
 
@@ -19,6 +22,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gemchain.cli.wording import Models, count, duration, money, tokens
+from gemchain.errors import StoreError
 from gemchain.ports import Store
 from gemchain.records import NO_USAGE, QueueStatus, Tally, Usage
 from gemchain.states import OPEN_BATCH, BatchState, ChainState, PromptState
@@ -27,6 +31,9 @@ __all__ = ["Board", "Meter", "Progress", "Snapshot", "showing"]
 
 LOOKS = 6
 """Looks at the store in a second, at most."""
+
+REST = 20
+"""A look is followed by a rest of so many times its own length: a distant store is asked less often."""
 
 LINES = 5.0
 """Seconds between two lines where there is no terminal."""
@@ -123,10 +130,10 @@ def _rise(now: Mapping[State, int], before: Mapping[State, int], key: State) -> 
 
 
 class Progress(Protocol):
-    """Somebody who wants to be told, often and without being asked whether it is time."""
+    """Somebody who shows how it goes."""
 
     def watch(self) -> None:
-        """Something may have changed."""
+        """Look at the store, and show it when it is time."""
 
     def say(self, text: str) -> None:
         """A line that stays."""
@@ -181,22 +188,19 @@ def as_line(now: Snapshot) -> str:
 
 
 class Board:
-    """The board, redrawn in place by a thread of rich that never touches the store."""
+    """The board. It is redrawn in place by a thread of rich, which never touches the store."""
 
     def __init__(self, meter: Meter, title: str, console: Console) -> None:
         self._meter = meter
         self._title = title
         self._console = console
         self._begun = time.monotonic()
-        self._due = 0.0
         self._spinner = Spinner("dots", style="cyan")
         self.now = Snapshot()
 
     def watch(self) -> None:
-        """Look at the store when it is time."""
-        if time.monotonic() >= self._due:
-            self.now = self._meter.read()
-            self._due = time.monotonic() + 1 / LOOKS
+        """Look at the store; the next drawing shows it."""
+        self.now = self._meter.read()
 
     def say(self, text: str) -> None:
         """A line above the board."""
@@ -262,6 +266,28 @@ class _Above(logging.Handler):
 
 
 @contextmanager
+def _watching(shown: Progress) -> Iterator[None]:
+    """Let a thread watch again and again inside the block."""
+    over = threading.Event()
+
+    def watch() -> None:
+        rest = 0.0
+        while not over.wait(rest):
+            begun = time.monotonic()
+            with suppress(StoreError):  # whoever drives meets it too, and says so
+                shown.watch()
+            rest = max(1 / LOOKS, REST * (time.monotonic() - begun))
+
+    thread = threading.Thread(target=watch, name="gemchain-progress", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+@contextmanager
 def showing(meter: Meter, title: str, console: Console, *, quiet: bool = False) -> Iterator[Progress]:
     """Show progress inside the block: a board on a terminal, lines elsewhere, nothing when `quiet`."""
     shown: Progress
@@ -276,9 +302,10 @@ def showing(meter: Meter, title: str, console: Console, *, quiet: bool = False) 
     logger.addHandler(above)
     try:
         if isinstance(shown, Board):
-            with Live(shown, console=console, refresh_per_second=LOOKS, transient=True):
+            with Live(shown, console=console, refresh_per_second=LOOKS, transient=True), _watching(shown):
                 yield shown
         else:
-            yield shown
+            with nullcontext() if quiet else _watching(shown):
+                yield shown
     finally:
         logger.removeHandler(above)

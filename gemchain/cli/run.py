@@ -20,7 +20,7 @@ from gemchain.cli.complaints import NOT_ALL_DONE
 from gemchain.cli.loading import Target, load, locate
 from gemchain.cli.opening import configured, environment
 from gemchain.cli.parameters import Parameters, Params, check_rows
-from gemchain.cli.progress import Meter, Progress, showing
+from gemchain.cli.progress import Meter, showing
 from gemchain.cli.results import check_output, write_results
 from gemchain.cli.rows import read_rows
 from gemchain.cli.starting import Started, start_rows
@@ -78,8 +78,8 @@ def run_rows(order: Order) -> int:
         rows = _checked(order, function)
         runtime = configured(order.state)
         meter = Meter(runtime.store)
-        with showing(meter, _title(order, target), Console(stderr=True), quiet=order.quiet) as shown:
-            ran = _start_and_drive(order, runtime, meter, shown, function, rows)
+        with showing(meter, _title(order, target), Console(stderr=True), quiet=order.quiet):
+            ran = _start_and_drive(order, runtime, meter, function, rows)
         outcome = write_results(function, rows(), order.output)
         told = summary.Told(order, ran.started, ran.idle, outcome, meter.read(ALL), time.monotonic() - begun)
         _tell(told)
@@ -98,21 +98,19 @@ def _checked(order: Order, function: Callable[..., Any]) -> Callable[[], Iterato
     return lambda: map(parameters.of, read_rows(order.rows))
 
 
-def _start_and_drive(  # noqa: PLR0917 -- the pieces of one run
+def _start_and_drive(
     order: Order,
     runtime: Runtime,
     meter: Meter,
-    shown: Progress,
     function: Callable[..., Any],
     rows: Callable[[], Iterator[Params]],
 ) -> _Ran:
     started = Started()
     for started in start_rows(function, rows()):
         meter.own(started.known, started.chains)
-        shown.watch()
     if not started.new and not started.known[ChainState.RUNNING]:
         return _Ran(started, idle=True)
-    idle = drive(runtime, timeout=order.timeout, watch=shown.watch)
+    idle = drive(runtime, timeout=order.timeout)
     return _Ran(started, idle)
 
 

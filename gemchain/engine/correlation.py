@@ -11,8 +11,9 @@ meets it first leaves them beside the input for the others.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import NamedTuple
 
 from gemchain.engine.lines import read_lines
@@ -45,20 +46,22 @@ class Matched(NamedTuple):
     counts: Counter[str]
 
 
-def match(runtime: Runtime, batch: Batch, rows: Sequence[Found]) -> Matched:
-    """Find the prompt of every row; at most one row for a prompt."""
+def match(
+    runtime: Runtime, batch: Batch, rows: Sequence[Found], outrun: Collection[str] = frozenset()
+) -> Matched:
+    """Find the prompt of every row; at most one row for a prompt, and none for those of `outrun`."""
     named = {found.row.prompt_id for found in rows if found.row.prompt_id is not None}
     nameless = [found for found in rows if found.row.prompt_id is None]
     candidates = _by_hash(runtime, batch, nameless) if nameless else {}
     ids = named.union(*candidates.values())
     prompts = runtime.store.prompts(ids)
-    taken: set[str] = set()
+    taken = set(outrun)
     pairs, handled, counts = [], [], Counter[str]()
-    # Named rows first: they leave the nameless ones no choice that is not theirs.
-    for found in sorted(rows, key=lambda each: each.row.prompt_id is None):
+    for found in sorted(rows, key=_turn) if nameless else rows:
         prompt = prompts.get(found.row.prompt_id) if found.row.prompt_id else None
         if found.row.prompt_id is None:
-            prompt = _next_of(candidates.get(_place(found), ()), prompts, found.ref, taken)
+            twins = [prompts[each] for each in candidates.get(_place(found), ()) if each in prompts]
+            prompt = _next_of(twins, batch.id, found.ref, taken)
         if prompt is None:
             counts["unknown"] += 1
         elif prompt.progress.batch_id != batch.id or prompt.progress.state is PromptState.CANCELLED:
@@ -70,6 +73,11 @@ def match(runtime: Runtime, batch: Batch, rows: Sequence[Found]) -> Matched:
             taken.add(prompt.id)
             pairs.append((prompt, found))
     return Matched(pairs, handled, counts)
+
+
+def _turn(found: Found) -> tuple[bool, bool]:
+    """Rows with a name go first, since they leave no choice; among the others, answers before errors."""
+    return found.row.prompt_id is None, found.row.failure is not None
 
 
 def _place(found: Found) -> tuple[str, int]:
@@ -87,14 +95,15 @@ def _by_hash(runtime: Runtime, batch: Batch, rows: Sequence[Found]) -> dict[tupl
     }
 
 
-def _next_of(
-    ids: Sequence[str], prompts: dict[str, Prompt], ref: AnswerRef, taken: set[str]
-) -> Prompt | None:
-    """The prompt that holds this very row already, else the first that has none, else any."""
-    known = [prompts[each] for each in ids if each in prompts]
-    waiting = [p for p in known if p.id not in taken and p.progress.state is PromptState.CLAIMED]
-    holding = [p for p in known if p.progress.answer == ref]
-    return next(iter(holding or waiting or known), None)
+def _next_of(twins: Sequence[Prompt], batch_id: str, ref: AnswerRef, taken: set[str]) -> Prompt | None:
+    """The prompt that holds this very row already, else the first that waits for one, else any."""
+    holding = (each for each in twins if each.progress.answer == ref)
+    waiting = (each for each in twins if each.id not in taken and _waits(each, batch_id))
+    return next(chain(holding, waiting, twins), None)
+
+
+def _waits(prompt: Prompt, batch_id: str) -> bool:
+    return prompt.progress.state is PromptState.CLAIMED and prompt.progress.batch_id == batch_id
 
 
 def _manifest(runtime: Runtime, batch: Batch) -> dict[str, tuple[str, ...]]:
@@ -115,7 +124,7 @@ class _Source:
         return isinstance(other, _Source) and other.name == self.name
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=1)
 def _load_manifest(source: _Source) -> dict[str, tuple[str, ...]]:
     blobs = source.runtime.blobs
     if blobs.stat(blobs.uri(source.name)) is None:

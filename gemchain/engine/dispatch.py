@@ -9,9 +9,10 @@ chains that ended in it were settled, those that a predecessor handled included.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from typing import NamedTuple
 
 from gemchain import prices
 from gemchain.engine.closing import (
@@ -92,6 +93,7 @@ class _Run:
         self.counts: Counter[str] = Counter()
         self.usage = NO_USAGE
         self.ended: set[str] = set()
+        self.outrun: set[str] = set()
 
     def to_the_end(self) -> None:
         """All groups, then the chains and joins that ended, then the part."""
@@ -125,37 +127,60 @@ class _Run:
         if group:
             yield group
 
-    def _commit(self, rows: list[Found]) -> None:
-        matched = match(self.runtime, self.batch, rows)
+    def _commit(self, rows: Sequence[Found]) -> None:
+        matched = match(self.runtime, self.batch, rows, self.outrun)
         self.counts.update(matched.counts)
         self.ended.update(scope_of(prompt) for prompt in matched.handled if prompt.forked)
-        pending: list[tuple[Prompt, Delivery]] = []
+        pending: list[_Delivered] = []
+        again: list[Found] = []
         renewal_at = renewal_due(self.runtime, self.holder[-1])
         for prompt, found in matched.pairs:
-            pending.append((prompt, self._deliver(prompt, found)))
+            pending.append(self._deliver(prompt, found))
             if self.runtime.store.now() >= renewal_at:
-                self._write(pending)
+                again += self._write(pending)
                 pending, renewal_at = [], renewal_due(self.runtime, self.holder[-1])
-        self._write(pending)
+        again += self._write(pending)
+        if again:
+            self._commit(again)
 
-    def _write(self, pending: list[tuple[Prompt, Delivery]]) -> None:
-        """Commit, and prolong the lease where callbacks take their time."""
-        verdicts = self.runtime.store.commit([delivery.unit for _, delivery in pending])
-        for (prompt, delivery), verdict in zip(pending, verdicts, strict=True):
-            self._note(prompt, delivery, verdict)
+    def _deliver(self, prompt: Prompt, found: Found) -> "_Delivered":
+        usage = _usage(prompt.model, found.row)
+        outcome = Outcome(found.row.body, found.row.request, found.row.failure, found.ref, usage)
+        return _Delivered(prompt, found, usage, deliver(self.runtime, prompt, outcome, marked=False))
+
+    def _write(self, pending: Sequence["_Delivered"]) -> list[Found]:
+        """Commit, and prolong the lease where callbacks take their time.
+
+        Returns:
+            The rows whose prompt somebody else moved meanwhile. A row without a name may have a second
+            choice, so they are matched anew, each time with one prompt less to choose from.
+        """
+        verdicts = self.runtime.store.commit([each.delivery.unit for each in pending])
+        again = []
+        for each, verdict in zip(pending, verdicts, strict=True):
+            if verdict is Verdict.APPLIED:
+                self._note(each)
+            else:
+                self.outrun.add(each.prompt.id)
+                again.append(each.found)
         if self.runtime.store.now() >= renewal_due(self.runtime, self.holder[-1]):
             self.holder.append(renew_part(self.runtime, self.holder[-1]))
+        return again
 
-    def _deliver(self, prompt: Prompt, found: Found) -> Delivery:
-        usage = _usage(prompt.model, found.row)
-        self.usage = self.usage.plus(usage)
-        outcome = Outcome(found.row.body, found.row.request, found.row.failure, found.ref, usage)
-        return deliver(self.runtime, prompt, outcome, marked=False)
+    def _note(self, done: "_Delivered") -> None:
+        self.counts[done.delivery.counts_as] += 1
+        self.usage = self.usage.plus(done.usage)
+        if done.delivery.ends_branch:
+            self.ended.add(scope_of(done.prompt))
 
-    def _note(self, prompt: Prompt, delivery: Delivery, verdict: Verdict) -> None:
-        self.counts[delivery.counts_as if verdict is Verdict.APPLIED else "late"] += 1
-        if delivery.ends_branch:
-            self.ended.add(scope_of(prompt))
+
+class _Delivered(NamedTuple):
+    """A row whose callback has run."""
+
+    prompt: Prompt
+    found: Found
+    usage: Usage
+    delivery: Delivery
 
 
 def _usage(model: str, row: Row) -> Usage:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from gemchain.runtime import using
 from tests.apps import stages
 from tests.support.stand import Stand
 
@@ -10,7 +11,8 @@ from tests.support.stand import Stand
 def stand(tmp_path, clock):
     """A runtime on a virtual clock with a store in memory and a scripted provider."""
     stand = Stand(tmp_path / "files", clock)
-    yield stand
+    with using(stand.runtime):
+        yield stand
     stand.store.close()
 
 

@@ -151,7 +151,7 @@ def test_a_retried_prompt_rests_before_it_goes_into_a_batch(stand):
 def test_an_assembler_that_dies_is_taken_over_under_a_new_fence_and_file(stand, verb, port, after):
     ids = stand.submit("a", "b", "c")
     with pytest.raises(Crash):
-        assemble(stand.interrupted(verb, die, port=port, after=after))
+        assemble(stand.killed(verb, port=port, after=after))
     (planned,) = stand.store.open_batches()
     assert planned.state is BatchState.PLANNED
     assert sweep(stand.runtime) == 0, "its lease still runs"
@@ -167,7 +167,7 @@ def test_an_assembler_that_dies_is_taken_over_under_a_new_fence_and_file(stand, 
 def test_who_takes_over_writes_what_was_claimed_and_claims_what_is_new(stand):
     before = stand.submit("a", "b")
     with pytest.raises(Crash):
-        assemble(stand.interrupted("claim", die, after=True))
+        assemble(stand.killed("claim", after=True))
     since = stand.submit("c")
     stand.clock.advance(stand.runtime.settings.lease)
     sweep(stand.runtime)

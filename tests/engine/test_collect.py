@@ -17,10 +17,6 @@ from tests.support.scripted import answer, error
 EXPIRED = Failure("job", "the job ran out of time", retryable=True)
 
 
-def die():
-    raise Crash
-
-
 @pytest.fixture
 def batch(stand):
     """A batch whose job runs."""
@@ -201,7 +197,7 @@ def test_a_row_that_failed_in_a_partial_job_is_sent_again_once(stand):
 def test_a_collector_that_dies_loses_nothing(stand, batch, after):
     stand.provider.land(batch, stand.provider.rows(batch).values())
     with pytest.raises(Crash):
-        collect(stand.interrupted("save_batch", die, after=after))
+        collect(stand.killed("save_batch", after=after))
     collect(stand.runtime)
     assert stand.batch(batch).state is BatchState.ARRIVED
     list(dispatch(stand.runtime))
@@ -213,7 +209,7 @@ def test_a_collector_that_dies_loses_nothing(stand, batch, after):
 def test_a_collector_that_dies_over_a_failed_job_sends_every_prompt_again_once(stand, batch, verb, after):
     stand.provider.fail(batch)
     with pytest.raises(Crash):
-        collect(stand.interrupted(verb, die, after=after))
+        collect(stand.killed(verb, after=after))
     collect(stand.runtime)
     assert stand.batch(batch).state is BatchState.FAILED
     assert [stand.prompt(each).progress.attempt for each in stand.ids] == [2, 2]

@@ -229,7 +229,7 @@ def test_a_process_that_died_while_it_abandoned_a_refused_batch_is_carried_on(st
     stand.written()
     stand.provider.next("create", ProviderRejectedError("no"))
     with pytest.raises(Crash):
-        launch(stand.interrupted("commit", die))
+        launch(stand.killed("commit"))
     assert stand.states(ids) == ["CLAIMED", "CLAIMED"]
     stand.clock.advance(stand.runtime.settings.lease)
     (failed,) = launch(stand.runtime)

@@ -7,10 +7,11 @@ from gemchain.blobs.local import LocalBlobs
 from gemchain.engine.assemble import assemble
 from gemchain.engine.collect import collect
 from gemchain.engine.launch import launch
-from gemchain.runtime import Providers, Runtime
+from gemchain.runtime import Providers, Runtime, using
 from gemchain.settings import Settings
 from gemchain.stores.sqlite import MEMORY, SqliteStore
 from gemchain.wakers.loop import LoopWaker
+from tests.support.crashing import Crash
 from tests.support.scripted import ScriptedProvider
 
 MODEL = "model"
@@ -49,6 +50,13 @@ class Stand:
         inner = getattr(self.runtime, port)
         return replace(self.runtime, **{port: Interrupted(inner, verb, happening, after=after)})
 
+    def killed(self, verb, *, port="store", after=False):
+        """The runtime of a process that is killed at its next call of a verb: it does nothing after."""
+        life = Life()
+        dying = Interrupted(getattr(self.runtime, port), verb, life.end, after=after)
+        ports = {"store": self.runtime.store, "blobs": self.runtime.blobs} | {port: dying}
+        return replace(self.runtime, **{name: Mortal(inner, life) for name, inner in ports.items()})
+
     def submit(self, *texts, model=MODEL, callback=None, **arguments):
         """Submit prompts that each start a chain; their ids."""
         with_callback = [gemchain.prompt(text, model, callback, **arguments) for text in texts]
@@ -59,8 +67,6 @@ class Stand:
         return self._inside(gemchain.start, function, *args)
 
     def _inside(self, call, *args):
-        from gemchain.runtime import using
-
         with using(self.runtime):
             return call(*args)
 
@@ -91,6 +97,11 @@ class Stand:
         batch = self.written()
         launch(self.runtime)
         return self.batch(batch)
+
+    def pass_time(self):
+        """Let so much time pass that whatever rests is due, and whatever waits for company goes alone."""
+        settings = self.runtime.settings
+        self.clock.advance(settings.retry_delay_max + settings.max_wait + settings.poll_max)
 
     def arrived(self, lines=None, *files, failure=None):
         """The same, with these lines for output; a plain answer to everything when None."""
@@ -126,3 +137,26 @@ class Interrupted:
             return result
 
         return call
+
+
+class Life:
+    """Whether a process lives."""
+
+    over = False
+
+    def end(self):
+        self.over = True
+        raise Crash
+
+
+class Mortal:
+    """A port of a process that may be dead."""
+
+    def __init__(self, inner, life):
+        self._inner = inner
+        self._life = life
+
+    def __getattr__(self, name):
+        if self._life.over:
+            raise Crash
+        return getattr(self._inner, name)

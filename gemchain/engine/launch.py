@@ -54,6 +54,7 @@ def _launch_one(runtime: Runtime, batch: Batch) -> list[Batch]:
     leased = runtime.store.save_batch(replace(batch, fence=batch.fence + 1, leased_until_at=until))
     if leased.create_at is None:
         return _create(runtime, provider, leased)
+    looked_at = runtime.store.now()  # before the question: a process may sleep on its answer
     try:
         job = provider.find(leased)
     except ProviderError as error:
@@ -61,7 +62,7 @@ def _launch_one(runtime: Runtime, batch: Batch) -> list[Batch]:
     if job is not None:
         return [_record(runtime, provider, leased, job)]
     shown_at = leased.create_at + timedelta(seconds=provider.listing_lag)
-    if runtime.store.now() < shown_at:
+    if looked_at < shown_at:
         _put_off(runtime, leased, shown_at)
         return []
     return _create(runtime, provider, leased)

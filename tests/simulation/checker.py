@@ -1,0 +1,341 @@
+"""Safety, checked on every write against a model of all records.
+
+`CheckedStore` stands between the faults and the real store: it sees exactly what was applied, whatever
+the caller was told. The model is a copy of what was last seen; every write is compared with it.
+"""
+
+import json
+from collections import Counter
+from dataclasses import replace
+
+from gemchain.identity import child_id, job_name, keyed_child_id
+from gemchain.records import Verdict
+from gemchain.states import (
+    BATCH_MOVES,
+    CHAIN_MOVES,
+    PROMPT_MOVES,
+    BatchState,
+    ChainState,
+    PartState,
+    PromptState,
+)
+from tests.simulation.scheduler import Violation
+
+P = PromptState
+OPEN = frozenset({P.QUEUED, P.CLAIMED, P.ANSWERED, P.PARKED})
+
+
+class Checker:
+    """The model, and the rules.
+
+    Attributes:
+        cancelled: Chains that were cancelled.
+        quiet: Cancelled chains whose cancelling has returned: nothing of them may move any more.
+        winners: For each handled prompt, the nodes it declared and the run that did.
+    """
+
+    def __init__(self, world):
+        self.world = world
+        self.prompts = {}
+        self.chains = {}
+        self.batches = {}
+        self.parts = {}
+        self.tokens = set()
+        self.open = {}
+        self.held = {}
+        self.cancelled = set()
+        self.quiet = set()
+        self.winners = {}
+        self.answers = {}
+        self.creates = Counter()
+        self.sends = Counter()
+        self.claims = Counter()
+        self.retries = Counter()
+
+    def demand(self, holds, rule, detail):
+        """Break off the run unless `holds`."""
+        if not holds:
+            raise Violation(rule, detail)
+
+    # Prompts and chains
+
+    def on_commit(self, units, verdicts):
+        """Units were committed; `verdicts` is None when the call raised."""
+        store = self.world.store
+        moved = [move.prompt.id for unit in units for move in unit.moves]
+        self.demand(len(moved) == len(set(moved)), "no two units of a commit share a prompt", moved)
+        drafted = [draft.prompt.id for unit in units for draft in unit.drafts]
+        prompts = store.prompts([*moved, *drafted]) if moved or drafted else {}
+        ids = [u.chain.id for u in units if u.chain] + [u.ending.chain_id for u in units if u.ending]
+        chains = store.chains(ids) if ids else {}
+        for place, unit in enumerate(units):
+            applied = self._applied(unit, prompts, chains)
+            if applied:
+                self._on_unit(unit, prompts, chains)
+            if verdicts is not None:
+                told = verdicts[place] is Verdict.APPLIED
+                self.demand(told == (unit.token in self.tokens), "a verdict is true", (unit.token, told))
+
+    def _applied(self, unit, prompts, chains):
+        """Whether the unit took effect just now: all of it, or nothing."""
+        effects = [
+            move.prompt.id in prompts
+            and prompts[move.prompt.id].version != self.prompts[move.prompt.id].version
+            for move in unit.moves
+        ]
+        effects += [d.prompt.id in prompts and d.prompt.id not in self.prompts for d in unit.drafts]
+        if unit.chain is not None:
+            effects.append(unit.chain.id in chains and unit.chain.id not in self.chains)
+        elif unit.ending is not None:
+            known = self.chains.get(unit.ending.chain_id)
+            effects.append(known is not None and chains[unit.ending.chain_id].version != known.version)
+        self.demand(all(effects) or not any(effects), "a unit happens whole or not at all", unit)
+        return any(effects)
+
+    def _on_unit(self, unit, prompts, chains):
+        self.demand(unit.token not in self.tokens, "a token counts once", unit.token)
+        self.tokens.add(unit.token)
+        for move in unit.moves:
+            self._on_move(unit, self.prompts[move.prompt.id], prompts[move.prompt.id])
+        for index, draft in enumerate(unit.drafts):
+            self._on_draft(unit, index, prompts[draft.prompt.id])
+        if unit.chain is not None:
+            self._on_birth(chains[unit.chain.id])
+        if unit.ending is not None:
+            self._on_chain(chains[unit.ending.chain_id])
+
+    def _on_move(self, unit, before, after):
+        was, now = before.progress, after.progress
+        name = after.id
+        self.demand(now.state in PROMPT_MOVES[was.state], "moves are in the table", (name, was.state, now.state))
+        self.demand(
+            replace(after, progress=was, version=0) == replace(before, version=0),
+            "what was asked never changes",
+            name,
+        )
+        self._check_answer(name, was, now)
+        if was.state is P.CLAIMED and now.state is P.QUEUED:
+            self.demand(now.attempt == was.attempt + 1, "each send is counted", (name, now.attempt))
+            self.demand(now.attempt <= after.max_attempts, "no more sends than allowed", (name, now.attempt))
+        if now.state in (P.FAILED, P.PARKED):
+            self.demand(now.failure and now.failure.message, "no silent end", name)
+        if was.state in (P.FAILED, P.PARKED) and now.state is P.QUEUED:
+            self.retries[name] += 1
+        if unit.drafts:
+            self.demand(now.state is P.DONE, "children come with their parent's end", (name, now.state))
+        if now.state is P.DONE:
+            self._on_handled(unit, after)
+        if name in self.held.get(was.batch_id, ()):
+            self.held[was.batch_id].discard(name)
+        self._see(after)
+
+    def _check_answer(self, name, was, now):
+        if was.answer is not None and now.answer != was.answer:
+            self.demand(now.state is P.QUEUED, "an accepted answer never changes", (name, was.answer, now.answer))
+        if now.answer is None or was.answer is not None:
+            return
+        self.demand(
+            was.state is P.CLAIMED and f"/{was.batch_id}/" in now.answer.uri,
+            "only the batch that holds a prompt may answer it",
+            (name, was.batch_id, now.answer.uri),
+        )
+        holder = self.answers.setdefault(now.answer, name)
+        self.demand(holder == name, "a row answers one prompt", (name, holder, now.answer))
+        text = self.world.service.row_of.get((now.answer.uri, now.answer.offset))
+        wanted = self.world.node_of(self.prompts[name]).text
+        self.demand(text == wanted, "a row answers the prompt that asked", (name, wanted, text))
+
+    def _on_handled(self, unit, after):
+        world = self.world
+        children = tuple(world.node_of(draft.prompt).id for draft in unit.drafts)
+        value = unit.ending.result if unit.ending else after.progress.result
+        read = json.loads(value) if value else None
+        self.winners[after.id] = (children, read.get("run", 0) if isinstance(read, dict) else 0)
+        if after.callback is not None or after.progress.failure is not None:
+            runs = world.declared.get(after.id, [])
+            self.demand(children in runs, "children are those of one run", (after.id, children, runs))
+
+    def _on_draft(self, unit, index, prompt):
+        parents = [move.prompt.id for move in unit.moves]
+        parent = prompt.parent_id
+        self.demand(
+            parents == [parent] if parent else unit.chain is not None,
+            "children come with their parent's end",
+            (prompt.id, parent, parents),
+        )
+        base = parent or prompt.chain_id
+        wanted = keyed_child_id(base, prompt.key) if prompt.key and parent else child_id(base, index)
+        self.demand(prompt.id == wanted, "ids of children are derived", (prompt.id, wanted))
+        chain = self.chains.get(prompt.chain_id)
+        over = chain is not None and chain.state is ChainState.CANCELLED
+        linear = over and not (parent and self.prompts[parent].forked)
+        self.demand(not linear and prompt.chain_id not in self.quiet, "nothing new after a cancel", prompt.id)
+        self._see(prompt)
+
+    def _see(self, prompt):
+        self.prompts[prompt.id] = prompt
+        family = self.open.setdefault(prompt.chain_id, set())
+        if prompt.progress.state in OPEN:
+            family.add(prompt.id)
+        else:
+            family.discard(prompt.id)
+
+    def _on_birth(self, chain):
+        self.demand(chain.id not in self.chains, "a chain is born once", chain.id)
+        self.chains[chain.id] = chain
+
+    def _on_chain(self, after):
+        before = self.chains[after.id]
+        rule = "moves are in the table"
+        self.demand(after.state in CHAIN_MOVES[before.state], rule, (after.id, before.state, after.state))
+        left = self.open.get(after.id)
+        if after.state is ChainState.DONE:
+            self.demand(not left, "a chain that is DONE has nothing open", (after.id, left))
+            self.demand(after.result is not None, "no silent end", after.id)
+        if after.state is ChainState.FAILED:
+            self.demand(after.failure and after.failure.message, "no silent end", after.id)
+        if after.state is ChainState.CANCELLED:
+            self.cancelled.add(after.id)
+        self.chains[after.id] = after
+
+    def on_cancelled(self, chain_id):
+        """`cancel` has returned to a person."""
+        if self.chains[chain_id].state is ChainState.CANCELLED:
+            left = self.open.get(chain_id)
+            self.demand(not left, "nothing is open after a cancel", (chain_id, left))
+            self.quiet.add(chain_id)
+
+    # Batches and parts
+
+    def on_claim(self, batch, rows):
+        """Prompts were claimed."""
+        for name, after in self.world.store.prompts([row.prompt_id for row in rows]).items():
+            was, now = self.prompts[name].progress, after.progress
+            self.demand(was.state is P.QUEUED, "no prompt is claimed twice", (name, was.state, was.batch_id))
+            self.demand(now.state is P.CLAIMED and now.batch_id == batch.id, "claimed by the batch", name)
+            self.demand(after.queue == batch.queue, "a batch is of one model", (name, batch.id))
+            self.demand(after.chain_id not in self.quiet, "nothing new after a cancel", name)
+            self.claims[name] += 1
+            allowed = after.max_attempts * (1 + self.retries[name])
+            self.demand(self.claims[name] <= allowed, "no more sends than allowed", (name, self.claims[name]))
+            self.held.setdefault(batch.id, set()).add(name)
+            self._see(after)
+
+    def on_batch(self, batch_id):
+        """A batch was planned or saved."""
+        after = self.world.store.batches([batch_id])[batch_id]
+        before = self.batches.get(batch_id)
+        self.batches[batch_id] = after
+        if before is None:
+            return
+        if after.state is not before.state:
+            rule = "moves are in the table"
+            self.demand(after.state in BATCH_MOVES[before.state], rule, (batch_id, before.state, after.state))
+        held = self.held.get(batch_id)
+        match after.state:
+            case BatchState.WRITTEN if before.state is BatchState.PLANNED:
+                self._check_input(after, held or set())
+            case BatchState.SENT if before.state is BatchState.WRITTEN:
+                job = self.world.service.named(after.job)
+                named = job is not None and job.display == job_name(batch_id)
+                self.demand(named, "a batch is sent as a job that exists", (batch_id, after.job))
+            case BatchState.ARRIVED:
+                known = before.output in ((), after.output)
+                self.demand(known, "an output never changes", batch_id)
+            case BatchState.CLOSED | BatchState.FAILED:
+                self.demand(not held, "a batch that is over holds nothing", (batch_id, held))
+                left = [p.id for p in self.parts.values() if p.batch_id == batch_id and p.state is not PartState.DONE]
+                self.demand(not left, "a batch that is over has no part left", (batch_id, left))
+
+    def _check_input(self, batch, held):
+        world = self.world
+        _, data = world.files.files[batch.input_uri]
+        names = [json.loads(line)["key"] for line in data.splitlines()]
+        self.demand(len(names) == len(set(names)) == batch.requests, "each prompt is sent once", (batch.id, names))
+        self.demand(held <= set(names), "what is claimed is sent", (batch.id, held - set(names)))
+        for name in names:
+            prompt = self.prompts[name]
+            self.demand(prompt.queue == batch.queue, "a batch is of one model", (batch.id, name))
+            own = prompt.progress.batch_id == batch.id
+            self.demand(own, "only what is claimed is sent", (batch.id, name))
+        settings = world.shape.settings
+        most = min(settings.max_batch_requests, world.shape.job_requests)
+        self.demand(0 < len(names) <= most, "batches stay within limits", (batch.id, len(names)))
+        self.demand(len(data) <= settings.max_batch_bytes, "batches stay within limits", (batch.id, len(data)))
+
+    def on_create(self, batch, job):
+        """The service made a job.
+
+        A process that slept through its lease cannot be kept from creating a job late: that is the
+        price of a service without idempotent calls. Everybody else creates one job for a batch.
+        """
+        stored = self.batches[batch.id]
+        self.demand(stored.state is not BatchState.PLANNED, "only a written batch is sent", batch.id)
+        began = stored.create_at
+        in_time = (
+            stored.fence == batch.fence
+            and stored.state is BatchState.WRITTEN
+            and began is not None
+            and (self.world.scheduler.time() - began).total_seconds() <= self.world.shape.settings.lease
+        )
+        if in_time:
+            self.creates[batch.id] += 1
+            self.demand(self.creates[batch.id] == 1, "a batch is paid once", (batch.id, job.name))
+        else:
+            self.world.late_creates += 1
+
+    def on_part(self, part):
+        """A part was saved."""
+        before = self.parts.get(part.id)
+        if before is not None:
+            self.demand(before.state is not PartState.DONE, "a part is done once", part.id)
+        self.parts[part.id] = part
+
+    def on_settled(self, chain_id):
+        """The marks of a chain were cleared."""
+        for name in [each for each, prompt in self.prompts.items() if prompt.chain_id == chain_id]:
+            prompt = self.prompts[name]
+            if prompt.progress.unsettled:
+                self.prompts[name] = replace(prompt, progress=replace(prompt.progress, unsettled=False))
+
+
+class CheckedStore:
+    """The real store, each of whose writes is looked at."""
+
+    def __init__(self, inner, checker):
+        self._inner = inner
+        self._checker = checker
+
+    def __getattr__(self, name):
+        return getattr(self._inner, name)
+
+    def commit(self, units):
+        verdicts = self._inner.commit(units)
+        self._checker.on_commit(units, verdicts)
+        return verdicts
+
+    def plan(self, batch):
+        stored = self._inner.plan(batch)
+        self._checker.on_batch(batch.id)
+        return stored
+
+    def claim(self, batch, *, limit, max_bytes):
+        rows = self._inner.claim(batch, limit=limit, max_bytes=max_bytes)
+        self._checker.on_claim(batch, rows)
+        return rows
+
+    def save_batch(self, batch, *, parts=()):
+        stored = self._inner.save_batch(batch, parts=parts)
+        for part in self._inner.batch_parts(batch.id) if parts else ():
+            self._checker.on_part(part)
+        self._checker.on_batch(batch.id)
+        return stored
+
+    def save_part(self, part):
+        stored = self._inner.save_part(part)
+        self._checker.on_part(stored)
+        return stored
+
+    def settle(self, chain_id):
+        self._inner.settle(chain_id)
+        self._checker.on_settled(chain_id)

@@ -1,0 +1,223 @@
+"""A batch service with a job list of its own, shared by all processes, that does whatever it may.
+
+It answers every request by rule (see `answer_to`), so that a response which reaches the wrong prompt is
+seen. What it charges for is counted by the checker.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from gemchain.errors import ProviderRejectedError, ProviderUnavailableError
+from gemchain.gemini.requests import PROMPT_LABEL
+from gemchain.gemini.shape import GeminiShape
+from gemchain.identity import job_name
+from gemchain.ports import Job, JobState, Limits
+from gemchain.records import Failure, OutputFile
+from tests.simulation.scheduler import SECOND
+
+BLOCKED, REFUSED = "blocked", "refused"
+"""Requests that begin so are kept back, or refused, for ever."""
+
+
+def text_of(request: dict[str, Any]) -> str:
+    """What a request asks."""
+    return str(request["contents"][-1]["parts"][-1]["text"])
+
+
+def answer_to(text: str) -> str:
+    """What the service answers."""
+    return f"re: {text}"
+
+
+@dataclass(slots=True)
+class SimulatedJob:
+    """A job as the service keeps it."""
+
+    name: str
+    display: str
+    batch_id: str
+    model: str
+    input_uri: str
+    ready_at: int
+    shown_at: int
+    fate: str
+    output: tuple[OutputFile, ...] = ()
+    delivered: bool = False
+    rows: list[str] = field(default_factory=list)
+
+
+class Service:
+    """The jobs of all processes."""
+
+    def __init__(self, world):
+        self.world = world
+        self.jobs: list[SimulatedJob] = []
+        self.row_of: dict[tuple[str, int], str] = {}
+        """Which request's text a row of output answers, by file and offset."""
+
+    def create(self, batch):
+        world = self.world
+        pick = world.random
+        job = SimulatedJob(
+            name=f"jobs/{len(self.jobs)}",
+            display=job_name(batch.id),
+            batch_id=batch.id,
+            model=batch.model,
+            input_uri=batch.input_uri,
+            ready_at=world.scheduler.now + int(pick.random() * world.shape.turnaround * SECOND),
+            shown_at=world.scheduler.now + int(pick.random() * world.shape.lag * SECOND),
+            fate=next((each for each in ("job_failed", "job_cut") if world.strikes(each)), "fine"),
+        )
+        world.checker.on_create(batch, job)
+        self.jobs.append(job)
+        return job
+
+    def find(self, batch):
+        display, now = job_name(batch.id), self.world.scheduler.now
+        found = [each for each in self.jobs if each.display == display and each.shown_at <= now]
+        found.sort(key=lambda each: each.fate == "job_failed")
+        return self.report(found[0]) if found else None
+
+    def named(self, name):
+        return next((each for each in self.jobs if each.name == name), None)
+
+    def report(self, job):
+        if self.world.scheduler.now < job.ready_at:
+            return Job(job.name, JobState.RUNNING)
+        if job.fate == "job_failed":
+            return Job(job.name, JobState.FAILED, failure=Failure("job", "simulated", retryable=True))
+        if not job.delivered:
+            self._deliver(job)
+        failure = Failure("job", "cut short", retryable=True) if job.fate == "job_cut" else None
+        return Job(job.name, JobState.LANDED, job.output, failure)
+
+    def _deliver(self, job):
+        world, pick = self.world, self.world.random
+        _, data = world.files.files[job.input_uri]
+        share = pick.random() if job.fate == "job_cut" else 1.0
+        rows = []
+        for line in data.splitlines():
+            if pick.random() <= share:
+                rows += self._rows(orjson.loads(line))
+        pick.shuffle(rows)
+        cut = pick.randrange(len(rows) + 1) if rows and pick.random() < 0.2 else len(rows)
+        job.output = tuple(
+            self._file(f"mem://batches/{job.batch_id}/output/{job.name}/{number}.jsonl", part)
+            for number, part in enumerate((rows[:cut], rows[cut:]))
+            if part
+        )
+        job.delivered = True
+        world.scheduler.note("output", (job.name, [what for _, what in rows]))
+
+    def _file(self, uri, rows):
+        data = bytearray()
+        for line, what in rows:
+            self.row_of[uri, len(data)] = what
+            data += line
+            data += b"\r\n" if self.world.random.random() < 0.05 else b"\n"
+        info = self.world.files.put(uri, data)
+        return OutputFile(info.uri, info.generation, info.size)
+
+    def _rows(self, read):
+        """The lines that come back for one line that went in, each with what it answers."""
+        world = self.world
+        if world.strikes("row_missing"):
+            return []
+        rows = [self._row(read)]
+        if world.strikes("row_malformed"):
+            line, what = rows[0]
+            rows = [(line[: len(line) // 2], f"half of {what}")]
+        if world.strikes("row_doubled"):
+            rows.append(self._row(read))
+        if world.strikes("row_stray"):
+            stranger = {**read, "key": f"p{world.random.randrange(1 << 40):030x}"}
+            rows.append(self._row(stranger))
+        return rows
+
+    def _row(self, read):
+        world = self.world
+        request = dict(read["request"])
+        text = text_of(request)
+        row = {"status": "", "response": {}, "request": request}
+        if world.strikes("row_nameless"):
+            request["contents"] = [{**each, "unset": None} for each in request["contents"]]
+            request["labels"] = {k: v for k, v in request["labels"].items() if k != PROMPT_LABEL}
+        elif not world.strikes("row_keyless"):
+            row["key"] = read["key"]
+        if text.startswith(REFUSED):
+            row["status"] = 'Bad Request: {"error": {"code": 400, "message": "no", "status": "INVALID_ARGUMENT"}}'
+        elif world.strikes("row_failed"):
+            row["status"] = '{"error": {"code": 429, "message": "busy", "status": "RESOURCE_EXHAUSTED"}}'
+        else:
+            row["response"] = _body(text)
+        return orjson.dumps(row), text
+
+
+def _body(text):
+    usage = {"promptTokenCount": 10, "candidatesTokenCount": 5}
+    if text.startswith(BLOCKED):
+        return {"promptFeedback": {"blockReason": "SAFETY"}, "usageMetadata": usage}
+    content = {"role": "model", "parts": [{"text": answer_to(text)}]}
+    return {"candidates": [{"content": content, "finishReason": "STOP"}], "usageMetadata": usage}
+
+
+class FaultyProvider(GeminiShape):
+    """The service as one process reaches it."""
+
+    name = "simulated"
+
+    def __init__(self, world):
+        self._world = world
+        self._service = world.service
+        self.listing_lag = world.shape.lag
+        self.limits = Limits(world.shape.job_requests, 100_000, 20_000)
+
+    def check(self, model, request):
+        """Requests of the simulation are fine."""
+
+    def _call(self, what, batch, call):
+        world = self._world
+        world.scheduler.point()
+        if world.strikes("service_down"):
+            world.scheduler.note(f"{what} REFUSED FOR NOW", batch)
+            raise ProviderUnavailableError("simulated: 503")
+        event = world.scheduler.note(what, batch)
+        event.outcome = found = call()
+        world.scheduler.point()
+        return found
+
+    def find(self, batch):
+        return self._call("find", batch, lambda: self._service.find(batch))
+
+    def create(self, batch):
+        return self._call("create", batch, lambda: self._create(batch))
+
+    def _create(self, batch):
+        world = self._world
+        if world.strikes("job_rejected"):
+            raise ProviderRejectedError("simulated: 400")
+        job = self._service.create(batch)
+        world.scheduler.note("created", job.name)
+        if world.strikes("create_unclear"):
+            world.scheduler.note("create REPLY LOST")
+            raise ProviderUnavailableError("simulated: the reply was lost")
+        return Job(job.name, JobState.RUNNING)
+
+    def poll(self, batch):
+        return self._call("poll", batch, lambda: self._poll(batch))
+
+    def _poll(self, batch):
+        job = self._service.named(batch.job)
+        if job is None or self._world.strikes("job_forgotten"):
+            raise ProviderRejectedError("simulated: 404")
+        return self._service.report(job)
+
+    def cancel(self, batch):
+        return self._call("cancel", batch, lambda: self._cancel(batch))
+
+    def _cancel(self, batch):
+        job = self._service.named(batch.job)
+        if job is not None and self._world.scheduler.now < job.ready_at:
+            job.fate, job.ready_at = "job_cut", self._world.scheduler.now

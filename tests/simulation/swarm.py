@@ -1,0 +1,143 @@
+"""What a seed draws: which faults it has, how often each strikes, and how the engine is set.
+
+Every fault is off in a good part of the seeds, so that each is also met alone: a run with everything
+switched on at once hides what a single fault can do. (Groce et al., "Swarm testing", ISSTA 2012.)
+"""
+
+from dataclasses import dataclass, fields
+from random import Random
+from typing import Any
+
+from gemchain.settings import Settings
+
+
+@dataclass(slots=True)
+class Rates:
+    """How often each fault strikes: a probability for each occasion; 0 is off.
+
+    Attributes:
+        switch: Another process runs next.
+        delay: A process waits at a point, for up to `longest_delay` seconds.
+        crash: A process dies at a point.
+        stop: A process is interrupted as by Ctrl-C.
+        commit_lost: A write fails and did nothing.
+        reply_lost: A write is done, and its reply lost.
+        reply_false: A write is done, and a conflict reported.
+        repeated: A commit is sent twice by the store's client.
+        read_failed: A read of the store fails.
+        blob_failed: A call of the file storage fails.
+        hint_lost: A hint to hurry gets lost; else it may come twice or late.
+        service_down: A call of the batch service fails with 429 or 503, and did nothing.
+        create_unclear: A job is created, and an error reported.
+        job_rejected: The service refuses the job.
+        job_failed: A job fails, nothing is delivered.
+        job_cut: A job expires, is cancelled or succeeds partially.
+        job_forgotten: The service no longer knows a job.
+        row_failed: A row with an error that passes.
+        row_missing: No row.
+        row_malformed: A line that is no row.
+        row_doubled: The row comes again, the same or with another end.
+        row_keyless: The row has no key, but a label.
+        row_nameless: The row has neither; only its echo tells.
+        row_stray: A row of somebody else.
+        callback_raises: A callback raises on this run.
+    """
+
+    switch: float = 0.0
+    delay: float = 0.0
+    crash: float = 0.0
+    stop: float = 0.0
+    commit_lost: float = 0.0
+    reply_lost: float = 0.0
+    reply_false: float = 0.0
+    repeated: float = 0.0
+    read_failed: float = 0.0
+    blob_failed: float = 0.0
+    hint_lost: float = 0.0
+    service_down: float = 0.0
+    create_unclear: float = 0.0
+    job_rejected: float = 0.0
+    job_failed: float = 0.0
+    job_cut: float = 0.0
+    job_forgotten: float = 0.0
+    row_failed: float = 0.0
+    row_missing: float = 0.0
+    row_malformed: float = 0.0
+    row_doubled: float = 0.0
+    row_keyless: float = 0.0
+    row_nameless: float = 0.0
+    row_stray: float = 0.0
+    callback_raises: float = 0.0
+    longest_delay: float = 0.0
+
+
+HIGHEST = {
+    "delay": 0.05, "crash": 0.03, "stop": 0.01, "commit_lost": 0.08, "reply_lost": 0.08, "reply_false": 0.08,
+    "repeated": 0.3, "read_failed": 0.02, "blob_failed": 0.05, "hint_lost": 0.9, "service_down": 0.3,
+    "create_unclear": 0.5, "job_rejected": 0.05, "job_failed": 0.2, "job_cut": 0.4, "job_forgotten": 0.02,
+    "row_failed": 0.4, "row_missing": 0.3, "row_malformed": 0.3, "row_doubled": 0.5, "row_keyless": 0.8,
+    "row_nameless": 0.6, "row_stray": 0.3, "callback_raises": 0.3,
+}  # fmt: skip
+
+
+def draw_rates(random: Random) -> Rates:
+    """The faults of a seed: some off, the others anywhere up to their highest."""
+    share = random.choice((0.15, 0.4, 0.7))
+    rates = Rates(switch=random.choice((0.05, 0.3, 0.9)))
+    for each in fields(Rates):
+        if each.name in HIGHEST and random.random() < share:
+            setattr(rates, each.name, HIGHEST[each.name] * random.random())
+    return rates
+
+
+@dataclass(slots=True)
+class Shape:
+    """What a seed draws besides faults.
+
+    Attributes:
+        drivers: Processes that run the whole engine.
+        functions: Processes that run one stage at a time, as functions in a cloud do.
+        lag: Seconds within which the service's listing shows a new job.
+        turnaround: Seconds that a job takes, at most.
+        page: Prompts that one claim takes.
+    """
+
+    settings: Settings
+    drivers: int
+    functions: int
+    lag: float
+    turnaround: float
+    page: int
+    job_requests: int
+
+
+def draw_shape(random: Random, rates: Rates) -> Shape:
+    """The engine and the service of a seed: small groups, small parts, short leases."""
+    pick = random.choice
+    lease = pick((5.0, 20.0))
+    rates.longest_delay = lease * pick((0.2, 1.5, 4.0))
+    changes: dict[str, Any] = {
+        "max_attempts": pick((1, 2, 3)),
+        "callback_attempts": pick((1, 2, 3)),
+        "retry_delay": pick((0.5, 5.0)),
+        "retry_delay_max": 20.0,
+        "max_wait": pick((2.0, 20.0)),
+        "grace": pick((0.0, 2.0)),
+        "max_batch_requests": pick((2, 3, 100)),
+        "max_running_batches": pick((1, 2, 8)),
+        "part_bytes": pick((300, 1_000, 100_000)),
+        "group": pick((1, 2, 50)),
+        "lease": lease,
+        "poll": pick((2.0, 8.0)),
+        "poll_max": 20.0,
+        "sweep": pick((5.0, 20.0)),
+    }
+    return Shape(
+        settings=Settings().changed(**changes),
+        drivers=random.randrange(3),
+        functions=random.randrange(3),
+        lag=pick((0.0, 3.0, 15.0)),
+        turnaround=pick((0.0, 10.0, 40.0)),
+        page=pick((1, 2, 5_000)),
+        job_requests=pick((3, 100)),
+    )

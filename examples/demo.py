@@ -8,6 +8,7 @@ prompt's own text; no model is asked, and nothing is paid.
 import json
 import os
 import shutil
+import sys
 from itertools import islice
 from pathlib import Path
 
@@ -30,6 +31,7 @@ REAL = "gemini-3.5-flash-lite"
 TURNAROUND = "2"
 """Seconds that a simulated batch takes; a real one takes minutes to hours."""
 SHOWN = 6
+WORDS = 26
 
 
 def main() -> int:
@@ -61,7 +63,16 @@ def main() -> int:
 
 def _command(rows: Path, results: Path) -> list[str]:
     target = f"{os.path.relpath(CHAIN)}:start"
-    return ["gemchain", "run", target, "--input", str(rows), "--output", str(results), "--state", str(STATE)]
+    return [_gemchain(), "run", target, "--input", str(rows), "--output", str(results), "--state", str(STATE)]
+
+
+def _gemchain() -> str:
+    """How to type the command: by its name, or by its place in the virtual environment that make has made."""
+    return (
+        "gemchain"
+        if shutil.which("gemchain")
+        else os.path.relpath(Path(sys.executable).with_name("gemchain"))
+    )
 
 
 def _greet(console: Console) -> None:
@@ -86,13 +97,12 @@ def _show_some(console: Console, results: Path) -> None:
     lines = [json.loads(line) for line in results.read_text(encoding="utf-8").splitlines()]
     done = [line["result"] for line in lines if line["state"] == "DONE"]
     some = done[:: max(1, len(done) // SHOWN)][:SHOWN]
-    table = Table(
-        box=None, pad_edge=False, title=f"\n{len(some)} of {len(done):,} entries", title_justify="left"
-    )
+    title = f"\n{len(some)} of {len(done):,} entries"
+    table = Table(box=None, pad_edge=False, expand=True, title=title, title_justify="left")
     longest = max((len(entry["name"]) for entry in some), default=1)
     table.add_column("function", style="cyan", no_wrap=True, min_width=longest)
-    table.add_column("entry", no_wrap=True, overflow="ellipsis")
-    table.add_column("keywords", style="dim", no_wrap=True, overflow="ellipsis")
+    table.add_column("entry", ratio=1, no_wrap=True, overflow="ellipsis")
+    table.add_column("keywords", style="dim", width=WORDS, no_wrap=True, overflow="ellipsis")
     for entry in some:
         line = " ".join(entry["entry"].split())
         table.add_row(*map(escape, (entry["name"], line, ", ".join(entry["keywords"]))))
@@ -100,18 +110,18 @@ def _show_some(console: Console, results: Path) -> None:
 
 
 def _part(console: Console) -> None:
-    console.print(
-        f"\n[dim]All results:[/] {STATE}/results.jsonl   [dim]Look around:[/] gemchain status --state {STATE}"
-    )
-    console.print(f"[dim]The same on Vertex AI:[/] DEMO_MODEL={REAL} make demo{_caveat()}", highlight=False)
+    console.print(f"\n[dim]All results:[/]          {STATE}/results.jsonl")
+    console.print(f"[dim]Look around:[/]          {_gemchain()} status --state {STATE}")
+    console.print(f"[dim]The same on Vertex AI:[/] DEMO_MODEL={REAL} make demo", highlight=False)
+    console.print(f"                        [dim]({_caveat()})[/]", highlight=False)
 
 
 def _caveat() -> str:
     try:
         choose_provider(REAL)
     except ModelError:
-        return "   [dim](when the Vertex provider is in; this version only simulates)[/]"
-    return "   [dim](needs a Google Cloud project; about 24 h at the latest, at half the price)[/]"
+        return "once the Vertex provider is in; this version only simulates"
+    return "needs a Google Cloud project, and is paid, at half the price"
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from gemchain.clock import SystemClock
 from gemchain.continuations import Continuations
 from gemchain.errors import ConfigurationError, ModelError
-from gemchain.ports import Blobs, Clock, Provider, Store
+from gemchain.ports import Blobs, Clock, Provider, Store, Waker
 from gemchain.runtime import Providers, Runtime, active, build_with, install
 from gemchain.settings import Settings
 from gemchain.wakers.loop import LoopWaker
@@ -77,10 +77,10 @@ def build(settings: Settings, *, responder: Responder | None = None, clock: Cloc
         store=_store(settings, clock, blobs),
         blobs=blobs,
         providers=_providers(settings, blobs, clock, responder),
-        waker=LoopWaker(),
+        waker=_waker(settings),
         clock=clock,
         continuations=Continuations(Path(settings.application) if settings.application else None, modules),
-        drive=_drive,
+        drive=None if settings.waker else _drive,
     )
 
 
@@ -121,6 +121,21 @@ def _blobs(settings: Settings) -> Blobs:
             raise ConfigurationError(
                 f"blobs {settings.blobs!r} begins with {other!r}; it is 'gs://bucket/prefix', "
                 "or empty for the state folder"
+            )
+
+
+def _waker(settings: Settings) -> Waker:
+    match urlsplit(settings.waker).scheme:
+        case "" if not settings.waker:
+            return LoopWaker()
+        case "tasks":
+            from gemchain.wakers.cloud_tasks import CloudTasksWaker
+
+            return CloudTasksWaker.from_address(settings.waker)
+        case other:
+            raise ConfigurationError(
+                f"waker {settings.waker!r} begins with {other!r}; it is 'tasks://REGION/gemchainDispatch', "
+                "or empty for a loop in this process"
             )
 
 

@@ -21,6 +21,7 @@ class Settings:
         state: Folder of the embedded engine: database, input and output files.
         store: Address of the store; empty for SQLite inside `state`.
         blobs: Address of the file storage; empty for a folder inside `state`.
+        waker: Address of the queue that hears of parts; empty for the loop of this very process.
         application: Folder whose modules callbacks may come from; empty for the current folder.
         modules: Names of further modules or packages that callbacks may come from, joined by commas.
         signing_key: Secret that signs continuations by value.
@@ -48,6 +49,7 @@ class Settings:
     state: str = ".gemchain"
     store: str = ""
     blobs: str = ""
+    waker: str = ""
     application: str = ""
     modules: str = ""
     signing_key: str = ""

@@ -95,7 +95,7 @@ def _store(settings: Settings, clock: Clock, blobs: Blobs) -> Store:
         case "" if not settings.store:
             from gemchain.stores.sqlite import SqliteStore
 
-            return SqliteStore(Path(settings.state) / "gemchain.db", clock)
+            return SqliteStore(str(Path(settings.state) / "gemchain.db"), clock)
         case "firestore":
             from gemchain.stores.firestore import FirestoreStore
 

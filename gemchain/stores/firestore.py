@@ -8,10 +8,9 @@ answer, moved.
 
 import re
 import urllib.parse
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
-from itertools import islice
-from typing import Any, TypeVar
+from typing import Any
 
 from gemchain.clock import SystemClock
 from gemchain.codec import from_micros, to_micros
@@ -21,36 +20,28 @@ from gemchain.ports import Blobs, Clock
 from gemchain.records import Batch, Chain, InputRow, Part, Prompt, QueueStatus, Tally, Unit, Verdict
 from gemchain.states import BatchState, ChainState, PromptState
 from gemchain.stores.firestore_batches import Batches
-from gemchain.stores.firestore_claim import INPUT_FIELDS, Claim, input_rows
+from gemchain.stores.firestore_claim import Claim
 from gemchain.stores.firestore_commit import Committer
 from gemchain.stores.firestore_connection import Connection, record_id
 from gemchain.stores.firestore_documents import (
     SHARDS,
-    WITHOUT_REQUEST,
     batch_record,
     chain_record,
     expires_key,
+    member_key,
     part_record,
-    prompt_record,
 )
-from gemchain.stores.firestore_errors import FAILURES, PRECONDITIONS, Place, translated
-from gemchain.stores.firestore_messages import Message, Write
+from gemchain.stores.firestore_errors import Place
+from gemchain.stores.firestore_marks import marked, unmark
 from gemchain.stores.firestore_query import NAME, Query
 from gemchain.stores.firestore_queues import Queues
+from gemchain.stores.firestore_reading import Reader
 from gemchain.stores.firestore_spill import Spill
 from gemchain.stores.firestore_tallies import Tallies
-from gemchain.stores.firestore_values import fields_of, version_of, with_chain
 
 __all__ = ["FirestoreStore"]
 
-PAGE = 500
-REQUEST_PAGE = 200
-"""Prompts read at once together with their requests: at most some 50 MB."""
-
-R = TypeVar("R", Batch, Chain, Part)
-T = TypeVar("T")
 _ADDRESS = re.compile(r"firestore://(?P<project>[^/?#]+)(/(?P<database>[^/?#]*))?(\?(?P<options>[^#]*))?")
-_Record = Callable[[str, dict[str, Any], int], R]
 
 
 class FirestoreStore:
@@ -95,6 +86,7 @@ class FirestoreStore:
         self._spill = Spill(blobs, prefix)
         self._tallies = Tallies(self._connection)
         self._queues = Queues(self._connection, self._tallies)
+        self._reader = Reader(self._connection, self._spill)
         self._batches = Batches(self._connection, self._spill, self._tallies, keep)
         self._committer = Committer(self._connection, self._spill, self._tallies, self._queues, keep)
 
@@ -102,7 +94,7 @@ class FirestoreStore:
     def from_address(cls, address: str, *, blobs: Blobs, clock: Clock | None = None) -> "FirestoreStore":
         """The store at `firestore://PROJECT/(default)?prefix=gemchain&keep_days=30`.
 
-        The database is `(default)` when it is left out, the prefix `gemchain`, and ended records stay for ever.
+        What is left out is `(default)`, `gemchain`, and for ever.
 
         Raises:
             ConfigurationError: It is no such address.
@@ -130,25 +122,21 @@ class FirestoreStore:
 
     def prompts(self, ids: Collection[str]) -> dict[str, Prompt]:
         """The prompts with these ids."""
-        found = self._connection.get("prompts", ids, WITHOUT_REQUEST)
-        return {
-            prompt.id: prompt for page in _groups(found) for prompt in self._prompts([d for _, d in page])
-        }
+        return {prompt.id: prompt for prompt in self._reader.prompts(ids)}
 
     def requests(self, ids: Collection[str]) -> dict[str, str]:
         """The requests of these prompts, as JSON text."""
-        found = self._connection.get("prompts", ids, INPUT_FIELDS)
-        rows = (row for page in _groups(found) for row in input_rows([d for _, d in page], self._spill))
-        return {row.prompt_id: row.request for row in rows}
+        return {row.prompt_id: row.request for row in self._reader.requests(ids)}
 
     def chains(self, ids: Collection[str]) -> dict[str, Chain]:
         """The chains with these ids."""
-        return self._by_id("chains", ids, chain_record)
+        return self._reader.by_id("chains", ids, chain_record)
 
     def chain_prompts(self, chain_id: str) -> Iterator[Prompt]:
         """All prompts of a chain, or of a join's branches, by id."""
         field = "join_id" if is_join(chain_id) else "chain_id"
-        yield from self._search([(field, "==", chain_id)])
+        for page in self._reader.pages((field, "==", chain_id)):
+            yield from page
 
     def has_open(self, chain_id: str) -> bool:
         """Whether any prompt of the chain, or of the join's branches, is unfinished."""
@@ -162,11 +150,11 @@ class FirestoreStore:
         """Chains by id; `after` is the last id of the page before."""
         where = [] if state is None else [("state", "==", str(state))]
         cursor = () if after is None else (self._connection.name("chains", after),)
-        return self._find("chains", Query(where, limit=limit, after=cursor), chain_record)
+        return self._reader.found("chains", Query(where, limit=limit, after=cursor), chain_record)
 
     def list_prompts(self, *, state: PromptState, limit: int = 100) -> list[Prompt]:
         """Up to `limit` prompts in a state."""
-        return self._few([("state", "==", str(state))], limit)
+        return self._reader.first(("state", "==", str(state)), limit=limit)
 
     def find_ids(self, prefix: str, limit: int = 10) -> list[str]:
         """Ids of chains, prompts and batches that start with `prefix`, in order."""
@@ -174,11 +162,8 @@ class FirestoreStore:
             return []
         found = []
         for kind in ("chains", "prompts", "batches"):
-            low, high = (
-                self._connection.name(kind, prefix),
-                self._connection.name(kind, f"{prefix}\U0010ffff"),
-            )
-            query = Query([(NAME, ">=", low), (NAME, "<", high)], fields=[NAME], limit=limit)
+            name = self._connection.name(kind, prefix)
+            query = Query([(NAME, ">=", name), (NAME, "<", f"{name}\U0010ffff")], fields=[NAME], limit=limit)
             found += [record_id(document) for document in self._connection.find(kind, query)]
         return sorted(found)[:limit]
 
@@ -201,15 +186,11 @@ class FirestoreStore:
 
     def input_rows(self, batch_id: str) -> Iterator[InputRow]:
         """Everything that is CLAIMED by the batch, by id."""
-        query = Query([("member", "==", f"{batch_id} {PromptState.CLAIMED}")], fields=INPUT_FIELDS)
-        for page in self._connection.pages("prompts", query, REQUEST_PAGE):
-            yield from input_rows(page, self._spill)
+        return self._reader.input_rows(("member", "==", member_key(batch_id, PromptState.CLAIMED)))
 
     def members(self, batch_id: str, *, state: PromptState) -> Iterator[list[Prompt]]:
         """The prompts in `state` that carry this batch id, in pages."""
-        query = Query([("member", "==", f"{batch_id} {state}")], fields=WITHOUT_REQUEST)
-        for page in self._connection.pages("prompts", query, PAGE):
-            yield self._prompts(page)
+        return self._reader.pages(("member", "==", member_key(batch_id, state)))
 
     def save_batch(self, batch: Batch, *, parts: Sequence[Part] = ()) -> Batch:
         """Replace a batch, and record its parts, in one commit."""
@@ -217,11 +198,11 @@ class FirestoreStore:
 
     def batches(self, ids: Collection[str]) -> dict[str, Batch]:
         """The batches with these ids."""
-        return self._by_id("batches", ids, batch_record)
+        return self._reader.by_id("batches", ids, batch_record)
 
     def open_batches(self) -> list[Batch]:
         """Every batch that is PLANNED, WRITTEN, SENT or ARRIVED, oldest first."""
-        found = self._find("batches", Query([("open", "==", True)]), batch_record)
+        found = self._reader.found("batches", Query([("open", "==", True)]), batch_record)
         return sorted(found, key=lambda batch: (batch.created_at, batch.id))
 
     def list_batches(self, *, state: BatchState | None = None, limit: int = 100) -> list[Batch]:
@@ -230,17 +211,17 @@ class FirestoreStore:
         for each in BatchState if state is None else (state,):
             where = [("shelf", ">", f"{each} "), ("shelf", "<", f"{each}!")]
             query = Query(where, order="shelf", descending=True, limit=limit)
-            found += self._find("batches", query, batch_record)
+            found += self._reader.found("batches", query, batch_record)
         return sorted(found, key=lambda batch: (batch.created_at, batch.id), reverse=True)[:limit]
 
     def open_parts(self, batch_id: str | None = None) -> list[Part]:
         """Parts that are not DONE, of one batch or of all, in order."""
         query = Query([("open", ">", "")], "open") if batch_id is None else Query([("open", "==", batch_id)])
-        return _in_order(self._find("parts", query, part_record))
+        return _in_order(self._reader.found("parts", query, part_record))
 
     def batch_parts(self, batch_id: str) -> list[Part]:
         """All parts of a batch, in order."""
-        return _in_order(self._find("parts", Query([("batch_id", "==", batch_id)]), part_record))
+        return _in_order(self._reader.found("parts", Query([("batch_id", "==", batch_id)]), part_record))
 
     def save_part(self, part: Part) -> Part:
         """Replace a part."""
@@ -248,8 +229,8 @@ class FirestoreStore:
 
     def due_answers(self, *, limit: int) -> list[Prompt]:
         """ANSWERED prompts whose `not_before_at` is reached, longest-waiting first."""
-        due = [("revisit", "<=", to_micros(self.now()))]
-        return self._few(due, limit, order="revisit")
+        due = ("revisit", "<=", to_micros(self.now()))
+        return self._reader.first(due, limit=limit, order="revisit")
 
     def next_answer_at(self) -> datetime | None:
         """When the next ANSWERED prompt becomes due; one that never rested is due since 1970."""
@@ -260,18 +241,17 @@ class FirestoreStore:
     def overdue(self, *, limit: int) -> list[Prompt]:
         """QUEUED prompts whose `deadline_at` has passed."""
         found: list[Prompt] = []
+        now = self.now()
         for shard in range(SHARDS):
-            where = [("expires", ">", f"{shard} "), ("expires", "<", expires_key(shard, self.now()))]
+            where = (("expires", ">", f"{shard} "), ("expires", "<", expires_key(shard, now)))
             if len(found) < limit:
-                found += self._few(where, limit - len(found), order="expires")
+                found += self._reader.first(*where, limit=limit - len(found), order="expires")
         return found
 
     def ended_waits(self, *, limit: int) -> list[Prompt]:
         """WAITING prompts of kind `chain` whose chain has ended."""
         found: list[Prompt] = []
-        query = Query([("awaits", ">", "")], "awaits", fields=("awaits", *WITHOUT_REQUEST))
-        for page in self._connection.pages("prompts", query, PAGE):
-            waiting = self._prompts(page)
+        for waiting in self._reader.pages(("awaits", ">", ""), order="awaits"):
             chains = self.chains({prompt.key for prompt in waiting if prompt.key})
             ended = {each.id for each in chains.values() if each.state is not ChainState.RUNNING}
             found += [prompt for prompt in waiting if prompt.key in ended]
@@ -281,95 +261,16 @@ class FirestoreStore:
 
     def unsettled_chains(self, *, limit: int) -> list[str]:
         """Chains with a prompt marked `unsettled`, by id."""
-        query = Query([("unsettled", ">", "")], "unsettled", fields=["unsettled"])
-        found: dict[str, None] = {}
-        for page in self._connection.pages("prompts", query, PAGE):
-            found.update(dict.fromkeys(each.fields["unsettled"].string_value for each in page))
-            if len(found) >= limit:
-                break
-        return list(found)[:limit]
+        return marked(self._connection, limit)
 
     def settle(self, chain_id: str) -> None:
         """Clear the `unsettled` mark of a chain's prompts."""
-        query = Query([("unsettled", "==", chain_id)], fields=[NAME])
-        for page in self._connection.pages("prompts", query, PAGE):
-            self._unmark(page)
+        unmark(self._connection, chain_id)
 
     def close(self) -> None:
         """Let go of the connection."""
         self._connection.close()
 
-    def _unmark(self, page: Sequence[Message]) -> None:
-        writes = [Write() for _ in page]
-        for write, document in zip(writes, page, strict=True):
-            write.update.name = document.name
-            write.update_mask.field_paths.append("unsettled")
-            # A prompt that was sent back and ended anew meanwhile keeps its new mark.
-            write.current_document.update_time.CopyFrom(document.update_time)
-        try:
-            self._connection.commit(writes)
-        except PRECONDITIONS:
-            self._unmark_each(writes)
-        except FAILURES as error:
-            raise translated(error, self._place, "settling a chain") from error
-
-    def _unmark_each(self, writes: Sequence[Message]) -> None:
-        for write in writes:
-            try:
-                self._connection.commit([write])
-            except PRECONDITIONS:
-                continue  # moved meanwhile: its mark, if any, is a new one
-            except FAILURES as error:
-                raise translated(error, self._place, "settling a chain") from error
-
-    # Reading
-
-    def _search(self, where: Sequence[tuple[str, str, Any]]) -> Iterator[Prompt]:
-        for page in self._connection.pages("prompts", Query(where, fields=WITHOUT_REQUEST), PAGE):
-            yield from self._prompts(page)
-
-    def _few(self, where: Sequence[tuple[str, str, Any]], limit: int, order: str = "") -> list[Prompt]:
-        query = Query(where, order, fields=WITHOUT_REQUEST, limit=limit)
-        return self._prompts(self._connection.find("prompts", query))
-
-    def _prompts(self, documents: Sequence[Message]) -> list[Prompt]:
-        contents = [fields_of(document) for document in documents]
-        self._spill.back(contents)
-        return [
-            prompt_record(record_id(document), content, _prompt_version(document, content))
-            for document, content in zip(documents, contents, strict=True)
-        ]
-
-    def _by_id(self, kind: str, ids: Collection[str], record: _Record[R]) -> dict[str, R]:
-        documents = [document for _, document in self._connection.get(kind, ids)]
-        return {each.id: each for each in self._records(documents, record)}
-
-    def _find(self, kind: str, query: Query, record: _Record[R]) -> list[R]:
-        return self._records(self._connection.find(kind, query), record)
-
-    def _records(self, documents: Sequence[Message], record: _Record[R]) -> list[R]:
-        contents = [fields_of(document) for document in documents]
-        self._spill.back(contents)
-        return [
-            record(record_id(document), content, version_of(document.update_time))
-            for document, content in zip(documents, contents, strict=True)
-        ]
-
-
-def _prompt_version(document: Message, content: dict[str, Any]) -> int:
-    chain = 0
-    if "chain_at" in content:
-        chain = to_micros(content["chain_at"]) or 0
-    elif "first" in content:
-        chain = version_of(document.create_time)
-    return with_chain(version_of(document.update_time), chain)
-
 
 def _in_order(parts: list[Part]) -> list[Part]:
     return sorted(parts, key=lambda part: (part.batch_id, part.index))
-
-
-def _groups(items: Iterable[T]) -> Iterator[list[T]]:
-    rest = iter(items)
-    while group := list(islice(rest, PAGE)):
-        yield group

@@ -14,7 +14,6 @@ from typing import Any
 from gemchain.errors import StoreConflictError
 from gemchain.records import Batch, Part
 from gemchain.states import BatchState, PartState, check_move
-from gemchain.stores.firestore_commit import check_size, created
 from gemchain.stores.firestore_connection import PAUSES, Connection
 from gemchain.stores.firestore_documents import batch_fields, part_fields
 from gemchain.stores.firestore_errors import FAILURES, PRECONDITIONS, TRANSIENT, translated
@@ -22,6 +21,7 @@ from gemchain.stores.firestore_messages import Message, Write
 from gemchain.stores.firestore_spill import Spill
 from gemchain.stores.firestore_tallies import Deltas, Tallies
 from gemchain.stores.firestore_values import fields_of, fill, timestamp_of, version_of
+from gemchain.stores.firestore_writes import check_size, created
 
 __all__ = ["Batches"]
 
@@ -83,7 +83,7 @@ class Batches:
     def _marked(self, record_id: str, content: dict[str, Any]) -> tuple[dict[str, Any], str]:
         pending: dict[str, bytes] = {}
         token = secrets.token_hex(8)
-        content = self._spill.out(record_id, content, pending) | {"token": token}
+        content = self._spill.out(record_id, content, pending=pending) | {"token": token}
         self._spill.upload(pending)
         return content, token
 

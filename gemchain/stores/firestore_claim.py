@@ -19,7 +19,7 @@ from gemchain.errors import StoreConflictError, StoreUnavailableError
 from gemchain.records import Batch, InputRow
 from gemchain.states import BatchState, PromptState
 from gemchain.stores.firestore_connection import MEMORY_BYTES, PAUSES, Connection, record_id
-from gemchain.stores.firestore_documents import queue_key, resting_key
+from gemchain.stores.firestore_documents import member_key, queue_key, resting_key
 from gemchain.stores.firestore_errors import FAILURES, PRECONDITIONS, TRANSIENT, translated
 from gemchain.stores.firestore_messages import Message, Write
 from gemchain.stores.firestore_query import Query
@@ -206,7 +206,7 @@ class Claim:
             "state": str(PromptState.CLAIMED),
             "batch_id": self._batch.id,
             "claimed_at": self._connection.now(),
-            "member": f"{self._batch.id} {PromptState.CLAIMED}",
+            "member": member_key(self._batch.id, PromptState.CLAIMED),
         }
         write = Write()
         fill(write.update.fields, content)

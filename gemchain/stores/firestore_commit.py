@@ -9,40 +9,27 @@ Each unit has a witness that bears the tokens of all commits that moved it: the 
 prompt it moved, its first prompt, or the chain it moved. A unit whose token is there is applied; one
 whose preconditions are visibly broken conflicts; the rest is sent again, in halves. A second run of
 the whole call, after a crash, finds its way in the same manner.
-
-A chain's document changes only when the chain moves. So its time of update is that of the commit which
-created it, and every prompt carries that time along (in its `version`): the end of a chain that comes with
-the move of a prompt is written under that precondition, without being read. Any other chain is read
-first, and so is this one should the precondition fail.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
-from gemchain.codec import failure_to_text, from_micros, to_micros
+from gemchain.codec import to_micros
 from gemchain.errors import StoreFullError
-from gemchain.records import Chain, ChainMove, Prompt, Unit, Verdict
-from gemchain.states import ChainState, check_move
+from gemchain.records import Unit, Verdict
+from gemchain.states import check_move
 from gemchain.stores.firestore_connection import PAUSES, Connection
-from gemchain.stores.firestore_documents import SPILLABLE, chain_fields, progress_fields, prompt_fields
 from gemchain.stores.firestore_errors import CONTENDED, FAILURES, PRECONDITIONS, TRANSIENT, translated
-from gemchain.stores.firestore_messages import Message, Write
+from gemchain.stores.firestore_messages import Message
 from gemchain.stores.firestore_queues import Queues
 from gemchain.stores.firestore_spill import Spill
 from gemchain.stores.firestore_tallies import Deltas, Tallies
-from gemchain.stores.firestore_values import (
-    chain_version,
-    fields_of,
-    fill,
-    put,
-    timestamp_of,
-    version_of,
-)
+from gemchain.stores.firestore_values import fields_of, timestamp_of, version_of
+from gemchain.stores.firestore_writes import UnitWriter, moves_chain, told_version
 
-__all__ = ["Committer", "check_size", "created"]
+__all__ = ["Committer"]
 
 GROUP_BYTES = 8 << 20
 """Bytes of writes in one call: https://docs.cloud.google.com/firestore/quotas allows 10 MiB."""
@@ -50,52 +37,11 @@ GROUP_BYTES = 8 << 20
 GROUP_WRITES = 2_000
 """Writes in one call. No limit of the service; it keeps a call, and what a failure repeats, short."""
 
-DOCUMENT_BYTES = (1 << 20) - 2_048
-"""Room for the name and for the tokens of later commits is left."""
-
 PARALLEL = 4
 """Calls under way at once."""
 
 APPLIED, CONFLICT = Verdict.APPLIED, Verdict.CONFLICT
 _WITNESS = ("state", "token", "tokens")
-
-
-def check_size(write: Message) -> None:
-    """Refuse a document that the service would refuse.
-
-    Raises:
-        StoreFullError: It is too large.
-    """
-    size = write.update.ByteSize()
-    if size > DOCUMENT_BYTES:
-        raise StoreFullError(
-            f"{write.update.name.rpartition('/')[2]!r} takes {size:,} bytes without its long texts, and a "
-            f"Firestore document holds {DOCUMENT_BYTES:,}: shorten its key, or the names of its functions"
-        )
-
-
-def created(name: str, content: Mapping[str, Any]) -> Message:
-    """The write of a document that must not be there yet."""
-    write = Write()
-    write.update.name = name
-    fill(write.update.fields, content)
-    write.current_document.exists = False
-    return write
-
-
-def _changed(name: str, before: Mapping[str, Any], after: Mapping[str, Any], token: str) -> Message:
-    """The write of what differs, and of a token."""
-    write = Write()
-    write.update.name = name
-    spilled = after.get("spilled", {})
-    names = (before.keys() | after.keys()) - {"spilled"}
-    paths = [path for path in names if path in spilled or before.get(path) != after.get(path)]
-    fill(write.update.fields, {path: after.get(path) for path in paths} | {"spilled": spilled or None})
-    write.update_mask.field_paths.extend(paths)
-    write.update_mask.field_paths.extend(f"spilled.{path}" for path in paths if path in SPILLABLE)
-    mark = write.update_transforms.add(field_path="tokens")
-    put(mark.append_missing_elements.values.add(), token)
-    return write
 
 
 @dataclass(slots=True)
@@ -125,9 +71,9 @@ class Committer:
     ) -> None:
         self._connection = connection
         self._spill = spill
+        self._writer = UnitWriter(connection, spill, keep)
         self._tallies = tallies
         self._queues = queues
-        self._keep = keep
 
     def commit(self, units: Sequence[Unit]) -> list[Verdict]:
         """Apply each unit whole or not at all; see `Store.commit`."""
@@ -154,20 +100,29 @@ class Committer:
         for place, unit in units:
             if any(not move.prompt.version for move in unit.moves):
                 verdicts[place] = CONFLICT  # never read, so never stored
-            if place in verdicts:
-                continue
-            writes = self._writes(unit, versions.get(place), pending)
-            for write in writes:
-                check_size(write)
-            planned.append(_Planned(place, unit, writes, sum(each.ByteSize() + 8 for each in writes)))
+            if place not in verdicts:
+                planned.append(self._plan_one(place, unit, versions.get(place), pending))
         self._spill.upload(pending)
         return planned
+
+    def _plan_one(self, place: int, unit: Unit, chain_at: int | None, pending: dict[str, bytes]) -> _Planned:
+        for tight in (False, True):
+            texts: dict[str, bytes] = {}
+            writes = self._writer.writes(unit, chain_at, texts, tight=tight)
+            size = sum(each.ByteSize() + 8 for each in writes)
+            if size <= GROUP_BYTES:
+                pending.update(texts)
+                return _Planned(place, unit, writes, size)
+        raise StoreFullError(
+            f"one commit of {len(unit.drafts):,} prompts and {len(unit.moves):,} moves takes {size:,} bytes, "
+            f"and Firestore takes {GROUP_BYTES:,} at once: submit fewer prompts in one function"
+        )
 
     def _read_chains(
         self, units: Sequence[tuple[int, Unit]], verdicts: dict[int, Verdict], *, again: bool
     ) -> dict[int, int]:
         """The versions of the chains that move, read where no prompt tells them."""
-        versions = {place: 0 if again else _told_version(unit) for place, unit in units if _moves_chain(unit)}
+        versions = {place: 0 if again else told_version(unit) for place, unit in units if moves_chain(unit)}
         unknown = [(place, unit) for place, unit in units if versions.get(place) == 0]
         ids = {unit.ending.chain_id for _, unit in unknown if unit.ending is not None}
         found = dict(self._connection.get("chains", ids, _WITNESS))
@@ -181,42 +136,6 @@ class Committer:
             else:
                 verdicts[place] = self._verdicts([unit])[0] or CONFLICT
         return versions
-
-    def _writes(self, unit: Unit, chain_at: int | None, pending: dict[str, bytes]) -> list[Message]:
-        name, out = self._connection.name, self._spill.out
-        writes = []
-        if unit.chain is not None:
-            content = chain_fields(_born(unit.chain, unit), self._keep)
-            writes.append(created(name("chains", unit.chain.id), out(unit.chain.id, content, pending)))
-        for prompt, request in unit.drafts:
-            content = prompt_fields(prompt, request, self._keep) | _descent(prompt, unit)
-            writes.append(created(name("prompts", prompt.id), out(prompt.id, content, pending)))
-        for prompt, progress in unit.moves:
-            before = progress_fields(prompt, prompt.progress, self._keep)
-            after = out(prompt.id, progress_fields(prompt, progress, self._keep), pending)
-            write = _changed(name("prompts", prompt.id), before, after, unit.token)
-            write.current_document.update_time.CopyFrom(timestamp_of(prompt.version))
-            writes.append(write)
-        if unit.ending is not None and chain_at is not None:
-            write = self._ending(unit.ending, unit.token, pending)
-            write.current_document.update_time.CopyFrom(timestamp_of(chain_at))
-            writes.append(write)
-        return writes
-
-    def _ending(self, move: ChainMove, token: str, pending: dict[str, bytes]) -> Message:
-        content = {
-            "state": str(move.after),
-            "result": move.result,
-            "failure": failure_to_text(move.failure),
-            "ended_at": move.ended_at,
-            "expire_at": None,
-        }
-        if self._keep is not None and move.ended_at is not None and move.after is not ChainState.RUNNING:
-            content["expire_at"] = move.ended_at + self._keep
-        name = self._connection.name("chains", move.chain_id)
-        # What stood there was not read, so every field is written.
-        unlike = dict.fromkeys(content, _ANYTHING)
-        return _changed(name, unlike, self._spill.out(move.chain_id, content, pending), token)
 
     # Calls
 
@@ -299,7 +218,7 @@ class Committer:
         for move in unit.moves:
             stored = found.get(name("prompts", move.prompt.id))
             blocked |= stored is None or stored.update_time != timestamp_of(move.prompt.version)
-        if unit.ending is not None and _moves_chain(unit):
+        if unit.ending is not None and moves_chain(unit):
             chain = found.get(name("chains", unit.ending.chain_id))
             blocked |= chain is None or chain.fields["state"].string_value != unit.ending.before
         return CONFLICT if blocked else None
@@ -314,46 +233,6 @@ class Committer:
             yield name("prompts", unit.drafts[0].prompt.id)
         elif unit.ending is not None:
             yield name("chains", unit.ending.chain_id)
-
-
-_ANYTHING = object()
-"""Unlike any value."""
-
-
-def _moves_chain(unit: Unit) -> bool:
-    """Whether the unit moves a chain that another one created."""
-    return unit.ending is not None and (unit.chain is None or unit.chain.id != unit.ending.chain_id)
-
-
-def _told_version(unit: Unit) -> int:
-    """The version of the chain's document as the moved prompts tell it; 0 when they do not."""
-    assert unit.ending is not None
-    if unit.ending.before is not ChainState.RUNNING:
-        return 0
-    told = (chain_version(p.version) for p, _ in unit.moves if p.chain_id == unit.ending.chain_id)
-    return next(told, 0)
-
-
-def _born(chain: Chain, unit: Unit) -> Chain:
-    """A new chain as it is after the whole unit."""
-    chain = replace(chain, token=unit.token)
-    end = unit.ending
-    if end is None or end.chain_id != chain.id:
-        return chain
-    return replace(chain, state=end.after, result=end.result, failure=end.failure, ended_at=end.ended_at)
-
-
-def _descent(prompt: Prompt, unit: Unit) -> dict[str, Any]:
-    """How a new prompt tells the version of its chain's document, and who committed it."""
-    told: dict[str, Any] = {}
-    if unit.chain is not None and unit.chain.id == prompt.chain_id:
-        told["first"] = True  # created by one commit, at one time
-    known = (chain_version(p.version) for p, _ in unit.moves if p.chain_id == prompt.chain_id)
-    if at := next(known, 0):
-        told["chain_at"] = from_micros(at)
-    if not unit.moves and unit.chain is None:
-        told["tokens"] = (unit.token,)
-    return told
 
 
 def _check_moves(unit: Unit) -> None:

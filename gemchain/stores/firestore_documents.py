@@ -48,6 +48,7 @@ __all__ = [
     "chain_fields",
     "chain_record",
     "expires_key",
+    "member_key",
     "part_fields",
     "part_record",
     "progress_fields",
@@ -95,6 +96,11 @@ def resting_key(queue: str, until: datetime) -> str:
 def expires_key(shard: int, deadline: datetime) -> str:
     """What `expires` holds: a shard, so that deadlines of one time do not meet in one place of the index."""
     return f"{shard} {codec.to_micros(deadline):020d}"
+
+
+def member_key(batch_id: str, state: PromptState) -> str:
+    """What `member` holds: the batch, and the prompt's state in it."""
+    return f"{batch_id} {state}"
 
 
 def shelf_key(state: BatchState, created_at: datetime) -> str:
@@ -156,7 +162,7 @@ def _found_by(prompt: Prompt, progress: Progress) -> dict[str, Any]:
         "open_chain": prompt.chain_id if state in UNFINISHED_PROMPT else None,
         "open_join": prompt.join_id if state in UNFINISHED_PROMPT else None,
         "awaits": prompt.key if state is PromptState.WAITING and prompt.kind == "chain" else None,
-        "member": None if progress.batch_id is None else f"{progress.batch_id} {state}",
+        "member": None if progress.batch_id is None else member_key(progress.batch_id, state),
         "unsettled": prompt.chain_id if progress.unsettled else None,
     }
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from gemchain.stores.firestore_messages import Message, StructuredQuery
 from gemchain.stores.firestore_values import put
 
-__all__ = ["NAME", "Query"]
+__all__ = ["NAME", "Condition", "Query"]
 
 NAME = "__name__"
 """The document's own name, by which every query is ordered in the end."""
@@ -23,6 +23,10 @@ _OPERATORS = {
 }
 
 
+Condition: TypeAlias = tuple[str, str, Any]
+"""A field, an operator, and a value; of the field `NAME` the value is a document's full name."""
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
     """What to look for in one collection.
@@ -31,7 +35,7 @@ class Query:
     on the name.
 
     Attributes:
-        where: Conditions that all hold, as (field, operator, value); for `NAME` the value is a full name.
+        where: Conditions that all hold.
         order: Field to sort by, before the name; empty for the name alone.
         descending: Sort backwards.
         fields: Fields to fetch; None for all.
@@ -40,7 +44,7 @@ class Query:
         until: Full name to stop with, where the name is the only order.
     """
 
-    where: Sequence[tuple[str, str, Any]] = ()
+    where: Sequence[Condition] = ()
     order: str = ""
     descending: bool = False
     fields: Sequence[str] | None = None

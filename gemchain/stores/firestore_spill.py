@@ -20,6 +20,9 @@ REQUEST_BYTES = 256 << 10
 TEXT_BYTES = 64 << 10
 """The same for every other text. All of them together stay below a document's limit."""
 
+TIGHT_BYTES = 128
+"""The same for all texts of a commit that would be too large: hardly longer than the name of a blob."""
+
 _PARALLEL = 8
 
 
@@ -35,15 +38,18 @@ class Spill:
         self._blobs = blobs
         self._folder = folder
 
-    def out(self, record_id: str, content: dict[str, Any], pending: dict[str, bytes]) -> dict[str, Any]:
+    def out(
+        self, record_id: str, content: dict[str, Any], *, pending: dict[str, bytes], tight: bool = False
+    ) -> dict[str, Any]:
         """The content without its long texts, which are added to `pending`: upload them before the commit."""
         spilled = {}
         for name in SPILLABLE:
             text = content.get(name)
-            if text is None or len(text) * 4 <= TEXT_BYTES:
+            room = TIGHT_BYTES if tight else REQUEST_BYTES if name == "request" else TEXT_BYTES
+            if text is None or len(text) * 4 <= room:  # no character takes more than four bytes
                 continue
             data = text.encode()
-            if len(data) > (REQUEST_BYTES if name == "request" else TEXT_BYTES):
+            if len(data) > room:
                 digest = hashlib.blake2b(data, digest_size=12).hexdigest()
                 spilled[name] = f"spill/{self._folder}/{record_id}-{name}-{digest}"
                 pending[spilled[name]] = data

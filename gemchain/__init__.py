@@ -13,8 +13,9 @@ gemchain.run()
 chain.result()
 """
 
-from gemchain.chains import Chain, ChainStatus, PromptHandle
+from gemchain.chains import Chain, ChainStatus, PromptHandle, resume
 from gemchain.drafting import GatherSpec, PromptSpec
+from gemchain.durable import chain, now, random, uuid
 from gemchain.errors import (
     BlobError,
     ChainCancelledError,
@@ -25,6 +26,7 @@ from gemchain.errors import (
     ChainTimeoutError,
     ConfigurationError,
     ContinuationError,
+    DivergedError,
     GemchainError,
     InvalidInputError,
     ModelError,
@@ -35,7 +37,7 @@ from gemchain.errors import (
 )
 from gemchain.responses import PromptError, Response
 from gemchain.scope import Current, current
-from gemchain.submission import gather, prompt, start, start_many, submit, submit_many
+from gemchain.submission import gather, prompt, start, start_many, submit, submit_many, wait
 from gemchain.wiring import configure, run
 
 __all__ = [
@@ -51,6 +53,7 @@ __all__ = [
     "ConfigurationError",
     "ContinuationError",
     "Current",
+    "DivergedError",
     "GatherSpec",
     "GemchainError",
     "InvalidInputError",
@@ -63,15 +66,21 @@ __all__ = [
     "RequestError",
     "Response",
     "StoreError",
+    "chain",
     "configure",
     "current",
     "gather",
+    "now",
     "prompt",
+    "random",
+    "resume",
     "run",
     "start",
     "start_many",
     "submit",
     "submit_many",
+    "uuid",
+    "wait",
 ]
 
 __version__ = "0.1.0"

@@ -9,18 +9,20 @@ its parent to the cancel, or adds children that the next query finds.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from gemchain import jsontext
+from gemchain import jsontext, values
+from gemchain.durable import check_awaitable, place_here
 from gemchain.errors import (
     ChainCancelledError,
     ChainFailedError,
     ChainNotFoundError,
     ChainParkedError,
     ChainTimeoutError,
+    InvalidInputError,
 )
 from gemchain.identity import random_id
 from gemchain.ports import Store
@@ -29,13 +31,13 @@ from gemchain.records import ChainMove, Failure, Move, Prompt, Unit, Verdict
 from gemchain.runtime import Runtime, active
 from gemchain.states import OPEN_PROMPT, UNFINISHED_PROMPT, ChainState, PromptState
 
-__all__ = ["Chain", "ChainStatus", "PromptHandle", "cancel_chain", "retry_prompts"]
+__all__ = ["Chain", "ChainAwait", "ChainStatus", "PromptHandle", "cancel_chain", "resume", "retry_prompts"]
 
 GROUP = 500
 POLL = 1.0
 """Seconds between two looks at a chain that somebody else drives."""
 
-CALLBACK_ONLY = frozenset({"callback", "unresolved"})
+CALLBACK_ONLY = frozenset({"callback", "raised", "unresolved", "diverged"})
 """Failures after which the answer is still good: a retry runs the callback again and pays nothing."""
 
 
@@ -63,6 +65,19 @@ class ChainStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class ChainAwait:
+    """An async chain's wait for another chain's result."""
+
+    chain_id: str
+    place: str
+
+    @property
+    def digest(self) -> str:
+        """What a replay compares."""
+        return f"chain {self.chain_id}"
+
+
+@dataclass(frozen=True, slots=True)
 class Chain:
     """A handle on a chain. Cheap: it holds the id, and every call asks the store."""
 
@@ -73,6 +88,11 @@ class Chain:
         if found is None:
             raise ChainNotFoundError(f"there is no chain {self.id!r} in this state")
         return found
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        """The chain's result, inside an async chain."""
+        check_awaitable(self)
+        return (yield ChainAwait(self.id, place_here()))
 
     def status(self) -> ChainStatus:
         """Where it stands now.
@@ -184,6 +204,55 @@ def _failed(record: ChainRecord) -> ChainFailedError:
         reason=failure.reason,
         traceback=failure.traceback,
     )
+
+
+def resume(chain: "Chain | str", value: Any = None, *, name: str | None = None) -> None:
+    """Give a chain the value that it waits for.
+
+    May be called from anywhere that reaches the state: the engine goes on with the chain by itself.
+
+    Args:
+        chain: The chain, or its id.
+        value: What `await gemchain.wait(...)` gives, or what the wait's callback receives; plain JSON.
+        name: Which of its waits, where there are several.
+
+    Raises:
+        ChainNotFoundError: No such chain, or none of its waits has this name and still waits.
+        InvalidInputError: It waits for several things and no name was given, or the value is not JSON.
+    """
+    runtime = active()
+    chain_id = chain if isinstance(chain, str) else chain.id
+    found = Chain(chain_id)
+    found.status()
+    waiting = _waits(runtime.store, chain_id, name)
+    if not waiting:
+        which = "for nothing that resume() could bring" if name is None else f"for nothing called {name!r}"
+        raise ChainNotFoundError(f"chain {chain_id} waits {which}; it may have been resumed already")
+    if len(waiting) > 1:
+        names = ", ".join(sorted(repr(each.key) for each in waiting))
+        raise InvalidInputError(f"chain {chain_id} waits for several things: {names}; say which by name=")
+    (prompt,) = waiting
+    after = replace(prompt.progress, state=PromptState.ANSWERED, result=_packed(value))
+    if runtime.store.commit([Unit(token=random_id("u"), moves=(Move(prompt, after),))]) != [Verdict.APPLIED]:
+        raise ChainNotFoundError(f"chain {chain_id} was resumed, or cancelled, by somebody else just now")
+    runtime.waker.hurry()
+
+
+def _waits(store: Store, chain_id: str, name: str | None) -> list[Prompt]:
+    return [
+        each
+        for each in store.chain_prompts(chain_id)
+        if each.kind == "wait"
+        and each.progress.state is PromptState.WAITING
+        and (name is None or each.key == name)
+    ]
+
+
+def _packed(value: Any) -> str:
+    try:
+        return values.pack(value)
+    except TypeError as error:
+        raise InvalidInputError(f"the value must be JSON: {error}") from error
 
 
 def cancel_chain(store: Store, chain_id: str) -> bool:

@@ -17,6 +17,7 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
+from gemchain.durable import chain_mark
 from gemchain.errors import ContinuationError, UnresolvedError
 
 __all__ = ["Continuations"]
@@ -140,6 +141,62 @@ class Continuations:
             raise ContinuationError(
                 f"{name}{signature} cannot be called as ({given}): {error}. params must name its arguments"
             ) from error
+
+    def chain_name(self, function: Callable[..., Any]) -> str:
+        """The name and version under which an async chain is stored, as `module:name@version`.
+
+        Raises:
+            ContinuationError: It cannot be found again by that name.
+        """
+        mark = chain_mark(function)
+        if mark is None:
+            raise ContinuationError(f"{function.__qualname__!r} is async; decorate it with @gemchain.chain")
+        if "<locals>" in function.__qualname__:
+            raise ContinuationError(
+                f"{function.__qualname__!r} is nested in a function; move it to the top level of a module"
+            )
+        module = function.__module__ if function.__module__ != "__main__" else _main_name()
+        name = f"{module}:{mark.name}@{mark.version}"
+        try:
+            found = self.resolve_chain(name)
+        except UnresolvedError as error:
+            raise ContinuationError(f"{name!r} cannot be a chain: {error}") from error
+        if found is not function:
+            raise ContinuationError(
+                f"{name!r} leads to another function; do two chains share name and version?"
+            )
+        return name
+
+    def resolve_chain(self, name: str) -> Callable[..., Any]:
+        """The async function that was stored as `module:name@version`.
+
+        Raises:
+            UnresolvedError: No such function, or no such version of it.
+        """
+        known = self._functions.get(name)
+        if known is None:
+            known = self._functions[name] = self._look_up_chain(name)
+        return known
+
+    def _look_up_chain(self, name: str) -> Callable[..., Any]:
+        module_name, _, rest = name.partition(":")
+        chain, _, version = rest.partition("@")
+        if not all(part.isidentifier() for part in module_name.split(".")) or not version.isdigit():
+            raise UnresolvedError(f"{name!r} is not of the form module:chain@version")
+        module = self._module(module_name)
+        found = {
+            mark.version: each
+            for each in vars(module).values()
+            if isinstance(each, FunctionType) and each.__module__ == module.__name__
+            for mark in [chain_mark(each)]
+            if mark is not None and mark.name == chain
+        }
+        if int(version) not in found:
+            there = ", ".join(map(str, sorted(found))) or "none"
+            raise UnresolvedError(
+                f"module {module_name!r} has no version {version} of chain {chain!r} (deployed: {there})"
+            )
+        return found[int(version)]
 
     def resolve(self, name: str) -> Callable[..., Any]:
         """The function that was stored as `name`.

@@ -4,12 +4,14 @@ Everything that can be known to be wrong is refused here, with the subclass of `
 that says what, before anything is written.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import hashlib
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from gemchain import jsontext
+from gemchain.durable import check_awaitable
 from gemchain.errors import InvalidInputError, ParamsError, RequestError
 from gemchain.identity import branch_id, keyed_child_id, nested_join_id
 from gemchain.records import Draft, Progress, Prompt
@@ -18,7 +20,7 @@ from gemchain.runtime import Runtime
 from gemchain.scope import Item, Scope
 from gemchain.states import PromptState
 
-__all__ = ["GatherSpec", "PromptSpec", "make_draft", "make_item"]
+__all__ = ["GatherSpec", "PromptSpec", "make_draft", "make_item", "make_wait", "make_wait_item"]
 
 ACCEPTABLE = frozenset({"blocked", "truncated", "empty"})
 PRIORITIES = range(-9, 10)
@@ -44,6 +46,19 @@ class PromptSpec:
     priority: int = 0
     deadline: datetime | timedelta | None = None
     labels: Mapping[str, str] | None = None
+    place: str = ""
+
+    @property
+    def digest(self) -> str:
+        """What a replay compares: the model, and everything that is sent."""
+        schema = None if self.schema is None else as_schema(self.schema)
+        sent = jsontext.dump_bytes([self.model, as_request(self.request), schema])
+        return hashlib.blake2b(sent, digest_size=16).hexdigest()
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        """The `Response`, inside an async chain."""
+        check_awaitable(self)
+        return (yield self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +71,17 @@ class GatherSpec:
     on_error: Callable[..., Any] | None = None
     return_exceptions: bool = False
     key: str | None = None
+    place: str = ""
+
+    @property
+    def digest(self) -> str:
+        """What a replay compares: the branches are compared where they await."""
+        return f"gather {len(self.branches)}"
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        """The branches' values in their order, inside an async chain."""
+        check_awaitable(self)
+        return (yield self)
 
 
 def make_draft(runtime: Runtime, scope: Scope, spec: PromptSpec) -> Draft:
@@ -119,30 +145,51 @@ def make_item(runtime: Runtime, scope: Scope, spec: PromptSpec | GatherSpec) -> 
 
 
 def _as_join(runtime: Runtime, scope: Scope, spec: GatherSpec, identity: str) -> Item:
-    parent = scope.parent
     callback, on_error, params = _continuation(runtime, spec, first="results")
-    join = Prompt(
+    join = replace(
+        make_wait(scope, "join", None),
         id=identity,
+        callback=callback,
+        params=params,
+        on_error=on_error,
+        progress=WAITING if spec.branches else EMPTY,
+    )
+    branches = [_as_branch(runtime, scope, each, join, index) for index, each in enumerate(spec.branches)]
+    options = {"branches": len(branches), "return_exceptions": spec.return_exceptions}
+    return Item(Draft(join, jsontext.dump(options)), tuple(branches))
+
+
+def make_wait(scope: Scope, kind: str, key: str | None) -> Prompt:
+    """The record of something that sends nothing: a join, or a wait."""
+    parent = scope.parent
+    return Prompt(
+        id=scope.next_id(),
         chain_id=scope.chain_id,
         parent_id=parent.id if parent else None,
         path=parent.path if parent else "0",
         depth=parent.depth + 1 if parent else 0,
         provider="",
         model="",
-        kind="join",
+        kind=kind,
         size=0,
-        callback=callback,
-        params=params,
-        on_error=on_error,
+        key=key,
         forked=parent.forked if parent else False,
         join_id=parent.join_id if parent else None,
         branch=parent.branch if parent else None,
         created_at=scope.created_at,
-        progress=WAITING if spec.branches else EMPTY,
+        progress=WAITING,
     )
-    branches = [_as_branch(runtime, scope, each, join, index) for index, each in enumerate(spec.branches)]
-    options = {"branches": len(branches), "return_exceptions": spec.return_exceptions}
-    return Item(Draft(join, jsontext.dump(options)), tuple(branches))
+
+
+def make_wait_item(runtime: Runtime, scope: Scope, spec: Any) -> Item:
+    """What a described wait adds to `scope`.
+
+    Raises:
+        InvalidInputError: Its callback can never work.
+    """
+    callback, _, params = _continuation(runtime, spec, first="value")
+    waiting = replace(make_wait(scope, "wait", spec.name), callback=callback, params=params)
+    return Item(Draft(waiting, "{}"))
 
 
 def _as_branch(
@@ -164,15 +211,13 @@ def _prompt_id(scope: Scope, key: str | None) -> str:
     return identity
 
 
-def _continuation(
-    runtime: Runtime, spec: PromptSpec | GatherSpec, first: str = "response"
-) -> tuple[str | None, str | None, str]:
+def _continuation(runtime: Runtime, spec: Any, first: str = "response") -> tuple[str | None, str | None, str]:
     params = spec.params
     if not isinstance(params, Mapping) or not all(isinstance(name, str) for name in params):
         raise ParamsError(f"params must be a dict with names as keys, not {params!r}")
     if not params:
         text = "{}"
-    elif spec.callback is None and spec.on_error is None:
+    elif spec.callback is None and getattr(spec, "on_error", None) is None:
         raise ParamsError("params are for a callback, and there is none")
     else:
         try:
@@ -184,7 +229,8 @@ def _continuation(
     names = tuple(params)
     find = runtime.continuations.name
     callback = None if spec.callback is None else find(spec.callback, names, first=first)
-    on_error = None if spec.on_error is None else find(spec.on_error, names, first="error")
+    rescue = getattr(spec, "on_error", None)
+    on_error = None if rescue is None else find(rescue, names, first="error")
     return callback, on_error, text
 
 

@@ -27,9 +27,12 @@ GemchainError
 ├── ProviderError                 the batch service failed
 │   ├── ProviderUnavailableError  it may work later: gemchain tries again by itself
 │   └── ProviderRejectedError     it will not take this, however often it is asked
+├── DivergedError                 an async chain no longer does what its history says: parked
 └── UnresolvedError               a stored name leads to no function that may be called: the prompt is parked
 ```
 """
+
+from typing import Any
 
 __all__ = [
     "BlobError",
@@ -42,6 +45,7 @@ __all__ = [
     "ChainTimeoutError",
     "ConfigurationError",
     "ContinuationError",
+    "DivergedError",
     "GemchainError",
     "InvalidInputError",
     "MissingExtraError",
@@ -177,6 +181,20 @@ class ProviderUnavailableError(ProviderError):
 
 class ProviderRejectedError(ProviderError):
     """The batch service will not take this, however often it is asked."""
+
+
+class DivergedError(GemchainError):
+    """An async chain no longer does what its history says; it is parked.
+
+    Attributes:
+        place: Where in the program.
+        awaited: What the program awaits there now; None when it comes there no more.
+    """
+
+    def __init__(self, message: str, *, place: str, awaited: Any) -> None:
+        super().__init__(message)
+        self.place = place
+        self.awaited = awaited
 
 
 class UnresolvedError(GemchainError):

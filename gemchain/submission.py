@@ -16,9 +16,11 @@ from itertools import islice
 from typing import Any
 
 from gemchain import jsontext
+from gemchain.awaits import WaitSpec, drafts_of
 from gemchain.chains import Chain, PromptHandle
-from gemchain.drafting import GatherSpec, PromptSpec, make_item
-from gemchain.errors import ContinuationError, InvalidInputError
+from gemchain.drafting import GatherSpec, PromptSpec, make_item, make_wait_item
+from gemchain.durable import Blocked, Ended, Raised, Replay, active_frame, chain_mark, place_here
+from gemchain.errors import ContinuationError, InvalidInputError, ParamsError
 from gemchain.identity import chain_id, random_id
 from gemchain.records import Chain as ChainRecord
 from gemchain.records import Unit
@@ -26,7 +28,17 @@ from gemchain.runtime import Runtime, active
 from gemchain.scope import Scope, entered, open_scope
 from gemchain.states import ChainState
 
-__all__ = ["GatherSpec", "PromptSpec", "gather", "prompt", "start", "start_many", "submit", "submit_many"]
+__all__ = [
+    "GatherSpec",
+    "PromptSpec",
+    "gather",
+    "prompt",
+    "start",
+    "start_many",
+    "submit",
+    "submit_many",
+    "wait",
+]
 
 GROUP = 500
 """Chains that one commit starts. The store may split it further."""
@@ -61,6 +73,7 @@ def prompt(
         priority,
         deadline,
         labels,
+        place_here(),
     )
 
 
@@ -123,8 +136,16 @@ def submit(
         deadline=deadline,
         labels=labels,
     )
+    _refuse_inside_programs("submit()")
     runtime, scope = active(), open_scope()
     return _record(runtime, [spec])[0] if scope is None else _buffer(runtime, scope, spec)
+
+
+def _refuse_inside_programs(what: str) -> None:
+    if active_frame() is not None:
+        raise InvalidInputError(
+            f"{what} is for callbacks; inside an async chain await prompt() or gather([...])"
+        )
 
 
 def submit_many(prompts: Iterable[PromptSpec]) -> list[PromptHandle]:
@@ -141,6 +162,7 @@ def submit_many(prompts: Iterable[PromptSpec]) -> list[PromptHandle]:
             chain, groups before it are recorded (give keys to be able to repeat the call).
         StoreError: A group could not be recorded.
     """
+    _refuse_inside_programs("submit_many()")
     runtime, scope = active(), open_scope()
     if scope is not None:
         return [_buffer(runtime, scope, spec) for spec in prompts]
@@ -216,11 +238,48 @@ def gather(
     Raises:
         InvalidInputError: One of the branches can never work; nothing is sent.
     """
-    spec = GatherSpec(tuple(branches), callback, params or {}, on_error, return_exceptions)
+    spec = GatherSpec(
+        tuple(branches), callback, params or {}, on_error, return_exceptions, place=place_here()
+    )
     if callback is None:
         return spec
+    _refuse_inside_programs("gather() with a callback")
     runtime, scope = active(), open_scope()
     return _record(runtime, [spec])[0] if scope is None else _buffer(runtime, scope, spec)
+
+
+def wait(
+    name: str = "",
+    callback: Callable[..., Any] | None = None,
+    *,
+    params: Mapping[str, Any] | None = None,
+) -> Any:
+    """Wait for a person, or for another system, however long it takes: see `gemchain.resume`.
+
+    In an async chain, `value = await gemchain.wait("approval")`. In a callback, `gemchain.wait("approval",
+    decide)` calls `decide(value, **params)` when the value comes.
+
+    Args:
+        name: Which wait of the chain `resume` means, where there are several.
+        callback: What to call with the value; None in an async chain.
+        params: Keyword arguments for the callback; plain JSON.
+
+    Returns:
+        A handle, as `submit` does; without a callback the description, to be awaited.
+
+    Raises:
+        InvalidInputError: The callback can never work, or nothing runs that could wait.
+    """
+    spec = WaitSpec(name, callback, params or {}, place=place_here())
+    if callback is None:
+        return spec
+    _refuse_inside_programs("wait() with a callback")
+    runtime, scope = active(), open_scope()
+    if scope is None:
+        raise InvalidInputError("wait() is for functions of a chain; start one with gemchain.start")
+    item = make_wait_item(runtime, scope, spec)
+    scope.items.append(item)
+    return PromptHandle(item.draft.prompt.id, scope.chain_id)
 
 
 def start(function: Callable[..., Any], *args: Any, key: str | None = None, **params: Any) -> Chain:
@@ -316,10 +375,13 @@ def function_name(function: Callable[..., Any]) -> str:
 
 def _start_id(function: Callable[..., Any], key: str | None) -> str:
     """Inside a callback a start without a key derives its id, since the callback may run twice."""
-    name = function_name(function)
+    mark = chain_mark(function)
+    name = function_name(function) if mark is None else f"{function.__module__}:{mark.name}"
     if key is not None:
         return chain_id(name, key)
-    scope = open_scope()
+    frame, scope = active_frame(), open_scope()
+    if frame is not None:
+        return chain_id(name, f"{frame.seed} {place_here()}")
     if scope is None:
         return random_id("c")
     scope.starts += 1
@@ -334,7 +396,7 @@ def _birth(
     arguments: tuple[Sequence[Any], Mapping[str, Any]],
 ) -> Unit:
     if iscoroutinefunction(function):
-        raise ContinuationError(f"{function.__qualname__!r} is async; a chain starts with a plain function")
+        return _program_birth(runtime, function, identity, key, arguments)
     args, params = arguments
     scope = Scope(identity, None, runtime.clock.now())
     with entered(scope):
@@ -352,6 +414,42 @@ def _birth(
         ended_at=scope.created_at if ended else None,
     )
     return Unit(token=random_id("u"), chain=chain, drafts=drafts)
+
+
+def _program_birth(
+    runtime: Runtime,
+    function: Callable[..., Any],
+    identity: str,
+    key: str | None,
+    arguments: tuple[Sequence[Any], Mapping[str, Any]],
+) -> Unit:
+    """An async chain, run up to its first await. Its arguments are kept, since every replay needs them."""
+    name = runtime.continuations.chain_name(function)
+    try:
+        text = jsontext.dump({"args": list(arguments[0]), "params": dict(arguments[1])})
+    except TypeError as error:
+        raise ParamsError(f"the arguments of an async chain must be JSON: {error}") from error
+    kept = jsontext.load(text)
+    scope = Scope(identity, None, runtime.clock.now())
+    replay = Replay(lambda _: None, identity, scope.created_at)
+    with entered(scope):
+        step = replay.run(function(*kept["args"], **kept["params"]))
+    if isinstance(step, Raised):
+        raise step.error
+    ended = isinstance(step, Ended)
+    chain = ChainRecord(
+        id=identity,
+        key=key,
+        function=name,
+        args=text,
+        code_version=int(name.rpartition("@")[2]),
+        created_at=scope.created_at,
+        state=ChainState.DONE if ended else ChainState.RUNNING,
+        result=_result(step.value) if isinstance(step, Ended) else None,
+        ended_at=scope.created_at if ended else None,
+    )
+    new = step.new if isinstance(step, Blocked) else ()
+    return Unit(token=random_id("u"), chain=chain, drafts=drafts_of(runtime, scope, name, new))
 
 
 def _arguments(args: Sequence[Any], params: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ from gemchain import jsontext
 from gemchain.records import Failure
 from gemchain.responses import PromptError, Response, parser
 
-__all__ = ["failure_of", "pack", "unpack"]
+__all__ = ["error_of", "failure_of", "pack", "unpack"]
 
 
 def pack(value: Any) -> str:

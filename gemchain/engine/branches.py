@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from gemchain import jsontext, values
 from gemchain.records import ChainMove, Failure, Prompt
-from gemchain.responses import PromptError, Response
+from gemchain.responses import Response
 from gemchain.states import ChainState, PromptState
 
 __all__ = ["Gathered", "chain_end", "gathered", "uncalled"]
@@ -36,8 +36,8 @@ def _value(prompt: Prompt) -> Any:
     """The value that a last prompt stands for."""
     progress = prompt.progress
     if progress.failure is not None and progress.state is PromptState.FAILED:
-        return PromptError(progress.failure, prompt_id=prompt.id)
-    if prompt.callback is None and progress.failure is None:
+        return values.error_of(progress.failure, prompt.id)
+    if prompt.durable or (prompt.callback is None and progress.failure is None):
         return values.unpack(progress.result or "null")
     return jsontext.load(progress.result or "null")
 
@@ -60,16 +60,16 @@ def gathered(members: Iterable[Prompt], count: int, *, return_exceptions: bool) 
     if any(leaf.progress.state is PromptState.CANCELLED for leaves in ends.values() for leaf in leaves):
         return None
     found = [_branch_value(leaves) for leaves in ends.values()]
-    errors = [each for each in found if isinstance(each, PromptError)]
-    if errors and not return_exceptions:
-        return Gathered([], Failure(errors[0].reason, errors[0].message, traceback=errors[0].traceback))
+    error = next((each for each in found if isinstance(each, Exception)), None)
+    if error is not None and not return_exceptions:
+        return Gathered([], values.failure_of(error))
     return Gathered(found, None)
 
 
 def _branch_value(leaves: list[Prompt]) -> Any:
     """One end gives its value; several, without a join of their own, a list; the first error wins."""
     found = [_value(leaf) for leaf in sorted(leaves, key=_order)]
-    error = next((each for each in found if isinstance(each, PromptError)), None)
+    error = next((each for each in found if isinstance(each, Exception)), None)
     return error or (found[0] if len(found) == 1 else found)
 
 

@@ -10,9 +10,10 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from gemchain import jsontext
-from gemchain.engine import branches
-from gemchain.errors import UnresolvedError
+from gemchain import jsontext, values
+from gemchain.durable import Blocked, Ended, Raised
+from gemchain.engine import branches, replay
+from gemchain.errors import DivergedError, UnresolvedError
 from gemchain.identity import random_id
 from gemchain.records import (
     NO_USAGE,
@@ -132,6 +133,8 @@ def deliver(runtime: Runtime, prompt: Prompt, outcome: Outcome, *, marked: bool 
     """
     case = _Case(runtime, prompt, outcome, marked=marked)
     failure = outcome.failure or _unusable(case)
+    if failure is None and _is_program(prompt):
+        return _resume(case, outcome.value if case.response is None else case.response)
     if failure is None:
         first = outcome.value if case.response is None else case.response
         return _call(case, prompt.callback, first, None)
@@ -139,10 +142,37 @@ def deliver(runtime: Runtime, prompt: Prompt, outcome: Outcome, *, marked: bool 
         retry_at = case.now + _delay(runtime, prompt.progress.attempt)
         if prompt.deadline_at is None or retry_at < prompt.deadline_at:
             return _send_again(case, failure, retry_at)
+    if _is_program(prompt):
+        return _resume(case, values.error_of(failure, prompt.id))
     if prompt.on_error is None:
         return _fail(case, failure)
     error = PromptError(failure, response=case.response, prompt_id=prompt.id)
     return _call(case, prompt.on_error, error, failure)
+
+
+def _is_program(prompt: Prompt) -> bool:
+    """Whether an async chain goes on with this outcome."""
+    return prompt.durable and prompt.callback is not None
+
+
+def _resume(case: _Case, outcome: Any) -> Delivery:
+    """Let the program run on, and record what it awaits next or how it ended."""
+    try:
+        continued = replay.resume(case.runtime, case.prompt, outcome)
+        match continued.step:
+            case Raised(error) if isinstance(error, PromptError):
+                return _fail(case, values.failure_of(error))
+            case Raised(error):
+                return _postpone(case, error, None)
+            case Ended(value):
+                text = values.pack(value) if continued.in_branch else jsontext.dump(value)
+            case Blocked():
+                text = values.pack(outcome)
+        return _done(case, _Ended(continued.children, text), None, last=isinstance(continued.step, Ended))
+    except (UnresolvedError, DivergedError) as error:
+        return _park(case, error)
+    except Exception as error:  # noqa: BLE001 -- what a program awaits may be anything
+        return _postpone(case, error, None)
 
 
 def _unusable(case: _Case) -> Failure | None:
@@ -191,7 +221,7 @@ def _call(case: _Case, name: str | None, first: Any, failure: Failure | None) ->
         return _park(case, error)
     except Exception as error:  # noqa: BLE001 -- a user's function may raise anything
         return _postpone(case, error, failure)
-    return _done(case, ended, failure)
+    return _done(case, ended, failure, last=not ended.children)
 
 
 def _run(case: _Case, name: str | None, first: Any) -> _Ended:
@@ -208,13 +238,13 @@ def _run(case: _Case, name: str | None, first: Any) -> _Ended:
     return _Ended((), jsontext.dump(value))
 
 
-def _done(case: _Case, ended: _Ended, failure: Failure | None) -> Delivery:
-    forked, last = case.prompt.forked, not ended.children
+def _done(case: _Case, ended: _Ended, failure: Failure | None, *, last: bool) -> Delivery:
+    forked = case.prompt.forked
     after = case.after(
         PromptState.DONE,
         failure=failure,
         ended_at=case.now,
-        result=ended.value if forked else None,
+        result=ended.value if forked or case.prompt.durable else None,
         unsettled=forked and last and case.marked,
     )
     ending = None
@@ -238,16 +268,18 @@ def _fail(case: _Case, failure: Failure) -> Delivery:
     return Delivery(case.unit(after, ending=ending), "failed", ends_branch=forked)
 
 
-def _park(case: _Case, error: UnresolvedError) -> Delivery:
-    failure = Failure("unresolved", str(error))
-    return Delivery(case.unit(case.after(PromptState.PARKED, failure=failure)), "waiting", ends_branch=False)
+def _park(case: _Case, error: UnresolvedError | DivergedError) -> Delivery:
+    failure = Failure("diverged" if isinstance(error, DivergedError) else "unresolved", str(error))
+    after = case.after(PromptState.PARKED, failure=failure, result=case.prompt.progress.result)
+    return Delivery(case.unit(after), "waiting", ends_branch=False)
 
 
 def _postpone(case: _Case, error: Exception, failure: Failure | None) -> Delivery:
     """The callback raised: keep the answer, and run the callback again later or give up."""
     raised = case.prompt.progress.callback_attempts + 1
     lines = "".join(traceback.format_exception(error))
-    described = Failure("callback", f"{type(error).__name__}: {error}", traceback=lines)
+    reason = "raised" if case.prompt.durable else "callback"
+    described = Failure(reason, f"{type(error).__name__}: {error}", traceback=lines)
     if raised >= case.runtime.settings.callback_attempts:
         return _fail(case, described)
     after = case.after(
@@ -255,5 +287,6 @@ def _postpone(case: _Case, error: Exception, failure: Failure | None) -> Deliver
         callback_attempts=raised,
         not_before_at=case.now + _delay(case.runtime, raised),
         failure=failure or described,
+        result=case.prompt.progress.result,
     )
     return Delivery(case.unit(after), "waiting", ends_branch=False)

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple
 
-from gemchain import prices
+from gemchain import jsontext, prices, values
 from gemchain.engine.closing import (
     close,
     is_complete,
@@ -42,7 +42,7 @@ from gemchain.records import (
 )
 from gemchain.responses import usage_metadata
 from gemchain.runtime import Runtime
-from gemchain.states import PartState
+from gemchain.states import ChainState, PartState
 
 __all__ = ["dispatch", "dispatch_part", "revisit"]
 
@@ -196,7 +196,8 @@ def revisit(runtime: Runtime) -> int:
     Returns:
         How many prompts moved.
     """
-    prompts = runtime.store.due_answers(limit=runtime.settings.group)
+    limit = runtime.settings.group
+    prompts = [*runtime.store.due_answers(limit=limit), *runtime.store.ended_waits(limit=limit)]
     if not prompts:
         return 0
     outcomes = [(prompt, _reread(runtime, prompt)) for prompt in prompts]
@@ -206,10 +207,25 @@ def revisit(runtime: Runtime) -> int:
     return verdicts.count(Verdict.APPLIED)
 
 
+def _chain_outcome(runtime: Runtime, prompt: Prompt) -> Outcome:
+    """What the chain that this one awaits came to."""
+    assert prompt.key is not None
+    chain = runtime.store.chains([prompt.key])[prompt.key]
+    if chain.state is ChainState.DONE:
+        return Outcome(value=jsontext.load(chain.result or "null"))
+    lost = chain.failure or Failure("cancelled", f"chain {chain.id} was cancelled")
+    return Outcome(failure=replace(lost, retryable=False))
+
+
 def _reread(runtime: Runtime, prompt: Prompt) -> Outcome | None:
     answer, failure = prompt.progress.answer, prompt.progress.failure
-    if prompt.kind == "join":
-        return join_outcome(runtime, prompt)
+    match prompt.kind:
+        case "join":
+            return join_outcome(runtime, prompt)
+        case "wait":
+            return Outcome(value=values.unpack(prompt.progress.result or "null"))
+        case "chain":
+            return _chain_outcome(runtime, prompt)
     if answer is None:
         assert failure is not None
         return Outcome(failure=failure)

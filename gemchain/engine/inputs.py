@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
-from gemchain.engine.leases import leased_until
+from gemchain.engine.leases import giving_back, leased_until
 from gemchain.engine.policy import Rules
 from gemchain.ports import BlobWriter, Provider
 from gemchain.records import Batch, InputRow
@@ -55,6 +55,11 @@ def write_input(runtime: Runtime, batch: Batch) -> Batch:
     Raises:
         StoreConflictError: Somebody else took the batch over.
     """
+    with giving_back(runtime, batch):
+        return _write(runtime, batch)
+
+
+def _write(runtime: Runtime, batch: Batch) -> Batch:
     name = f"batches/{batch.id}/input-{batch.fence}.jsonl"
     with runtime.blobs.writer(name) as out:
         batch = _fill(runtime, batch, out)

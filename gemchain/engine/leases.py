@@ -14,7 +14,7 @@ from gemchain.errors import StoreError
 from gemchain.records import Batch, Part
 from gemchain.runtime import Runtime
 
-__all__ = ["free", "lease_part", "leased_until", "renew_part", "renewal_due", "returning"]
+__all__ = ["free", "giving_back", "lease_part", "leased_until", "renew_part", "renewal_due", "returning"]
 
 
 def free(record: Batch | Part, now: datetime) -> bool:
@@ -63,4 +63,20 @@ def returning(runtime: Runtime, holder: list[Part]) -> Iterator[None]:
     except BaseException:
         with suppress(StoreError):
             runtime.store.save_part(replace(holder[-1], leased_until_at=None))
+        raise
+
+
+@contextmanager
+def giving_back(runtime: Runtime, batch: Batch) -> Iterator[None]:
+    """Give a batch back when the block is left by an error or by Ctrl-C: the same courtesy as `returning`.
+
+    Whoever continues finds what any crash leaves, only without having to wait for the lease to end.
+    """
+    try:
+        yield
+    except BaseException:
+        with suppress(StoreError):
+            stored = runtime.store.batches([batch.id]).get(batch.id)
+            if stored is not None and stored.fence == batch.fence and stored.leased_until_at is not None:
+                runtime.store.save_batch(replace(stored, leased_until_at=None))
         raise

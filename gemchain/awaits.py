@@ -1,0 +1,136 @@
+"""What an async chain may await beside prompts, and the records that its awaits become."""
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from gemchain import jsontext, values
+from gemchain.chains import ChainAwait
+from gemchain.drafting import EMPTY, WAITING, GatherSpec, PromptSpec, make_draft, make_wait
+from gemchain.durable import Ended, New, Raised, check_awaitable
+from gemchain.identity import placed_id
+from gemchain.records import Draft, Progress, Prompt
+from gemchain.runtime import Runtime
+from gemchain.scope import Scope
+from gemchain.states import PromptState
+
+__all__ = ["WaitSpec", "drafts_of", "placed"]
+
+
+@dataclass(frozen=True, slots=True)
+class WaitSpec:
+    """A wait for a person that is described: the arguments of `wait`."""
+
+    name: str = ""
+    callback: Callable[..., Any] | None = None
+    params: Mapping[str, Any] = field(default_factory=dict)
+    place: str = ""
+
+    @property
+    def digest(self) -> str:
+        """What a replay compares."""
+        return f"wait {self.name}"
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        """The value that `gemchain.resume` brings."""
+        check_awaitable(self)
+        return (yield self)
+
+
+def placed(chain_id: str, awaited: Any) -> str:
+    """The id of the record of what is awaited."""
+    return placed_id("j" if isinstance(awaited, GatherSpec) else "p", chain_id, awaited.place)
+
+
+@dataclass(frozen=True, slots=True)
+class _Around:
+    """Where a record hangs: under which parent, in which branch of which join."""
+
+    runtime: Runtime
+    scope: Scope
+    function: str
+    join_id: str | None
+    branch: int | None
+
+    def finish(self, prompt: Prompt, new: New) -> Prompt:
+        """The record of `new`, however it was begun."""
+        parent = self.scope.parent
+        return replace(
+            prompt,
+            id=placed(self.scope.chain_id, new.spec),
+            parent_id=parent.id if parent else None,
+            path=new.place,
+            durable=True,
+            callback=self.function if new.resumes else None,
+            forked=self.join_id is not None,
+            join_id=self.join_id,
+            branch=self.branch,
+            request_hash=new.spec.digest,
+        )
+
+
+def drafts_of(runtime: Runtime, scope: Scope, function: str, new: Sequence[New]) -> tuple[Draft, ...]:
+    """The records of what a program awaits and its history does not know.
+
+    Args:
+        runtime: Where models are looked up.
+        scope: Whose parent is the prompt at whose outcome the program went on.
+        function: The stored name of the chain.
+        new: What the replay found.
+
+    Raises:
+        InvalidInputError: One of them can never work.
+    """
+    parent = scope.parent
+    join_id, branch = (parent.join_id, parent.branch) if parent else (None, None)
+    around = _Around(runtime, scope, function, join_id, branch)
+    return tuple(draft for each in new for draft in _drafts(around, each))
+
+
+def _drafts(around: _Around, new: New) -> list[Draft]:
+    spec = new.spec
+    if isinstance(spec, PromptSpec):
+        draft = make_draft(around.runtime, around.scope, replace(spec, key=None))
+        return [Draft(around.finish(draft.prompt, new), draft.request)]
+    if isinstance(spec, GatherSpec):
+        return _join(around, new)
+    kind, key = ("chain", spec.chain_id) if isinstance(spec, ChainAwait) else ("wait", spec.name)
+    waiting = make_wait(around.scope, kind, key)
+    return [Draft(around.finish(waiting, new), "{}")]
+
+
+def _join(around: _Around, new: New) -> list[Draft]:
+    spec = new.spec
+    waits = any(not isinstance(begun, Ended | Raised) for begun in new.branches)
+    join = around.finish(make_wait(around.scope, "join", None), new)
+    join = replace(join, progress=WAITING if waits else EMPTY)
+    options = {"branches": len(new.branches), "return_exceptions": spec.return_exceptions}
+    drafts = [Draft(join, jsontext.dump(options))]
+    for index, begun in enumerate(new.branches):
+        inside = replace(around, join_id=join.id, branch=index)
+        if isinstance(begun, Ended | Raised):
+            drafts.append(_ended_at_once(inside, begun, f"{new.place}.{index}"))
+        else:
+            drafts += [draft for each in begun for draft in _drafts(inside, each)]
+    return drafts
+
+
+def _ended_at_once(around: _Around, begun: Ended | Raised, path: str) -> Draft:
+    """A branch that awaited nothing: its value is kept in a record that was never open."""
+    scope = around.scope
+    if isinstance(begun, Ended):
+        progress = Progress(PromptState.DONE, result=values.pack(begun.value), ended_at=scope.created_at)
+    else:
+        failure = values.failure_of(begun.error)
+        progress = Progress(PromptState.FAILED, failure=failure, ended_at=scope.created_at)
+    prompt = replace(
+        make_wait(scope, "value", None),
+        id=placed_id("p", scope.chain_id, path),
+        path=path,
+        durable=True,
+        forked=True,
+        join_id=around.join_id,
+        branch=around.branch,
+        progress=progress,
+    )
+    return Draft(prompt, "{}")

@@ -1,0 +1,402 @@
+"""`async def` chains: straight-line programs whose awaits may take days.
+
+No event log and no process that stays alive. Whatever a program awaits has a *place*: a counter in its
+frame (`0`, `1`, …), and for what runs inside the i-th branch of the gather at place `2`, `2.i.0`, `2.i.1`, ….
+Places do not depend on the order in which answers arrive, ids derive from places, and the finished
+prompts are the history: when an answer comes, the coroutine is run again from its start, every await
+whose outcome is known gets it at once, and the first that is not known is what has to be sent next.
+
+This module only runs coroutines. Where outcomes come from, and what becomes of what is new, is the
+business of `engine/replay.py`.
+"""
+
+import hashlib
+import random as random_module
+import uuid as uuid_module
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from inspect import iscoroutine, iscoroutinefunction
+from typing import Any, NamedTuple, TypeVar
+
+from gemchain.errors import ContinuationError, DivergedError, InvalidInputError
+
+__all__ = [
+    "Blocked",
+    "Ended",
+    "Frame",
+    "Known",
+    "New",
+    "Raised",
+    "Replay",
+    "active_frame",
+    "chain",
+    "chain_mark",
+    "check_awaitable",
+    "now",
+    "place_here",
+    "random",
+    "uuid",
+]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class ChainMark(NamedTuple):
+    """What `@gemchain.chain` says of a function.
+
+    Attributes:
+        name: The name under which its chains are stored.
+        version: Chains that were started under it finish under it.
+    """
+
+    name: str
+    version: int
+
+
+def chain(function: F | None = None, *, name: str | None = None, version: int = 1) -> Any:
+    """Make an `async def` function a chain, to be started with `gemchain.start`.
+
+    Inside, `await gemchain.prompt(...)`, `await gemchain.gather([...])`, `await gemchain.wait(...)` and
+    `await gemchain.start(...)` may take days and survive crashes and deploys. The function must be
+    deterministic between them: it is run again from its start whenever an answer arrives. Take time,
+    chance and ids from `gemchain.now()`, `gemchain.random()` and `gemchain.uuid()`.
+
+    Args:
+        function: The function, when used without parentheses.
+        name: Keeps chains alive through a renaming of the function; its own name by default.
+        version: A number to raise when a change of the source must not reach running chains. Keep the
+            old function under its old version until its chains have ended.
+
+    Raises:
+        ContinuationError: It is no `async def` function.
+    """
+
+    def mark(marked: F) -> F:
+        if not iscoroutinefunction(marked):
+            raise ContinuationError(f"@gemchain.chain is for async def functions, not {marked!r}")
+        marked.__gemchain_chain__ = ChainMark(name or marked.__name__, version)  # type: ignore[attr-defined]
+        return marked
+
+    return mark if function is None else mark(function)
+
+
+def chain_mark(function: Any) -> ChainMark | None:
+    """What `@gemchain.chain` said of the function; None when it said nothing."""
+    found = getattr(function, "__gemchain_chain__", None)
+    return found if isinstance(found, ChainMark) else None
+
+
+class Known(NamedTuple):
+    """What the history knows of a place.
+
+    Attributes:
+        digest: Of what was awaited there.
+        finished: Whether there is an outcome; otherwise it is on its way.
+        value: The outcome; an exception is raised at the await.
+        at: When it came.
+    """
+
+    digest: str
+    finished: bool
+    value: Any = None
+    at: datetime | None = None
+
+
+class New(NamedTuple):
+    """Something awaited that the history does not know: to be sent.
+
+    Attributes:
+        spec: The description.
+        place: Where the program awaits it.
+        resumes: Whether the program goes on when its outcome comes; a plain branch of a gather only
+            waits for the others.
+        branches: For a gather, what its branches begin with, by their index. A branch that ended at once
+            is there with its value.
+    """
+
+    spec: Any
+    place: str
+    resumes: bool = True
+    branches: "tuple[tuple[New, ...] | Ended | Raised, ...]" = ()
+
+
+class Ended(NamedTuple):
+    """The program, or the branch, returned."""
+
+    value: Any
+
+
+class Raised(NamedTuple):
+    """The program, or the branch, raised."""
+
+    error: Exception
+
+
+class Blocked(NamedTuple):
+    """The program waits.
+
+    Attributes:
+        new: What has to be sent; nothing when what it waits for is on its way.
+    """
+
+    new: tuple[New, ...]
+
+
+Program = Coroutine[Any, Any, Any]
+Step = Ended | Raised | Blocked
+
+
+@dataclass(slots=True)
+class Frame:
+    """One line of execution: the program itself, or one branch of a gather.
+
+    Attributes:
+        path: Empty for the program, `2.1` for branch 1 of the gather at place 2.
+        seed: From which chance derives: the chain's id.
+        now: The time of the last outcome, which is what `gemchain.now()` shows.
+    """
+
+    path: str
+    seed: str
+    now: datetime
+    places: int = 0
+    draws: int = 0
+    closing: bool = False
+
+    def next_place(self) -> str:
+        """The place of what is described next."""
+        place = f"{self.path}.{self.places}" if self.path else str(self.places)
+        self.places += 1
+        return place
+
+    def next_draw(self) -> str:
+        """A text that is the same in every replay, and different from all others."""
+        self.draws += 1
+        return f"{self.seed}/{self.path}/{self.draws}"
+
+
+_frame: ContextVar[Frame | None] = ContextVar("gemchain_frame", default=None)
+
+
+def active_frame() -> Frame | None:
+    """The frame of the async chain that runs now; None outside of any."""
+    return _frame.get()
+
+
+def place_here() -> str:
+    """The place of what is described now; empty outside of async chains.
+
+    Raises:
+        InvalidInputError: The program is being suspended, and something in it (a `finally`, a context
+            manager) tries to go on.
+    """
+    frame = _frame.get()
+    if frame is None:
+        return ""
+    if frame.closing:
+        raise InvalidInputError(
+            "nothing can be submitted while a chain is suspended: a finally block or a context manager "
+            "around an await runs each time the chain stops to wait; do this after the await instead"
+        )
+    return frame.next_place()
+
+
+@contextmanager
+def _entered(frame: Frame) -> Iterator[None]:
+    mark = _frame.set(frame)
+    try:
+        yield
+    finally:
+        _frame.reset(mark)
+
+
+def now() -> datetime:
+    """The time of the last outcome, inside an async chain: the same in every replay. Elsewhere, now."""
+    frame = _frame.get()
+    return datetime.now(UTC) if frame is None else frame.now
+
+
+def random() -> float:
+    """A number in [0, 1); inside an async chain the same in every replay."""
+    frame = _frame.get()
+    return random_module.random() if frame is None else random_module.Random(frame.next_draw()).random()
+
+
+def uuid() -> uuid_module.UUID:
+    """A UUID; inside an async chain the same in every replay."""
+    frame = _frame.get()
+    if frame is None:
+        return uuid_module.uuid4()
+    digest = hashlib.blake2b(frame.next_draw().encode(), digest_size=16).digest()
+    return uuid_module.UUID(bytes=digest, version=4)
+
+
+@dataclass(slots=True)
+class Replay:
+    """One replay of a chain.
+
+    Attributes:
+        known: What the history knows of a description at its place; None when it was never awaited.
+        reached: The places whose outcomes the program took.
+    """
+
+    known: Callable[[Any], Known | None]
+    seed: str
+    began_at: datetime
+    reached: set[str] = field(default_factory=set)
+
+    def run(self, program: Program, frame_path: str = "") -> Step:
+        """Run the program up to where it waits, in one of its frames.
+
+        Args:
+            program: Fresh from calling the function.
+            frame_path: Which frame: empty for the program itself, else a branch of a gather it waits for.
+
+        Raises:
+            DivergedError: The program does not do any more what its history says.
+        """
+        return self._run(program, Frame("", self.seed, self.began_at), frame_path)
+
+    def _run(self, program: Program, frame: Frame, target: str) -> Step:
+        try:
+            return self._advance(program, frame, target)
+        finally:
+            self._close(program, frame)
+
+    def _advance(self, program: Program, frame: Frame, target: str) -> Ended | Raised | Blocked:
+        resume: Callable[[], Any] = lambda: program.send(None)  # noqa: E731 -- replaced below
+        while True:
+            try:
+                with _entered(frame):
+                    awaited = resume()
+            except StopIteration as stop:
+                return Ended(stop.value)
+            except Exception as error:  # noqa: BLE001 -- a program may raise anything
+                return Raised(error)
+            if not getattr(awaited, "place", ""):
+                resume = _thrower(program, _foreign(awaited))
+                continue
+            known = self._look_up(program, awaited)
+            if known is None or not known.finished:
+                return self._blocked(awaited, frame, target, is_new=known is None)
+            self.reached.add(awaited.place)
+            frame.now = max(frame.now, known.at or frame.now)
+            _discard(awaited)
+            resume = _resumer(program, known.value)
+
+    def _look_up(self, program: Any, awaited: Any) -> Known | None:
+        known = self.known(awaited)
+        if known is not None and known.digest != awaited.digest:
+            raise DivergedError(
+                f"at place {awaited.place} ({_line(program)}) the chain once awaited something else",
+                place=awaited.place,
+                awaited=awaited,
+            )
+        return known
+
+    def _blocked(self, awaited: Any, frame: Frame, target: str, *, is_new: bool) -> Step:
+        if is_new:
+            return Blocked((self._new(awaited, frame),))
+        around = _gather_around(awaited, target)
+        if around is not None:
+            return self._run_branch(awaited, around, frame, target)
+        _discard(awaited)
+        return Blocked(())
+
+    def _run_branch(self, awaited: Any, around: Any, frame: Frame, target: str) -> Step:
+        """Run the branch of `around` (what is awaited, or a gather nested in it) that leads to the target."""
+        index = int(target.removeprefix(f"{around.place}.").partition(".")[0])
+        path = f"{around.place}.{index}"
+        branch = around.branches[index] if index < len(around.branches) else None
+        _discard(awaited, but=branch)
+        if not iscoroutine(branch):
+            raise DivergedError(
+                f"branch {path} is no longer a program of its own", place=path, awaited=branch
+            )
+        return self._run(branch, Frame(path, self.seed, frame.now), "" if target == path else target)
+
+    def _new(self, awaited: Any, frame: Frame, *, resumes: bool = True) -> New:
+        begun = tuple(
+            self._begin(branch, f"{awaited.place}.{index}", frame)
+            for index, branch in enumerate(getattr(awaited, "branches", ()))
+        )
+        return New(awaited, awaited.place, resumes, begun)
+
+    def _begin(self, branch: Any, path: str, frame: Frame) -> tuple[New, ...] | Ended | Raised:
+        """What the first run of a branch asks for."""
+        if not iscoroutine(branch):
+            return (self._new(branch, frame, resumes=False),)
+        step = self._run(branch, Frame(path, self.seed, frame.now), "")
+        return step.new if isinstance(step, Blocked) else step
+
+    @staticmethod
+    def _close(program: Program, frame: Frame) -> None:
+        """Let go of the coroutine; its `finally` blocks run, and may not submit."""
+        frame.closing = True
+        with _entered(frame):
+            try:
+                program.close()
+            except RuntimeError as error:
+                raise InvalidInputError(
+                    "a chain went on while it was being suspended: some `except` or `finally` around an "
+                    "await catches GeneratorExit or awaits again"
+                ) from error
+
+
+def _thrower(program: Program, error: Exception) -> Callable[[], Any]:
+    return lambda: program.throw(error)
+
+
+def _resumer(program: Program, value: Any) -> Callable[[], Any]:
+    if isinstance(value, Exception):
+        return _thrower(program, value)
+    return lambda: program.send(value)
+
+
+def _foreign(awaited: Any) -> TypeError:
+    kind = "nothing that gemchain knows" if awaited is None else f"a {type(awaited).__name__}"
+    return TypeError(
+        "a chain can await gemchain.prompt(), gather(), wait() and chains, and async functions that do so; "
+        f"here it awaits {kind}. asyncio has no event loop here: what it waits for would not survive a crash"
+    )
+
+
+def _gather_around(awaited: Any, target: str) -> Any:
+    """Of a gather and those nested in it, the one that the target frame lies in; None when it lies in none."""
+    branches = getattr(awaited, "branches", ())
+    if branches and target.startswith(f"{awaited.place}."):
+        return awaited
+    found = (_gather_around(branch, target) for branch in branches)
+    return next((each for each in found if each is not None), None)
+
+
+def _discard(awaited: Any, but: Any = None) -> None:
+    """Close the branches of a gather that nobody runs, lest Python warns that they were never awaited."""
+    if iscoroutine(awaited) and awaited is not but:
+        awaited.close()
+    for branch in getattr(awaited, "branches", ()):
+        _discard(branch, but)
+
+
+def _line(program: Any) -> str:
+    """Where the innermost function of the program stands."""
+    while iscoroutine(getattr(program, "cr_await", None)):
+        program = program.cr_await
+    code, frame = getattr(program, "cr_code", None), getattr(program, "cr_frame", None)
+    return "line unknown" if code is None or frame is None else f"{code.co_filename}:{frame.f_lineno}"
+
+
+def check_awaitable(awaited: Any) -> None:
+    """Refuse an await outside of async chains.
+
+    Raises:
+        TypeError: No async chain runs here.
+    """
+    if _frame.get() is None:
+        raise TypeError(
+            f"await {type(awaited).__name__} works inside a function decorated with @gemchain.chain and "
+            "started with gemchain.start; elsewhere use submit() with a callback"
+        )

@@ -191,7 +191,6 @@ def test_a_state_folder_that_cannot_be_made(shop, refused):
     ],
 )
 def test_a_full_disk_stops_with_code_3_and_the_same_command_continues(shop, monkeypatch, place, error):
-    monkeypatch.setenv("GEMCHAIN_LEASE", "0.1")  # whoever was writing the batch has fallen silent
     shop.rows({"topic": "a"})
     target = f"{shop.module()}:start"
 

@@ -219,6 +219,8 @@ def _call(case: _Case, name: str | None, first: Any, failure: Failure | None) ->
         ended = _run(case, name, first)
     except UnresolvedError as error:
         return _park(case, error)
+    except StoreUnavailableError:
+        raise  # a `start` inside the callback met it: no fault of the callback's, and the answer is not lost
     except Exception as error:  # noqa: BLE001 -- a user's function may raise anything
         return _postpone(case, error, failure)
     return _done(case, ended, failure, last=not ended.children)

@@ -304,7 +304,7 @@ def start(function: Callable[..., Any], *args: Any, key: str | None = None, **pa
         Exception: Whatever `function` raises; then nothing is recorded.
     """
     runtime = active()
-    identity = _start_id(function, key)
+    identity = start_id(function, key)
     if key is not None and runtime.store.chains([identity]):
         return Chain(identity)
     runtime.store.commit([_birth(runtime, function, identity, key, (args, params))])
@@ -345,7 +345,7 @@ def _start_group(
     key: str | Callable[[Mapping[str, Any]], str] | None,
 ) -> list[Chain]:
     keys = [_row_key(row, key) for row in rows]
-    ids = [_start_id(function, each) for each in keys]
+    ids = [start_id(function, each) for each in keys]
     known = set(runtime.store.chains(ids)) if key is not None else set()
     units: dict[str, Unit] = {}
     for row, identity, each in zip(rows, ids, keys, strict=True):
@@ -373,8 +373,11 @@ def function_name(function: Callable[..., Any]) -> str:
     return f"{function.__module__}:{name}"
 
 
-def _start_id(function: Callable[..., Any], key: str | None) -> str:
-    """Inside a callback a start without a key derives its id, since the callback may run twice."""
+def start_id(function: Callable[..., Any], key: str | None) -> str:
+    """The id of the chain that `function` starts under `key`, whether it exists or not.
+
+    Inside a callback a start without a key derives its id, since the callback may run twice.
+    """
     mark = chain_mark(function)
     name = function_name(function) if mark is None else f"{function.__module__}:{mark.name}"
     if key is not None:

@@ -1,5 +1,6 @@
 """The commands and their options. What each does lies in its own module, loaded when it is asked for."""
 
+import shutil
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -82,7 +83,11 @@ def run(  # noqa: PLR0917 -- the command's options; typer passes them by name
 
 
 def _this_command() -> tuple[str, ...]:
-    return ("gemchain", *sys.argv[1:])
+    """The command as it can be typed again: by its name where the shell finds it, else by its place."""
+    typed = Path(sys.argv[0])
+    found = shutil.which("gemchain")
+    elsewhere = typed.name == "gemchain" and (found is None or not typed.samefile(found))
+    return (str(typed) if elsewhere else "gemchain", *sys.argv[1:])
 
 
 @app.command()
@@ -156,6 +161,24 @@ def retry(
             retry_all(state, as_json=as_json)
         else:
             retry_these(state, ids or [], as_json=as_json)
+
+
+@app.command()
+def resume(  # noqa: PLR0917 -- the command's options; typer passes them by name
+    id: Id,  # noqa: A002
+    value: Annotated[str, typer.Argument(metavar="[VALUE]", help="JSON, or else taken as text.")] = "null",
+    name: Annotated[
+        str | None, typer.Option("--name", help="Which of its waits, where there are several.")
+    ] = None,
+    state: State = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Give a chain the value that it waits for (`gemchain.wait`)."""
+    from gemchain.cli.change import resume_one
+
+    with complaining(debug):
+        resume_one(state, id, value, name=name, as_json=as_json)
 
 
 @app.command()

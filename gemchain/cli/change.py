@@ -1,10 +1,13 @@
-"""`gemchain retry` and `gemchain cancel`."""
+"""`gemchain retry`, `gemchain resume` and `gemchain cancel`."""
 
 from collections.abc import Iterator, Sequence
 
+from typing import Any
+
 from rich.console import Console
 
-from gemchain.chains import cancel_chain, retry_prompts
+from gemchain import jsontext
+from gemchain.chains import cancel_chain, resume, retry_prompts
 from gemchain.cli.finding import find
 from gemchain.cli.opening import existing
 from gemchain.cli.plain import emit
@@ -15,7 +18,7 @@ from gemchain.records import Batch, Chain, Prompt
 from gemchain.runtime import Runtime
 from gemchain.states import PromptState
 
-__all__ = ["cancel_one", "retry_all", "retry_these"]
+__all__ = ["cancel_one", "resume_one", "retry_all", "retry_these"]
 
 STUCK = (PromptState.PARKED, PromptState.FAILED)
 PAGE = 500
@@ -72,6 +75,29 @@ def _report(went: dict[str, int], *, as_json: bool) -> None:
             )
         else:
             console.print(f"{name}nothing was FAILED or PARKED")
+
+
+def resume_one(state: str | None, text: str, value: str, *, name: str | None, as_json: bool) -> None:
+    """Give a chain the value that it waits for."""
+    with existing(state) as runtime:
+        record = find(runtime.store, text)
+        if isinstance(record, Batch):
+            raise InvalidInputError(f"{record.id!r} is a batch; chains wait to be resumed")
+        chain = record.chain_id if isinstance(record, Prompt) else record.id
+        resume(chain, _value(value), name=name)
+        if as_json:
+            emit({"chain": chain, "resumed": True})
+            return
+        console = Console(highlight=False, soft_wrap=True)
+        console.print(f"chain {chain} has its value; the `gemchain run` command drives on")
+
+
+def _value(text: str) -> Any:
+    """JSON where it is JSON, else the text as it is: nobody wants to quote a word twice in a shell."""
+    try:
+        return jsontext.load(text)
+    except ValueError:
+        return text
 
 
 def cancel_one(state: str | None, text: str, *, as_json: bool) -> None:

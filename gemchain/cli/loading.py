@@ -16,6 +16,7 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
+from gemchain.durable import chain_mark
 from gemchain.errors import InvalidInputError
 
 __all__ = ["Target", "load", "locate"]
@@ -96,8 +97,10 @@ def load(target: Target) -> Callable[..., Any]:
         raise InvalidInputError(
             f"{target.function!r} in {target.path.name} is not a function but a {type(function).__name__}"
         )
-    if inspect.iscoroutinefunction(function):
-        raise InvalidInputError(f"{target.function!r} is async; a chain starts with a plain function")
+    if inspect.iscoroutinefunction(function) and chain_mark(function) is None:
+        raise InvalidInputError(
+            f"{target.function!r} in {target.path.name} is async; an async chain needs @gemchain.chain above it"
+        )
     return function
 
 

@@ -16,11 +16,12 @@ from gemchain.cli.starting import groups, row_chain_id
 from gemchain.errors import BlobError, InvalidInputError
 from gemchain.records import Chain, Failure
 from gemchain.runtime import active
-from gemchain.states import ChainState, PromptState
+from gemchain.states import OPEN_PROMPT, ChainState, PromptState
 
-__all__ = ["Summary", "check_output", "write_results"]
+__all__ = ["PARKED", "WAITING", "Summary", "check_output", "write_results"]
 
 PARKED = "PARKED"
+WAITING = "WAITING"
 
 
 @dataclass(slots=True)
@@ -28,7 +29,8 @@ class Summary:
     """How the rows came out.
 
     Attributes:
-        states: Rows by the state of their chain; a chain that waits for a person counts as PARKED.
+        states: Rows by the state of their chain; one in which nothing can go on without a person counts as
+            PARKED, or as WAITING when it asked for that person itself.
         failures: How often each reason and message came, and one chain as an example.
         changed: Rows that are not what their chain was started with.
     """
@@ -139,8 +141,15 @@ def _line(row: Params, chain: Chain, summary: Summary) -> dict[str, Any]:
 
 
 def _waiting(chain: Chain) -> tuple[str, Failure | None]:
-    """Whether a chain that has not ended waits for a person, and why."""
-    for prompt in active().store.chain_prompts(chain.id):
+    """Whether a chain that has not ended waits for a person, and what for."""
+    prompts = list(active().store.chain_prompts(chain.id))
+    if any(prompt.progress.state in OPEN_PROMPT for prompt in prompts):
+        return ChainState.RUNNING.value, None
+    for prompt in prompts:
         if prompt.progress.state is PromptState.PARKED:
             return PARKED, prompt.progress.failure
+    for prompt in prompts:
+        if prompt.kind == "wait" and prompt.progress.state is PromptState.WAITING:
+            what = f"somebody to resume it: {prompt.key!r}" if prompt.key else "somebody to resume it"
+            return WAITING, Failure("waiting", f"waits for {what}")
     return ChainState.RUNNING.value, None

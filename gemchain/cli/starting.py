@@ -10,10 +10,9 @@ from typing import Any
 
 from gemchain.cli.parameters import Params
 from gemchain.errors import GemchainError, InvalidInputError
-from gemchain.identity import chain_id
 from gemchain.runtime import active
 from gemchain.states import ChainState
-from gemchain.submission import function_name, start_many
+from gemchain.submission import start_id, start_many
 
 __all__ = ["Started", "groups", "row_chain_id", "start_rows"]
 
@@ -50,7 +49,7 @@ def groups(items: Iterable[Params]) -> Iterator[list[Params]]:
 
 def row_chain_id(function: Callable[..., Any], row: Params) -> str:
     """The id of the row's chain, whether it exists or not."""
-    return chain_id(function_name(function), row.key)
+    return start_id(function, row.key)
 
 
 def start_rows(function: Callable[..., Any], rows: Iterable[Params]) -> Iterator[Started]:

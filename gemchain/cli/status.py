@@ -116,7 +116,7 @@ def _waiting(store: Store, now: datetime) -> Iterator[Text]:
         yield _row("waits", _queue_waits(queue, now))
     waiting = store.list_prompts(state=PromptState.WAITING, limit=LOOKED_AT)
     for kind, number in Counter(prompt.kind for prompt in waiting).items():
-        yield _row("waits", f"{count(number, 'prompt')}: {KINDS.get(kind, kind)}")
+        yield _row("waits", f"{count(number, 'prompt')}: {KINDS.get(kind, kind)}{_whom(kind, waiting)}")
     due = store.next_answer_at()
     if due is not None:
         answered = store.tally().prompts.get(PromptState.ANSWERED, 0)
@@ -124,6 +124,13 @@ def _waiting(store: Store, now: datetime) -> Iterator[Text]:
             "waits",
             f"{count(answered, 'answered prompt')}: the callback raised, runs again {_when(due, now)}",
         )
+
+
+def _whom(kind: str, waiting: list[Prompt]) -> str:
+    if kind != "wait":
+        return ""
+    first = next(prompt for prompt in waiting if prompt.kind == kind)
+    return f" ({first.key or 'unnamed'}); e.g. gemchain resume {first.chain_id} VALUE"
 
 
 def _batch_waits(store: Store, batch: Batch, now: datetime) -> str:

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.text import Text
 
 from gemchain.cli.progress import Snapshot
-from gemchain.cli.results import PARKED, Summary
+from gemchain.cli.results import PARKED, WAITING, Summary
 from gemchain.cli.starting import Started
 from gemchain.cli.wording import count, duration, money, tokens
 from gemchain.records import NO_USAGE
@@ -119,7 +119,10 @@ def _work(told: Told) -> list[Text]:
 def _failures(told: Told) -> list[Text]:
     kinds = told.outcome.failures.most_common(SHOWN)
     lines = [
-        Text(f"  {rows:,} {kind[0]} ({kind[1]}): {kind[2]}", style="yellow" if kind[0] == PARKED else "red")
+        Text(
+            f"  {rows:,} {kind[0]} ({kind[1]}): {kind[2]}",
+            style="red" if kind[0] not in (PARKED, WAITING) else "yellow",
+        )
         for kind, rows in kinds
     ]
     left = len(told.outcome.failures) - len(kinds)
@@ -132,11 +135,23 @@ def _advice(told: Told) -> list[Text]:
         return [_note(f"Continue with:  {told.order.how_to_go_on()}")]
     if not told.outcome.failures:
         return []
-    example = next(iter(told.outcome.examples.values()))
+    lines = _how_to_resume(told, place)
+    stuck = [kind for kind in told.outcome.failures if kind[0] != WAITING]
+    if not stuck:
+        return [*lines, _note(f"Then continue:  {told.order.how_to_go_on()}")]
+    example = told.outcome.examples[stuck[0]]
     return [
+        *lines,
         _note(f"Look at one:    gemchain show {example}{place}"),
         _note(f"Send back:      gemchain retry --all{place}"),
         _note(f"Then continue:  {told.order.how_to_go_on()}"),
+    ]
+
+
+def _how_to_resume(told: Told, place: str) -> list[Text]:
+    kinds = [kind for kind in told.outcome.failures if kind[0] == WAITING]
+    return [
+        _note(f"Resume one:     gemchain resume {_example(told, kind)} VALUE{place}") for kind in kinds[:1]
     ]
 
 

@@ -1,0 +1,151 @@
+"""A real `gemchain run`, killed with SIGKILL again and again, ends like one that nobody disturbed."""
+
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import orjson
+import pytest
+
+from gemchain.settings import Settings
+from gemchain.states import BatchState, ChainState, PromptState
+from gemchain.wiring import build
+
+ROOT = Path(__file__).parents[2]
+APP = ROOT / "tests" / "apps" / "killable.py"
+COMMAND = [sys.executable, "-c", "from gemchain.cli import main; main()", "run"]
+
+RUNS = 4
+KILLS = 8
+"""In each run: 32 in all."""
+
+LONGEST_LIFE = 0.5
+"""Seconds from the moment when the chains' file is loaded."""
+
+ROWS = [
+    {"id": number, "number": number, "text": f"Stone {number} lies on hill {number * 7 % 11}."}
+    for number in range(120)
+]
+FAULTS = (
+    "failed=0.05,missing=0.05,malformed=0.03,empty=0.02,duplicated=0.1,nulls=0.3,keyless=0.3,unlabelled=0.3,"
+    "expired=0.1,partial=0.1,cancelled=0.05,job_failed=0.1"
+)
+SETTINGS = {
+    "lease": 0.5,
+    "poll": 0.02,
+    "sweep": 0.2,
+    "grace": 0.02,
+    "max_wait": 0.2,
+    "retry_delay": 0.01,
+    "retry_delay_max": 0.1,
+    "max_attempts": 50,
+    "max_batch_requests": 20,
+    "part_bytes": 4_000,
+    "group": 6,
+    "simulated_turnaround": 0.05,
+}
+
+
+class Run:
+    """One input on one state, carried on by one process after another.
+
+    Attributes:
+        kills: How many of them were killed while they worked.
+    """
+
+    def __init__(self, folder, seed, faults):
+        self.folder = folder
+        self.settings = {**SETTINGS, "simulated_seed": seed, "simulated_faults": faults}
+        self.kills = 0
+        folder.mkdir()
+        (folder / "rows.jsonl").write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in ROWS))
+
+    def live(self, seconds=None):
+        """One life of the process: to its end, or to its death so long after it has begun.
+
+        Returns:
+            Whether it came to its end.
+        """
+        variables = {f"GEMCHAIN_{name.upper()}": str(value) for name, value in self.settings.items()}
+        paths = ("--input", self.folder / "rows.jsonl", "--output", self.folder / "results.jsonl")
+        with subprocess.Popen(
+            [*COMMAND, f"{APP}:begin", *paths, "--state", self.folder / "state", "--quiet"],
+            env={**os.environ, **variables, "PYTHONPATH": str(ROOT)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as process:
+            assert process.stdout.readline() == b"loaded\n", process.communicate()[1].decode()
+            try:
+                _, complaint = process.communicate(timeout=seconds)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                self.kills += 1
+                return False
+            assert process.returncode == 0, complaint.decode()
+            return True
+
+    def results(self):
+        return (self.folder / "results.jsonl").read_bytes().splitlines()
+
+    def records(self):
+        """What the state holds in the end."""
+        settings = Settings().changed(**self.settings, state=str(self.folder / "state"))
+        runtime = build(settings)
+        store = runtime.store
+        chains = store.list_chains(limit=10_000)
+        prompts = [prompt for chain in chains for prompt in store.chain_prompts(chain.id)]
+        try:
+            return {
+                "chains": sorted((chain.id, chain.state, chain.result) for chain in chains),
+                "prompts": sorted((prompt.id, prompt.path, prompt.progress.state) for prompt in prompts),
+                "paid": runtime.providers.named("simulated").paid_rows(),
+                "batches": {batch.state for batch in store.list_batches(limit=10_000)},
+                "attempts": {prompt.id: prompt.progress.attempt for prompt in prompts},
+                "joins": {prompt.id for prompt in prompts if prompt.kind == "join"},
+            }
+        finally:
+            store.close()
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    run = Run(tmp_path_factory.mktemp("undisturbed") / "run", seed=0, faults="")
+    assert run.live()
+    return run
+
+
+@pytest.mark.parametrize("seed", range(RUNS))
+def test_a_process_killed_at_random_moments_ends_like_one_that_nobody_disturbed(seed, undisturbed, tmp_path):
+    moments = random.Random(seed)
+    kills = 0
+    while kills < KILLS:  # an idle machine may come to the end before, then there is another run
+        run = Run(tmp_path / f"after-{kills}", seed, FAULTS)
+        while kills + run.kills < KILLS and not run.live(moments.uniform(0, LONGEST_LIFE)):
+            pass
+        assert run.live()
+        assert_same_end(run, undisturbed)
+        kills += run.kills
+
+
+def assert_same_end(run, undisturbed):
+    assert run.results() == undisturbed.results()
+    expected, found = undisturbed.records(), run.records()
+    assert found["chains"] == expected["chains"]
+    assert found["prompts"] == expected["prompts"]
+    assert found["paid"] == expected["paid"], "every prompt is paid once, whatever befell its rows"
+    assert found["batches"] <= {BatchState.CLOSED, BatchState.FAILED}
+    assert max(found["attempts"].values()) > 1, "the faults were on"
+
+
+def test_the_undisturbed_run_is_what_it_should_be(undisturbed):
+    results = [orjson.loads(line) for line in undisturbed.results()]
+    assert [line["id"] for line in results] == [row["id"] for row in ROWS]
+    assert {line["state"] for line in results} == {ChainState.DONE}
+    assert [type(line["result"]) for line in results[:3]] == [dict, list, dict]
+    records = undisturbed.records()
+    assert {state for _, _, state in records["prompts"]} == {PromptState.DONE}
+    assert set(records["paid"].values()) == {1}
+    sent = {prompt_id for prompt_id, _, _ in records["prompts"]} - records["joins"]
+    assert set(records["paid"]) == sent

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from gemchain import jsontext, values
 from gemchain.durable import Blocked, Ended, Raised
 from gemchain.engine import branches, replay
-from gemchain.errors import DivergedError, UnresolvedError
+from gemchain.errors import DivergedError, StoreUnavailableError, UnresolvedError
 from gemchain.identity import random_id
 from gemchain.records import (
     NO_USAGE,
@@ -160,6 +160,8 @@ def _resume(case: _Case, outcome: Any) -> Delivery:
     try:
         continued = replay.resume(case.runtime, case.prompt, outcome)
         match continued.step:
+            case Raised(StoreUnavailableError() as error):
+                raise error  # noqa: TRY301 -- it belongs to the store, as below
             case Raised(error) if isinstance(error, PromptError):
                 return _fail(case, values.failure_of(error))
             case Raised(error):
@@ -171,6 +173,8 @@ def _resume(case: _Case, outcome: Any) -> Delivery:
         return _done(case, _Ended(continued.children, text), None, last=isinstance(continued.step, Ended))
     except (UnresolvedError, DivergedError) as error:
         return _park(case, error)
+    except StoreUnavailableError:
+        raise  # met by a `start` inside, or by the history: no fault of the program's
     except Exception as error:  # noqa: BLE001 -- what a program awaits may be anything
         return _postpone(case, error, None)
 

@@ -342,8 +342,10 @@ class TestFailures:
 
     def test_gemchain_and_the_local_adapter_load_none_of_it(self):
         script = (
-            "import sys, gemchain, gemchain.blobs.local, gemchain.engine.lines\n"
-            "print([name for name in sys.modules if name.split('.')[0] in {'google', 'requests', 'urllib3'}])"
+            "import sys; before = set(sys.modules)\n"
+            "import gemchain, gemchain.blobs.local, gemchain.engine.lines\n"
+            "loaded = set(sys.modules) - before\n"
+            "print([name for name in loaded if name.split('.')[0] in {'google', 'requests', 'urllib3'}])"
         )
         printed = subprocess.run(
             [sys.executable, "-c", script], capture_output=True, text=True, check=True

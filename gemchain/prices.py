@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from gemchain.errors import ConfigurationError
 from gemchain.records import Usage
 
-__all__ = ["Price", "known", "price", "usage", "use"]
+__all__ = ["Price", "known", "models", "price", "usage", "use"]
 
 VARIABLE = "GEMCHAIN_PRICES"
 TABLE = Path(__file__).with_name("prices.toml")
@@ -64,6 +64,11 @@ def use(path: str) -> None:
     _table.cache_clear()
     price.cache_clear()
     _table()
+
+
+def models() -> list[str]:
+    """The models that have a price."""
+    return list(_table())
 
 
 def known(model: str) -> bool:

@@ -41,6 +41,11 @@ class Settings:
         poll: Shortest time between two questions after a job; grows with the job's age.
         poll_max: Longest time between two questions after a job.
         sweep: Time between two sweeps.
+        project: Google Cloud project of Vertex AI; empty for the environment's or the credentials' own.
+        location: Where Vertex AI works: `global`, `us`, `eu` or a region.
+        vertex_endpoint: Address of a stand-in for Vertex AI, as `http://127.0.0.1:8890`; else empty.
+        gemini_api_endpoint: Address of a stand-in for the Gemini API; else empty.
+        prices: File of prices that adds to the table; see `prices.toml`.
         simulated_turnaround: How long a simulated job takes.
         simulated_seed: Seed of everything that a simulated job draws.
         simulated_faults: Faults of simulated jobs, as `failed=0.1,blocked=0.05,missing=0.01`.
@@ -69,6 +74,11 @@ class Settings:
     poll: float = 1.0
     poll_max: float = 60.0
     sweep: float = 30.0
+    project: str = ""
+    location: str = "global"
+    vertex_endpoint: str = ""
+    gemini_api_endpoint: str = ""
+    prices: str = ""
     simulated_turnaround: float = 0.0
     simulated_seed: int = 0
     simulated_faults: str = ""

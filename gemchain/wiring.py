@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from gemchain import prices
 from gemchain.clock import SystemClock
 from gemchain.continuations import Continuations
 from gemchain.errors import ConfigurationError, ModelError
@@ -19,6 +20,9 @@ __all__ = ["build", "choose_provider", "configure", "run"]
 Responder = Callable[[dict[str, Any]], Any]
 PREFIXES = {"simulated": "simulated"}
 """What a model's name may begin with, before a slash, and the provider that this chooses."""
+
+VERTEX_MODEL, VERTEX_PATH = "gemini-", "publishers/google/models/"
+"""What the names of models on Vertex AI begin with."""
 
 
 def configure(*, responder: Responder | None = None, clock: Clock | None = None, **settings: Any) -> Runtime:
@@ -69,6 +73,7 @@ def run(*, until_idle: bool = True, timeout: float | None = None) -> bool:
 
 def build(settings: Settings, *, responder: Responder | None = None, clock: Clock | None = None) -> Runtime:
     """The runtime that the settings describe."""
+    prices.use(settings.prices)
     clock = clock or SystemClock()
     blobs = _blobs(settings)
     modules = tuple(filter(None, (each.strip() for each in settings.modules.split(","))))
@@ -152,7 +157,17 @@ def _providers(settings: Settings, blobs: Blobs, clock: Clock, responder: Respon
             faults=settings.simulated_faults,
         )
 
-    return Providers({"simulated": simulated}, choose_provider)
+    def vertex() -> Provider:
+        from gemchain.providers.vertex import VertexProvider
+
+        return VertexProvider(
+            blobs,
+            project=settings.project,
+            location=settings.location,
+            endpoint=settings.vertex_endpoint,
+        )
+
+    return Providers({"simulated": simulated, "vertex": vertex}, choose_provider)
 
 
 def choose_provider(model: str) -> tuple[str, str]:
@@ -164,15 +179,23 @@ def choose_provider(model: str) -> tuple[str, str]:
     if not isinstance(model, str) or not model.strip():
         raise ModelError(f"a model is a name such as 'simulated/echo', not {model!r}")
     prefix, slash, inner = model.partition("/")
+    if model.startswith(VERTEX_PATH) or (not slash and model.startswith(VERTEX_MODEL)):
+        return "vertex", model.removeprefix(VERTEX_PATH)
     if slash and prefix in PREFIXES and inner:
         return PREFIXES[prefix], inner
-    near = difflib.get_close_matches(prefix, PREFIXES, n=1)
-    hint = f"did you mean '{near[0]}/{inner or model}'?" if near else f"a name begins with {_known()}"
-    raise ModelError(f"no provider serves the model {model!r}; {hint}")
+    raise ModelError(f"no provider serves the model {model!r}; {_hint(model, prefix, inner)}")
+
+
+def _hint(model: str, prefix: str, inner: str) -> str:
+    if not inner and (near := difflib.get_close_matches(model, prices.models(), n=1)):
+        return f"did you mean {near[0]!r}?"
+    if near := difflib.get_close_matches(prefix, PREFIXES, n=1):
+        return f"did you mean '{near[0]}/{inner or model}'?"
+    return f"a name begins with {_known()}"
 
 
 def _known() -> str:
-    return " or ".join(f"'{each}/'" for each in PREFIXES)
+    return " or ".join(f"'{each}'" for each in (*(f"{prefix}/" for prefix in PREFIXES), VERTEX_MODEL))
 
 
 build_with(lambda: build(Settings.from_environment()))

@@ -201,8 +201,8 @@ class VertexService:
         path, _, model = str(body["model"]).rpartition(_MODEL_PATH)
         if path not in ("", f"{parent}/") or not model or not self._serves(model):
             raise not_found(
-                f"Publisher Model `{parent}/{_MODEL_PATH}{model or body['model']}` was not found or your project "
-                "does not have access to it. Please ensure you are using a valid model version."
+                f"Publisher Model `{parent}/{_MODEL_PATH}{model or body['model']}` was not found or your "
+                "project does not have access to it. Please ensure you are using a valid model version."
             )
         self._check_files(body)
         return {name: value for name, value in body.items() if name not in ("name", "state")}
@@ -253,7 +253,7 @@ class VertexService:
                 return {"code": 5, "message": f"The Cloud Storage file does not exist: {uri}"}
         rows = sum(piece.count(b"\n") for piece in self._input(job))
         if rows > MAX_REQUESTS:
-            words = f"The input has {rows} requests, more than the limit of {MAX_REQUESTS} for a batch. (emulated)"
+            words = f"The input has {rows} requests; the limit for a batch is {MAX_REQUESTS}. (emulated)"
             return {"code": 3, "message": words}
         return None
 

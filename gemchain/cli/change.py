@@ -1,7 +1,6 @@
 """`gemchain retry`, `gemchain resume` and `gemchain cancel`."""
 
 from collections.abc import Iterator, Sequence
-
 from typing import Any
 
 from rich.console import Console

@@ -99,7 +99,7 @@ def load(target: Target) -> Callable[..., Any]:
         )
     if inspect.iscoroutinefunction(function) and chain_mark(function) is None:
         raise InvalidInputError(
-            f"{target.function!r} in {target.path.name} is async; an async chain needs @gemchain.chain above it"
+            f"{target.function!r} in {target.path.name} is async: an async chain needs @gemchain.chain"
         )
     return function
 

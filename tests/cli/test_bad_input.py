@@ -116,7 +116,9 @@ def test_a_function_that_is_none(shop, refused):
 
 
 def test_a_function_that_is_async(shop, refused):
-    assert "an async chain needs @gemchain.chain above it" in refused(f"{shop.module('async def start(topic): ...')}:start")
+    assert "an async chain needs @gemchain.chain" in refused(
+        f"{shop.module('async def start(topic): ...')}:start"
+    )
 
 
 def test_a_file_that_raises_when_imported_shows_the_last_lines(shop, refused):

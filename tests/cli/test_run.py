@@ -251,3 +251,75 @@ def test_ctrl_c_tells_the_command_that_continues_and_it_does(shop):
     assert again.returncode == 0, again.stderr
     assert [line["result"]["title"] for line in shop.results()] == ["yes"] * 7
     assert sum(batch["counts"].get("done", 0) for batch in shop.json("batches")) == 14
+
+
+PROGRAM = """
+import gemchain
+
+MODEL = "simulated/gemini-3.5-flash-lite"
+
+
+@gemchain.chain(name="article")
+async def write(topic):
+    parts = await gemchain.gather([gemchain.prompt(f"{word}: {topic}", MODEL) for word in ("Sum", "Title")])
+    verdict = await gemchain.wait("approval")
+    return [len(parts), verdict]
+"""
+
+
+def test_an_async_chain_over_rows_waits_for_a_person_and_is_resumed(shop):
+    target = f"{shop.module(PROGRAM)}:write"
+    shop.rows({"id": "a", "topic": "Apples are red."}, {"id": "b", "topic": "Pears are green."})
+    done = shop.run(target)
+    assert done.exit_code == 1
+    assert {line["state"] for line in shop.results()} == {"WAITING"}
+    assert "approval" in shop.results()[0]["error"]["message"]
+    assert "2 WAITING (waiting)" in done.stdout
+    first, second = (line["chain"] for line in shop.results())
+    assert f"gemchain resume {first} VALUE" in done.stdout
+    assert "waits for a person (approval); e.g. gemchain resume" in shop("status").stdout
+    assert "waits for a person" in shop("show", first).stdout
+    assert "has its value" in shop("resume", first, "fine").stdout
+    assert shop.json("resume", second, '{"ok": true}', "--name", "approval") == {
+        "chain": second,
+        "resumed": True,
+    }
+    again = shop.run(target)
+    assert again.exit_code == 0
+    assert [line["result"] for line in shop.results()] == [[2, "fine"], [2, {"ok": True}]]
+    assert sum(batch["prompts"] for batch in shop.json("batches")) == 4
+
+
+def test_resume_of_what_does_not_wait_is_refused(shop):
+    shop.rows({"topic": "Apples are red."})
+    shop.run()
+    done = shop("resume", shop.json("chains")[0]["id"], "yes")
+    assert done.exit_code == 2
+    assert "waits for nothing that resume() could bring" in done.stderr
+    assert "is a batch" in shop("resume", shop.json("batches")[0]["id"]).stderr
+
+
+JOIN = """
+import gemchain
+
+MODEL = "simulated/gemini-3.5-flash-lite"
+
+
+def start(topic):
+    gemchain.gather([gemchain.prompt(f"{word}: {topic}", MODEL) for word in ("Summarise", "Title")], both)
+
+
+def both(results):
+    return [bool(result.text) for result in results]
+"""
+
+
+def test_a_gather_is_shown_as_what_waits_for_its_branches(shop, monkeypatch):
+    monkeypatch.setenv("GEMCHAIN_SIMULATED_TURNAROUND", "1000")
+    shop.rows({"topic": "Apples are red."})
+    shop.run(f"{shop.module(JOIN)}:start", "rows.jsonl", "out.jsonl", "--timeout", "0.05")
+    chain = shop.results()[0]["chain"]
+    assert "waits for its branches" in shop("show", chain).stdout
+    assert "waits for its branches" in shop("status").stdout
+    join = next(each for each in shop.json("show", chain)["prompts"] if each["kind"] == "join")
+    assert "waits for its branches" in shop("show", join["id"]).stdout

@@ -50,9 +50,8 @@ def test_every_block_runs_in_its_order(document, tmp_path):
 
 
 def test_the_chain_in_the_readme_prints_its_result(tmp_path):
-    (text,) = [
-        text for language, text in BLOCK.findall(RUN[0].read_text(encoding="utf-8")) if language == "python"
-    ]
+    found = BLOCK.findall(RUN[0].read_text(encoding="utf-8"))
+    text = next(text for language, text in found if language == "python")
     (tmp_path / "article.py").write_text(text, encoding="utf-8")
     done = shell([sys.executable, "article.py"], tmp_path)
     assert "batteries" in done.stdout.lower()
@@ -67,7 +66,7 @@ def test_every_link_leads_to_a_file(document):
 
 def test_every_setting_in_the_quickstart_exists():
     text = (ROOT / "docs" / "quickstart.md").read_text(encoding="utf-8")
-    section = text.partition("## 8. Settings")[2].partition("\n## ")[0]
+    section = text.partition("## 9. Settings")[2].partition("\n## ")[0]
     named = re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)
     assert len(named) > 5
     assert set(named) <= set(Settings.names())

@@ -40,6 +40,7 @@ from gemchain.records import AnswerRef, Batch, Chain, Part, Progress, Prompt, Us
 from gemchain.states import OPEN_BATCH, UNFINISHED_PROMPT, BatchState, ChainState, PartState, PromptState
 
 __all__ = [
+    "INDEXED",
     "SHARDS",
     "SPILLABLE",
     "WITHOUT_REQUEST",
@@ -59,6 +60,19 @@ __all__ = [
     "resting_key",
     "shelf_key",
 ]
+
+INDEXED = {
+    "prompts": (
+        *("queue", "resting", "expires", "revisit", "open_chain", "open_join"),
+        *("join_id", "awaits", "member", "unsettled", "chain_id", "state"),
+    ),
+    "chains": ("state",),
+    "batches": ("open", "shelf"),
+    "parts": ("open", "batch_id"),
+    "queues": (),
+    "tallies": (),
+}
+"""The fields that queries use, in each collection; `firestore.indexes.json` exempts all others."""
 
 SPILLABLE = ("request", "params", "result", "failure", "schema", "closure", "args", "labels", "output")
 """Texts of any length: long ones lie in blobs, and the document's `spilled` says where."""

@@ -1,0 +1,76 @@
+"""What Firestore's bill would show, counted by the emulator."""
+
+import pytest
+
+import gemchain
+from gemchain.engine.drive import drive, is_idle
+from gemchain.runtime import active
+from gemchain.testing import embedded
+from tests.apps import flows
+
+BATCH = 1_000
+BATCH_WRITES = 25
+"""A batch, its part, its leases and the tallies take so many writes, whatever the number of prompts."""
+BATCH_READS = 60
+
+
+@pytest.fixture
+def engine(project, tmp_path, clock, spent):
+    with embedded(
+        tmp_path,
+        responder=flows.echo,
+        clock=clock,
+        store=f"firestore://{project}/(default)",
+        max_batch_requests=BATCH,
+        application=".",
+    ) as engine:
+        yield engine
+
+
+def test_a_prompt_of_a_linear_chain_takes_three_writes_and_two_reads(engine, spent):
+    chains = 2 * BATCH
+    gemchain.start_many(flows.outline, ({"topic": str(number)} for number in range(chains)))
+    engine.run()
+    bill, tally = spent(), engine.runtime.store.tally()
+    prompts, batches = sum(tally.prompts.values()), sum(tally.batches.values())
+    assert (prompts, batches) == (2 * chains, 2 * chains // BATCH)
+    assert bill.writes <= 3 * prompts + 2 * chains + BATCH_WRITES * batches
+    assert bill.reads <= 2 * prompts + BATCH_READS * batches
+    # Rounded as a bill would be: what a batch takes is spread over its prompts.
+    assert round((bill.writes - 2 * chains) / prompts, 1) <= 3
+    assert round(bill.reads / prompts, 1) <= 2
+    assert bill.deletes <= 2 * batches
+
+
+def test_what_is_done_makes_looking_no_dearer(engine, spent):
+    gemchain.start_many(flows.outline, ({"topic": str(number)} for number in range(400)))
+    engine.run()
+    spent()
+    store = active().store
+    assert is_idle(engine.runtime)
+    assert store.queues() == []
+    assert store.open_parts() == store.due_answers(limit=10) == []
+    assert spent().reads <= 10
+    assert drive(engine.runtime)
+    assert spent().writes == 0
+
+
+@pytest.mark.parametrize("many", ["submit_many", "start_many"])
+def test_ten_thousand_take_dozens_of_round_trips(engine, spent, many):
+    if many == "submit_many":
+        gemchain.submit_many(gemchain.prompt(str(number), "simulated/echo") for number in range(10_000))
+    else:
+        gemchain.start_many(flows.outline, ({"topic": str(number)} for number in range(10_000)))
+    bill = spent()
+    assert engine.runtime.store.tally().prompts == {"QUEUED": 10_000}
+    assert bill.round_trips <= 48
+    assert bill.writes <= 20_000 + bill.round_trips
+
+
+def test_keys_that_are_asked_again_are_read_and_not_written(engine, spent):
+    rows = [{"topic": str(number)} for number in range(1_000)]
+    gemchain.start_many(flows.outline, rows, key="topic")
+    spent()
+    gemchain.start_many(flows.outline, rows, key="topic")
+    bill = spent()
+    assert (bill.writes, bill.reads) == (0, 1_000)

@@ -26,7 +26,7 @@ LONGEST_LIFE = 0.5
 
 ROWS = [
     {"id": number, "number": number, "text": f"Stone {number} lies on hill {number * 7 % 11}."}
-    for number in range(120)
+    for number in range(60)
 ]
 FAULTS = (
     "failed=0.05,missing=0.05,malformed=0.03,empty=0.02,duplicated=0.1,nulls=0.3,keyless=0.3,unlabelled=0.3,"
@@ -41,11 +41,23 @@ SETTINGS = {
     "retry_delay": 0.01,
     "retry_delay_max": 0.1,
     "max_attempts": 50,
-    "max_batch_requests": 20,
+    "max_batch_requests": 10,
     "part_bytes": 4_000,
     "group": 6,
     "simulated_turnaround": 0.05,
 }
+
+
+INSTANT = 0.0005
+
+
+def outlives(process, seconds):
+    """Whether the process still runs after so long."""
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return True
+    return False
 
 
 class Run:
@@ -62,8 +74,11 @@ class Run:
         folder.mkdir()
         (folder / "rows.jsonl").write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in ROWS))
 
-    def live(self, seconds=None):
-        """One life of the process: to its end, or to its death so long after it has begun.
+    def live(self, until_death=None):
+        """One life of the process.
+
+        Args:
+            until_death: Waits for the moment to kill it; None lets it live to its end.
 
         Returns:
             Whether it came to its end.
@@ -77,14 +92,27 @@ class Run:
             stderr=subprocess.PIPE,
         ) as process:
             assert process.stdout.readline() == b"loaded\n", process.communicate()[1].decode()
-            try:
-                _, complaint = process.communicate(timeout=seconds)
-            except subprocess.TimeoutExpired:
+            if until_death is not None and until_death(process):
                 process.kill()
                 self.kills += 1
                 return False
+            _, complaint = process.communicate()
             assert process.returncode == 0, complaint.decode()
             return True
+
+    def draw_death(self, moments):
+        """At any moment; or, every other time, at the worst: when a job is there and not yet recorded."""
+        if self.kills % 2:
+            return lambda process: self._outlives_new_job(process, moments.randint(1, 3))
+        return lambda process: outlives(process, moments.uniform(0, LONGEST_LIFE))
+
+    def _outlives_new_job(self, process, number):
+        jobs = self.folder / "state" / "files" / "simulated" / "jobs"
+        enough = sum(1 for _ in jobs.glob("*")) + number
+        while outlives(process, INSTANT):
+            if sum(1 for _ in jobs.glob("*")) >= enough:
+                return True
+        return False
 
     def results(self):
         return (self.folder / "results.jsonl").read_bytes().splitlines()
@@ -122,7 +150,7 @@ def test_a_process_killed_at_random_moments_ends_like_one_that_nobody_disturbed(
     kills = 0
     while kills < KILLS:  # an idle machine may come to the end before, then there is another run
         run = Run(tmp_path / f"after-{kills}", seed, FAULTS)
-        while kills + run.kills < KILLS and not run.live(moments.uniform(0, LONGEST_LIFE)):
+        while kills + run.kills < KILLS and not run.live(run.draw_death(moments)):
             pass
         assert run.live()
         assert_same_end(run, undisturbed)

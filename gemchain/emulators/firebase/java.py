@@ -64,6 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     _leave_with_parent()
     if asked[2] == "serve":
+        signal.signal(signal.SIGINT, lambda *_: os._exit(0))  # how firebase-tools stops it
         return permit_everything(sys.stdin, sys.stdout)
     return _firestore(asked[2:])
 

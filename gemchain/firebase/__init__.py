@@ -1,0 +1,138 @@
+"""The stages as Cloud Functions for Firebase.
+
+Import them by name into `functions/main.py`:
+
+```python
+from gemchain.firebase import gemchainAssemble, gemchainCollect, gemchainDispatch, gemchainSweep
+```
+
+```
+function          runs                                does
+gemchainAssemble  every minute                        assemble, launch
+gemchainCollect   when a batch's output is written    collect, sooner than the sweep would
+gemchainDispatch  as a task, one for each part        dispatch
+gemchainSweep     every 5 minutes                     collect, sweep; finds again whatever the others lost
+```
+
+Nobody but Cloud Scheduler, Cloud Tasks and Eventarc may call them: Firebase deploys them as private.
+Importing this module also tells gemchain to keep its records in Firestore and its files in Cloud Storage,
+so that every other function of the codebase starts chains where these find them.
+
+https://firebase.google.com/docs/functions/get-started?gen=2nd
+"""
+
+from datetime import timedelta
+from typing import Any
+
+from gemchain.errors import MissingExtraError
+
+try:
+    from firebase_functions import https_fn, logger, options, scheduler_fn, storage_fn, tasks_fn
+    from firebase_functions.core import CloudEvent
+except ImportError as error:
+    raise MissingExtraError("gemchain on Firebase", "firebase") from error
+
+from gemchain.firebase import parameters as chosen
+from gemchain.runtime import Runtime, active, build_with
+from gemchain.settings import Settings
+from gemchain.wiring import build
+
+__all__ = ["gemchainAssemble", "gemchainCollect", "gemchainDispatch", "gemchainSweep"]
+
+SWEEPING = timedelta(minutes=4)
+"""How long a sweep goes on beginning things, so that it is over before the next one."""
+
+ATTEMPTS = 10
+"""Calls of one task. What has not worked by then is announced again by the sweep."""
+
+_STAGE: dict[str, Any] = {
+    "region": chosen.REGION,
+    "memory": chosen.MEMORY,
+    "secrets": [chosen.SIGNING_KEY],
+    # One call at a time: a stage may fill the memory by itself.
+    "concurrency": 1,
+}
+
+
+def _runtime() -> Runtime:
+    """Records in the project's Firestore, files in its bucket, unless settings say otherwise."""
+    settings, region = Settings.from_environment(), chosen.REGION.value
+    return build(
+        settings.changed(
+            store=settings.store or f"firestore://{chosen.PROJECT.value}",
+            blobs=settings.blobs or f"gs://{chosen.BUCKET.value}/{chosen.PREFIX.value}",
+            waker=settings.waker or f"tasks://{region}/gemchainDispatch",
+        )
+    )
+
+
+build_with(_runtime)
+
+
+@scheduler_fn.on_schedule(
+    schedule="every 1 minutes", timeout_sec=chosen.SCHEDULE_SECONDS, max_instances=1, **_STAGE
+)
+def gemchainAssemble(event: scheduler_fn.ScheduledEvent) -> None:  # noqa: ARG001, N802
+    """Bring ready prompts into batches, and batches to their providers."""
+    from gemchain.firebase.stages import assemble_and_launch
+
+    for batch in assemble_and_launch(active()).batches:
+        logger.info("gemchain: launched", batch=batch.id, state=batch.state, requests=batch.requests)
+
+
+@storage_fn.on_object_finalized(
+    bucket=chosen.BUCKET, timeout_sec=chosen.EVENT_SECONDS, max_instances=10, **_STAGE
+)
+def gemchainCollect(event: CloudEvent[storage_fn.StorageObjectData]) -> None:  # noqa: N802
+    """Make parts of an output that was just written. Only a hint: the sweep asks after every job anyway."""
+    from gemchain.gemini.layout import batch_of_output
+
+    if batch_of_output(event.data.name) is None:
+        return
+    from gemchain.firebase.stages import collect_hinted
+
+    for batch in collect_hinted(active(), event.data.name).batches:
+        logger.info("gemchain: collected", batch=batch.id, state=batch.state, parts=batch.parts)
+
+
+@tasks_fn.on_task_dispatched(
+    retry_config=options.RetryConfig(
+        max_attempts=ATTEMPTS,
+        min_backoff_seconds=chosen.RETRY_SECONDS,
+        max_backoff_seconds=600,
+        max_doublings=4,
+    ),
+    rate_limits=options.RateLimits(max_concurrent_dispatches=chosen.MAX_DISPATCHES),
+    timeout_sec=chosen.PART_SECONDS,
+    max_instances=chosen.MAX_DISPATCHES,
+    **_STAGE,
+)
+def gemchainDispatch(request: https_fn.CallableRequest[dict[str, str]]) -> None:  # noqa: N802
+    """Run the callbacks of one part, and commit what follows from them.
+
+    Raises:
+        HttpsError: The part is held by somebody else; the queue tries again later.
+    """
+    from gemchain.firebase.stages import BusyError, dispatch_hinted
+
+    try:
+        part = dispatch_hinted(active(), request.data["batch"], request.data["part"])
+    except BusyError as error:
+        raise https_fn.HttpsError(https_fn.FunctionsErrorCode.UNAVAILABLE, str(error)) from error
+    if part is not None:
+        logger.info("gemchain: dispatched", part=part.id, **part.counts._asdict())
+
+
+@scheduler_fn.on_schedule(
+    schedule="every 5 minutes", timeout_sec=chosen.SCHEDULE_SECONDS, max_instances=1, **_STAGE
+)
+def gemchainSweep(event: scheduler_fn.ScheduledEvent) -> None:  # noqa: ARG001, N802
+    """Ask after every job that is due, and find again whatever a crash or a lost hint left behind."""
+    from gemchain.firebase.stages import sweep_up
+
+    runtime = active()
+    moved = sweep_up(runtime, runtime.store.now() + SWEEPING)
+    for batch in moved.batches:
+        logger.info("gemchain: collected by the sweep", batch=batch.id, state=batch.state)
+    if moved.found:
+        logger.info("gemchain: swept", found=moved.found)

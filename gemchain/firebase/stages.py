@@ -1,0 +1,126 @@
+"""What the Cloud Functions do, over any runtime: the engine's stages, each within the limits of its function.
+
+Crash story. Nothing is remembered between two calls, and nothing here writes: the stages do, and each of
+them may be cut off anywhere (a function that takes too long is killed). A hint that is lost, late or doubled
+changes nothing but the time: `sweep_up` asks the store for everything that hints should have told.
+"""
+
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from gemchain.engine.assemble import assemble
+from gemchain.engine.collect import collect, collect_one
+from gemchain.engine.dispatch import dispatch_part, revisit
+from gemchain.engine.launch import launch
+from gemchain.engine.leases import free
+from gemchain.engine.sweep import sweep
+from gemchain.errors import StoreConflictError
+from gemchain.gemini.layout import batch_of_output
+from gemchain.ports import Waker
+from gemchain.records import Batch, Part
+from gemchain.runtime import Runtime
+from gemchain.states import BatchState
+
+__all__ = ["BusyError", "assemble_and_launch", "collect_hinted", "dispatch_hinted", "sweep_up"]
+
+PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
+"""Seconds between looks at a job whose output landed: the file is there a little before the job says so."""
+
+REMINDERS = 100
+"""Parts announced again by one sweep, at most: those behind them still have their tasks in the queue."""
+
+
+class BusyError(Exception):
+    """Somebody works on the part, or did until it was killed: look again later."""
+
+
+class Moved(NamedTuple):
+    """What one run moved, for the log."""
+
+    batches: list[Batch]
+    found: int = 0
+
+
+def assemble_and_launch(runtime: Runtime) -> Moved:
+    """Send what is ready. Prompts that a cut-off run had claimed are sent by the sweep, or the next run."""
+    assemble(runtime)
+    return Moved(launch(runtime))
+
+
+def collect_hinted(runtime: Runtime, name: str) -> Moved:
+    """An object of this name was written: if it is the output of a batch, make parts of it.
+
+    The output appears shortly before its job is over, so a job that still runs is asked a few times more.
+    """
+    batch_id = batch_of_output(name)
+    if batch_id is None:
+        return Moved([])
+    for pause in (*PAUSES, None):
+        batch = runtime.store.batches([batch_id]).get(batch_id)
+        if batch is None or batch.state is not BatchState.SENT:
+            break
+        with suppress(StoreConflictError):
+            if moved := collect_one(runtime, batch):
+                return Moved(moved)
+        if pause is not None:
+            runtime.clock.sleep(pause)
+    return Moved([])
+
+
+def dispatch_hinted(runtime: Runtime, batch_id: str, part_id: str) -> Part | None:
+    """Dispatch one part.
+
+    Returns:
+        The part; None when it was DONE before.
+
+    Raises:
+        BusyError: Somebody else holds it, and may have died; the task must come again.
+    """
+    part = next((each for each in runtime.store.open_parts(batch_id) if each.id == part_id), None)
+    if part is None:
+        return None
+    if not free(part, runtime.store.now()):
+        raise BusyError(f"part {part_id} is leased until {part.leased_until_at}")
+    try:
+        return dispatch_part(runtime, part)
+    except StoreConflictError as error:
+        raise BusyError(f"part {part_id} was taken by somebody else: {error}") from error
+
+
+def sweep_up(runtime: Runtime, until: datetime) -> Moved:
+    """Ask after jobs, find again what is stuck, and run callbacks again whose rest is over.
+
+    Args:
+        runtime: What to sweep.
+        until: When to stop beginning anything more; what is left waits for the next sweep.
+    """
+    moved = collect(runtime)
+    found = sweep(replace(runtime, waker=_Reminder(runtime)))
+    while runtime.store.now() < until and (again := revisit(runtime)):
+        found += again
+    return Moved(moved, found)
+
+
+@dataclass(slots=True)
+class _Reminder(Waker):
+    """Announces a few parts whose task may be lost: those whose batch arrived long enough ago."""
+
+    runtime: Runtime
+    left: int = REMINDERS
+
+    def dispatch(self, part: Part, /) -> None:
+        """A part waits; with a long queue before it, it does so in good order."""
+        if self.left and self._is_late(part):
+            self.left -= 1
+            self.runtime.waker.dispatch(part)
+
+    def _is_late(self, part: Part) -> bool:
+        batch = self.runtime.store.batches([part.batch_id])[part.batch_id]
+        rest = timedelta(seconds=self.runtime.settings.lease)
+        return batch.arrived_at is None or batch.arrived_at + rest <= self.runtime.store.now()
+
+    def hurry(self) -> None:
+        """Something changed."""
+        self.runtime.waker.hurry()

@@ -21,12 +21,11 @@ from rich.table import Table
 from examples.stdlib import functions
 from gemchain.cli.complaints import complaining
 from gemchain.cli.run import Order, run_rows
-from gemchain.errors import ModelError
-from gemchain.wiring import choose_provider
 
-STATE = Path(".gemchain-demo")
 CHAIN = Path(__file__).with_name("docstrings.py")
 MODEL = os.environ.get("DEMO_MODEL", "simulated/gemini-3.5-flash-lite")
+SIMULATED = MODEL.startswith("simulated/")
+STATE = Path(".gemchain-demo" if SIMULATED else ".gemchain-demo-paid")
 REAL = "gemini-3.5-flash-lite"
 TURNAROUND = "2"
 """Seconds that a simulated batch takes; a real one takes minutes to hours."""
@@ -40,8 +39,9 @@ def main() -> int:
     limit = int(os.environ.get("DEMO_ROWS", "0")) or None
     rows, results = STATE / "rows.jsonl", STATE / "results.jsonl"
     command = _command(rows, results)
-    shutil.rmtree(STATE, ignore_errors=True)
-    STATE.mkdir()
+    if SIMULATED:  # what was paid is continued, never thrown away
+        shutil.rmtree(STATE, ignore_errors=True)
+    STATE.mkdir(exist_ok=True)
     _greet(console)
     with console.status("Reading the docstrings of Python's standard library…"):
         count = _write_rows(rows, limit)
@@ -57,6 +57,7 @@ def main() -> int:
     except typer.Exit as stopped:
         return stopped.exit_code
     _show_some(console, results)
+    console.print()
     _part(console)
     return code
 
@@ -81,7 +82,7 @@ def _greet(console: Console) -> None:
         "All the rest is what a real run does: queue, batches, files, callbacks, commits."
     )
     real = f"The answers come from [bold]{escape(MODEL)}[/], and are paid."
-    text = simulated if MODEL.startswith("simulated/") else real
+    text = simulated if SIMULATED else real
     console.print(Panel.fit(text, title="[bold]gemchain[/] demo", border_style="cyan", padding=(0, 1)))
 
 
@@ -96,7 +97,8 @@ def _write_rows(file: Path, limit: int | None) -> int:
 def _show_some(console: Console, results: Path) -> None:
     lines = [json.loads(line) for line in results.read_text(encoding="utf-8").splitlines()]
     done = [line["result"] for line in lines if line["state"] == "DONE"]
-    some = done[:: max(1, len(done) // SHOWN)][:SHOWN]
+    short = [entry for entry in done if len(entry["name"]) <= WORDS] or done
+    some = short[len(short) // 9 :: max(1, len(short) // SHOWN)][:SHOWN]
     title = f"\n{len(some)} of {len(done):,} entries"
     table = Table(box=None, pad_edge=False, expand=True, title=title, title_justify="left")
     longest = max((len(entry["name"]) for entry in some), default=1)
@@ -110,18 +112,13 @@ def _show_some(console: Console, results: Path) -> None:
 
 
 def _part(console: Console) -> None:
-    console.print(f"\n[dim]All results:[/]          {STATE}/results.jsonl")
-    console.print(f"[dim]Look around:[/]          {_gemchain()} status --state {STATE}")
-    console.print(f"[dim]The same on Vertex AI:[/] DEMO_MODEL={REAL} make demo", highlight=False)
-    console.print(f"                        [dim]({_caveat()})[/]", highlight=False)
-
-
-def _caveat() -> str:
-    try:
-        choose_provider(REAL)
-    except ModelError:
-        return "once the Vertex provider is in; this version only simulates"
-    return "needs a Google Cloud project, and is paid, at half the price"
+    real = f"GEMCHAIN_PROJECT=PROJECT GEMCHAIN_BLOBS=gs://BUCKET/demo DEMO_MODEL={REAL} make demo"
+    for name, text in (
+        ("All results:", f"{STATE}/results.jsonl"),
+        ("Look around:", f"{_gemchain()} status --state {STATE}"),
+        ("On Vertex AI:", f"{real}   [dim](paid at the batch price; DEMO_ROWS=20 tries a few)[/]"),
+    ):
+        console.print(f"[dim]{name:<14}[/]{text}", soft_wrap=True, highlight=False)
 
 
 if __name__ == "__main__":

@@ -86,7 +86,8 @@ def _this_command() -> tuple[str, ...]:
     """The command as it can be typed again: by its name where the shell finds it, else by its place."""
     typed = Path(sys.argv[0])
     found = shutil.which("gemchain")
-    elsewhere = typed.name == "gemchain" and (found is None or not typed.samefile(found))
+    by_place = typed.name == "gemchain" and typed.exists()
+    elsewhere = by_place and (found is None or not typed.samefile(found))
     return (str(typed) if elsewhere else "gemchain", *sys.argv[1:])
 
 

@@ -109,7 +109,7 @@ def test_the_demo_ends_with_entries_the_bill_and_the_way_to_vertex(tmp_path):
     assert "90 prompts in 3 batches" in said
     assert "simulated, no money spent; at the list price of gemini-3.5-flash-lite" in said
     assert "6 of 30 entries" in said
-    assert "DEMO_MODEL=gemini-3.5-flash-lite make demo" in said
+    assert "GEMCHAIN_BLOBS=gs://BUCKET/demo DEMO_MODEL=gemini-3.5-flash-lite make demo" in said
     assert len((tmp_path / ".gemchain-demo" / "results.jsonl").read_text().splitlines()) == 30
 
 
@@ -118,3 +118,13 @@ def test_the_demo_with_a_model_that_nobody_serves_says_so_in_one_line(tmp_path):
     assert done.returncode == 2
     assert "no provider serves the model 'nobody/knows'" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_demo_never_throws_away_a_state_that_was_paid_for(tmp_path):
+    kept = tmp_path / ".gemchain-demo-paid" / "gemchain.db-kept"
+    kept.parent.mkdir()
+    kept.touch()
+    done = run_module("examples.demo", folder=tmp_path, DEMO_ROWS="3", DEMO_MODEL="gemini-3.5-flash-lite")
+    assert done.returncode == 2
+    assert "set 'blobs' (GEMCHAIN_BLOBS) to gs://" in done.stderr
+    assert kept.exists()

@@ -14,9 +14,11 @@ chain.result()
 """
 
 from gemchain.chains import Chain, ChainStatus, PromptHandle, resume
+from gemchain.continuations import callback
 from gemchain.drafting import GatherSpec, PromptSpec
 from gemchain.durable import chain, now, random, uuid
 from gemchain.errors import (
+    Abort,
     BlobError,
     ChainCancelledError,
     ChainError,
@@ -33,6 +35,7 @@ from gemchain.errors import (
     ParamsError,
     ProviderError,
     RequestError,
+    Retry,
     StoreError,
 )
 from gemchain.responses import PromptError, Response
@@ -41,6 +44,7 @@ from gemchain.submission import gather, prompt, start, start_many, submit, submi
 from gemchain.wiring import configure, run
 
 __all__ = [
+    "Abort",
     "BlobError",
     "Chain",
     "ChainCancelledError",
@@ -65,7 +69,9 @@ __all__ = [
     "ProviderError",
     "RequestError",
     "Response",
+    "Retry",
     "StoreError",
+    "callback",
     "chain",
     "configure",
     "current",

@@ -37,7 +37,7 @@ GROUP = 500
 POLL = 1.0
 """Seconds between two looks at a chain that somebody else drives."""
 
-CALLBACK_ONLY = frozenset({"callback", "raised", "unresolved", "diverged"})
+CALLBACK_ONLY = frozenset({"callback", "raised", "unresolved", "diverged", "aborted"})
 """Failures after which the answer is still good: a retry runs the callback again and pays nothing."""
 
 

@@ -11,18 +11,63 @@ import inspect
 import site
 import sys
 import sysconfig
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from types import FunctionType, ModuleType
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
+from gemchain.closures import PREFIX, Signer
 from gemchain.durable import chain_mark
 from gemchain.errors import ContinuationError, UnresolvedError
 
-__all__ = ["Continuations"]
+__all__ = ["Continuations", "callback"]
 
 _ANY = object()
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class NameMark(NamedTuple):
+    """What `@gemchain.callback` says of a function: its stored name, and those it had before."""
+
+    name: str
+    aliases: tuple[str, ...]
+
+
+_ALIASES: dict[str, str] = {}
+"""Whole old names, module included, and the names that functions are stored under now."""
+
+
+def callback(name: str | None = None, aliases: Sequence[str] = ()) -> Callable[[F], F]:
+    """Keep a callback's stored name through renames, so that answers on their way still find it.
+
+    Args:
+        name: The name it is stored under; its own by default. Then the function may be renamed freely.
+        aliases: Names it was stored under before: `finish`, or `old.module:finish` when it has moved. A
+            whole name works as soon as the module it lives in now is imported.
+    """
+
+    def mark(function: F) -> F:
+        stored = name or function.__name__
+        if not stored.isidentifier():
+            raise ContinuationError(f"a callback's name must be an identifier, not {stored!r}")
+        function.__gemchain_name__ = NameMark(stored, tuple(aliases))  # type: ignore[attr-defined]
+        _ALIASES.update({each: f"{function.__module__}:{stored}" for each in aliases if ":" in each})
+        return function
+
+    return mark
+
+
+def _named(module: ModuleType, name: str) -> Iterator[FunctionType]:
+    """The functions of a module that are, or were, stored under a name other than their own."""
+    for each in vars(module).values():
+        mark = getattr(each, "__gemchain_name__", None)
+        if not isinstance(each, FunctionType) or each.__module__ != module.__name__:
+            continue
+        if isinstance(mark, NameMark) and (name == mark.name or name in mark.aliases):
+            yield each
+
+
 _PACKAGES = frozenset({"site-packages", "dist-packages"})
 
 
@@ -58,11 +103,15 @@ class Continuations:
         application: Folder whose modules belong to the application; the current folder and the
             folder of the running script when None.
         modules: Further modules or packages, by name, that callbacks may come from.
+        signing_key: Secret that signs functions by value; without one they are refused.
     """
 
-    def __init__(self, application: Path | None = None, modules: Sequence[str] = ()) -> None:
+    def __init__(
+        self, application: Path | None = None, modules: Sequence[str] = (), signing_key: str = ""
+    ) -> None:
         self._folders = self._application_folders(application)
         self._modules = tuple(modules)
+        self._signer = Signer(signing_key) if signing_key else None
         self._libraries = _library_folders()
         self._functions: dict[str, Callable[..., Any]] = {}
         self._names: dict[tuple[Callable[..., Any], tuple[str, ...]], str] = {}
@@ -96,9 +145,45 @@ class Continuations:
         self._names[key] = name
         return name
 
+    def by_value(
+        self, function: Callable[..., Any], params: Sequence[str] = (), *, first: str = "response"
+    ) -> tuple[str, str]:
+        """The name under which a nameless function is stored, and the function itself as signed text.
+
+        Raises:
+            ContinuationError: There is no signing key, or it cannot be pickled, or not called so.
+        """
+        assert self._signer is not None
+        name = f"{PREFIX}{getattr(function, '__qualname__', type(function).__name__)}"
+        self._check_signature(function, name, params, first)
+        return name, self._signer.sign(function)
+
+    def is_by_value(self, function: Callable[..., Any]) -> bool:
+        """Whether a function has no name to be found by, and there is a key to store it all the same."""
+        if self._signer is None or not callable(function) or isinstance(function, type):
+            return False
+        if not isinstance(function, FunctionType):
+            return True
+        return "<" in function.__qualname__ or "." in function.__qualname__
+
+    def load(self, signed: str) -> Callable[..., Any]:
+        """The function behind signed text.
+
+        Raises:
+            UnresolvedError: There is no key, or the text does not verify; nothing of it was loaded.
+        """
+        if self._signer is None:
+            raise UnresolvedError(
+                "the function was stored by value, and GEMCHAIN_SIGNING_KEY is not set here"
+            )
+        known = self._functions.get(signed)
+        if known is None:
+            known = self._functions[signed] = self._signer.load(signed)
+        return known
+
     def _describe(self, function: Callable[..., Any]) -> str:
         self._check_plain(function)
-        module = function.__module__
+        module, mark = function.__module__, getattr(function, "__gemchain_name__", None)
         if module == "__main__":
             main = _main_name()
             if main is None:
@@ -107,7 +192,7 @@ class Continuations:
                     "put it in a file"
                 )
             module = main
-        name = f"{module}:{function.__qualname__}"
+        name = f"{module}:{mark.name if mark else function.__qualname__}"
         try:
             found = self.resolve(name)
         except UnresolvedError as error:
@@ -120,7 +205,10 @@ class Continuations:
 
     @staticmethod
     def _check_plain(function: Callable[..., Any]) -> None:
-        way_out = "; move it to the top level of a module, and pass what it needs in params"
+        way_out = (
+            "; move it to the top level of a module and pass what it needs in params, "
+            "or set GEMCHAIN_SIGNING_KEY to store it by value"
+        )
         if not isinstance(function, FunctionType):
             raise ContinuationError(f"a callback must be a plain function, not {function!r}{way_out}")
         if function.__name__ == "<lambda>":
@@ -212,6 +300,9 @@ class Continuations:
         return function
 
     def _look_up(self, name: str) -> Callable[..., Any]:
+        moved = _ALIASES.get(name)
+        if moved is not None:
+            return self.resolve(moved)
         module_name, colon, qualname = name.partition(":")
         if (
             not colon
@@ -222,6 +313,9 @@ class Continuations:
         module = self._module(module_name)
         function = vars(module).get(qualname)
         if function is None:
+            renamed = next(_named(module, qualname), None)
+            if renamed is not None:
+                return renamed
             raise UnresolvedError(f"module {module_name!r} has no function {qualname!r}")
         if not isinstance(function, FunctionType):
             raise UnresolvedError(f"{name!r} is not a plain function but a {type(function).__name__}")

@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from gemchain import jsontext
 from gemchain.durable import check_awaitable
@@ -46,6 +46,7 @@ class PromptSpec:
     priority: int = 0
     deadline: datetime | timedelta | None = None
     labels: Mapping[str, str] | None = None
+    retry_if: Callable[..., Any] | None = None
     place: str = ""
 
     @property
@@ -102,7 +103,7 @@ def make_draft(runtime: Runtime, scope: Scope, spec: PromptSpec) -> Draft:
         raise RequestError(
             f"the request has {size:,} bytes; {provider.name} takes {provider.limits.max_request_bytes:,}"
         )
-    callback, on_error, params = _continuation(runtime, spec)
+    follows = _continuation(runtime, spec)
     parent = scope.parent
     return Draft(
         Prompt(
@@ -114,9 +115,11 @@ def make_draft(runtime: Runtime, scope: Scope, spec: PromptSpec) -> Draft:
             provider=provider.name,
             model=model,
             size=size,
-            callback=callback,
-            params=params,
-            on_error=on_error,
+            callback=follows.callback,
+            params=follows.params,
+            on_error=follows.on_error,
+            retry_if=follows.retry_if,
+            closure=follows.closure,
             schema=None if schema is None else jsontext.dump(schema),
             accept=_accepted(spec.accept),
             max_attempts=_attempts(runtime, spec.max_attempts),
@@ -145,13 +148,14 @@ def make_item(runtime: Runtime, scope: Scope, spec: PromptSpec | GatherSpec) -> 
 
 
 def _as_join(runtime: Runtime, scope: Scope, spec: GatherSpec, identity: str) -> Item:
-    callback, on_error, params = _continuation(runtime, spec, first="results")
+    follows = _continuation(runtime, spec, first="results")
     join = replace(
         make_wait(scope, "join", None),
         id=identity,
-        callback=callback,
-        params=params,
-        on_error=on_error,
+        callback=follows.callback,
+        params=follows.params,
+        on_error=follows.on_error,
+        closure=follows.closure,
         progress=WAITING if spec.branches else EMPTY,
     )
     branches = [_as_branch(runtime, scope, each, join, index) for index, each in enumerate(spec.branches)]
@@ -187,8 +191,13 @@ def make_wait_item(runtime: Runtime, scope: Scope, spec: Any) -> Item:
     Raises:
         InvalidInputError: Its callback can never work.
     """
-    callback, _, params = _continuation(runtime, spec, first="value")
-    waiting = replace(make_wait(scope, "wait", spec.name), callback=callback, params=params)
+    follows = _continuation(runtime, spec, first="value")
+    waiting = replace(
+        make_wait(scope, "wait", spec.name),
+        callback=follows.callback,
+        params=follows.params,
+        closure=follows.closure,
+    )
     return Item(Draft(waiting, "{}"))
 
 
@@ -211,27 +220,56 @@ def _prompt_id(scope: Scope, key: str | None) -> str:
     return identity
 
 
-def _continuation(runtime: Runtime, spec: Any, first: str = "response") -> tuple[str | None, str | None, str]:
+class _Follows(NamedTuple):
+    """What is stored of the functions that follow a prompt."""
+
+    callback: str | None
+    on_error: str | None
+    retry_if: str | None
+    params: str
+    closure: str | None
+
+
+def _continuation(runtime: Runtime, spec: Any, first: str = "response") -> _Follows:
+    names = tuple(_checked_params(spec))
+    on_error, retry_if = getattr(spec, "on_error", None), getattr(spec, "retry_if", None)
+    signed: dict[str, str] = {}
+
+    def store(role: str, function: Callable[..., Any] | None, given: Sequence[str], takes: str) -> str | None:
+        if function is None:
+            return None
+        if not runtime.continuations.is_by_value(function):
+            return runtime.continuations.name(function, given, first=takes)
+        name, signed[role] = runtime.continuations.by_value(function, given, first=takes)
+        return name
+
+    return _Follows(
+        callback=store("callback", spec.callback, names, first),
+        on_error=store("on_error", on_error, names, "error"),
+        retry_if=store("retry_if", retry_if, (), "response"),
+        params=_params_text(spec, on_error),
+        closure=jsontext.dump(signed) if signed else None,
+    )
+
+
+def _checked_params(spec: Any) -> Mapping[str, Any]:
     params = spec.params
     if not isinstance(params, Mapping) or not all(isinstance(name, str) for name in params):
         raise ParamsError(f"params must be a dict with names as keys, not {params!r}")
-    if not params:
-        text = "{}"
-    elif spec.callback is None and getattr(spec, "on_error", None) is None:
+    return params
+
+
+def _params_text(spec: Any, on_error: Any) -> str:
+    if not spec.params:
+        return "{}"
+    if spec.callback is None and on_error is None:
         raise ParamsError("params are for a callback, and there is none")
-    else:
-        try:
-            text = jsontext.dump(params)
-        except TypeError as error:
-            raise ParamsError(
-                f"params must be JSON, since they are kept until the answer comes: {error}"
-            ) from error
-    names = tuple(params)
-    find = runtime.continuations.name
-    callback = None if spec.callback is None else find(spec.callback, names, first=first)
-    rescue = getattr(spec, "on_error", None)
-    on_error = None if rescue is None else find(rescue, names, first="error")
-    return callback, on_error, text
+    try:
+        return jsontext.dump(spec.params)
+    except TypeError as error:
+        raise ParamsError(
+            f"params must be JSON, since they are kept until the answer comes: {error}"
+        ) from error
 
 
 def _accepted(accept: Sequence[str]) -> tuple[str, ...]:

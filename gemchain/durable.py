@@ -365,7 +365,7 @@ def _foreign(awaited: Any) -> TypeError:
 
 
 def _gather_around(awaited: Any, target: str) -> Any:
-    """Of a gather and those nested in it, the one that the target frame lies in; None when it lies in none."""
+    """Of a gather and those nested in it, the one that the target frame lies in; None when in none."""
     branches = getattr(awaited, "branches", ())
     if branches and target.startswith(f"{awaited.place}."):
         return awaited

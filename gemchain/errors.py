@@ -28,6 +28,8 @@ GemchainError
 │   ├── ProviderUnavailableError  it may work later: gemchain tries again by itself
 │   └── ProviderRejectedError     it will not take this, however often it is asked
 ├── DivergedError                 an async chain no longer does what its history says: parked
+├── Retry                         raised by a callback: run me, or send the prompt, again
+├── Abort                         raised by a callback: fail here and now
 └── UnresolvedError               a stored name leads to no function that may be called: the prompt is parked
 ```
 """
@@ -35,6 +37,7 @@ GemchainError
 from typing import Any
 
 __all__ = [
+    "Abort",
     "BlobError",
     "BlobNotFoundError",
     "ChainCancelledError",
@@ -57,6 +60,7 @@ __all__ = [
     "ProviderRejectedError",
     "ProviderUnavailableError",
     "RequestError",
+    "Retry",
     "StoreConflictError",
     "StoreError",
     "StoreFullError",
@@ -195,6 +199,34 @@ class DivergedError(GemchainError):
         super().__init__(message)
         self.place = place
         self.awaited = awaited
+
+
+class Retry(GemchainError):  # noqa: N818 -- a callback raises it on purpose; it is no error
+    """Raised by a callback: not now. The answer is kept, and the callback runs again.
+
+    Does not count against `callback_attempts`: it may be raised as often as one likes.
+
+    Args:
+        after: Seconds to rest first.
+        resend: Send the prompt again instead, for another answer; counts as one of its attempts.
+    """
+
+    def __init__(self, after: float = 0.0, *, resend: bool = False) -> None:
+        super().__init__(f"again after {after} s")
+        self.after = after
+        self.resend = resend
+
+
+class Abort(GemchainError):  # noqa: N818 -- a callback raises it on purpose; it is no error
+    """Raised by a callback: fail here and now, without further attempts.
+
+    Args:
+        reason: What a person shall read.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 class UnresolvedError(GemchainError):

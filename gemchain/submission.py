@@ -58,6 +58,7 @@ def prompt(
     priority: int = 0,
     deadline: datetime | timedelta | None = None,
     labels: Mapping[str, str] | None = None,
+    retry_if: Callable[..., Any] | None = None,
 ) -> PromptSpec:
     """Describe a prompt without sending it. The arguments are those of `submit`."""
     return PromptSpec(
@@ -73,6 +74,7 @@ def prompt(
         priority,
         deadline,
         labels,
+        retry_if,
         place_here(),
     )
 
@@ -91,6 +93,7 @@ def submit(
     priority: int = 0,
     deadline: datetime | timedelta | None = None,
     labels: Mapping[str, str] | None = None,
+    retry_if: Callable[..., Any] | None = None,
 ) -> PromptHandle:
     """Queue a prompt; its answer goes to `callback`.
 
@@ -114,6 +117,8 @@ def submit(
         priority: Higher goes into a batch first; -9 to 9.
         deadline: When to give up, as a time or as a time from now.
         labels: Names and values to find it by.
+        retry_if: `retry_if(response)`, a function at the top level of a module that looks at a usable
+            answer; when it returns something true (a text says why), the prompt is sent again.
 
     Returns:
         A handle with the prompt's id and its chain.
@@ -135,6 +140,7 @@ def submit(
         priority=priority,
         deadline=deadline,
         labels=labels,
+        retry_if=retry_if,
     )
     _refuse_inside_programs("submit()")
     runtime, scope = active(), open_scope()
@@ -198,7 +204,7 @@ def _lone_chain(runtime: Runtime, spec: PromptSpec | GatherSpec) -> Unit:
     name = (
         "gemchain:submit"
         if spec.callback is None
-        else f"{spec.callback.__module__}:{spec.callback.__qualname__}"
+        else f"{spec.callback.__module__}:{getattr(spec.callback, '__qualname__', 'callback')}"
     )
     identity = random_id("c") if spec.key is None else chain_id(name, spec.key)
     scope = Scope(identity, None, runtime.clock.now())

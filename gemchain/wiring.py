@@ -84,7 +84,9 @@ def build(settings: Settings, *, responder: Responder | None = None, clock: Cloc
         providers=_providers(settings, blobs, clock, responder),
         waker=_waker(settings),
         clock=clock,
-        continuations=Continuations(Path(settings.application) if settings.application else None, modules),
+        continuations=Continuations(
+            Path(settings.application) if settings.application else None, modules, settings.signing_key
+        ),
         drive=None if settings.waker else _drive,
     )
 

@@ -11,9 +11,10 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from gemchain import jsontext, values
+from gemchain.closures import PREFIX
 from gemchain.durable import Blocked, Ended, Raised
 from gemchain.engine import branches, replay
-from gemchain.errors import DivergedError, StoreUnavailableError, UnresolvedError
+from gemchain.errors import Abort, DivergedError, Retry, StoreUnavailableError, UnresolvedError
 from gemchain.identity import random_id
 from gemchain.records import (
     NO_USAGE,
@@ -132,7 +133,17 @@ def deliver(runtime: Runtime, prompt: Prompt, outcome: Outcome, *, marked: bool 
         The unit that records all of it.
     """
     case = _Case(runtime, prompt, outcome, marked=marked)
-    failure = outcome.failure or _unusable(case)
+    try:
+        failure = outcome.failure or _unusable(case)
+    except UnresolvedError as error:
+        return _park(case, error)
+    except Exception as error:  # noqa: BLE001 -- a user's retry_if may raise anything
+        return _postpone(case, error, None)
+    return _follow(case, failure)
+
+
+def _follow(case: _Case, failure: Failure | None) -> Delivery:
+    runtime, prompt, outcome = case.runtime, case.prompt, case.outcome
     if failure is None and _is_program(prompt):
         return _resume(case, outcome.value if case.response is None else case.response)
     if failure is None:
@@ -185,9 +196,29 @@ def _unusable(case: _Case) -> Failure | None:
     failure = judge(case.outcome.body)
     if failure is not None:
         return None if failure.reason in case.prompt.accept else failure
-    if case.prompt.schema is not None:
-        return _misfit(case.response)
-    return None
+    misfit = _misfit(case.response) if case.prompt.schema is not None else None
+    return misfit or _unwanted(case)
+
+
+def _unwanted(case: _Case) -> Failure | None:
+    """What the prompt's own `retry_if` says of a usable answer."""
+    if case.prompt.retry_if is None:
+        return None
+    verdict = _function(case, "retry_if", case.prompt.retry_if)(case.response)
+    if not verdict:
+        return None
+    why = verdict if isinstance(verdict, str) else "retry_if asked for another answer"
+    return Failure("unwanted", why, retryable=True)
+
+
+def _function(case: _Case, role: str, name: str) -> Callable[..., Any]:
+    """The function that follows, found by its name, or loaded if it was stored by value and is signed."""
+    if not name.startswith(PREFIX):
+        return case.runtime.continuations.resolve(name)
+    signed = jsontext.load(case.prompt.closure or "{}").get(role)
+    if not isinstance(signed, str):
+        raise UnresolvedError(f"{name!r} was stored by value, and its value is gone")
+    return case.runtime.continuations.load(signed)
 
 
 def _misfit(response: Response | None) -> Failure | None:
@@ -234,7 +265,7 @@ def _run(case: _Case, name: str | None, first: Any) -> _Ended:
     prompt = case.prompt
     if name is None:
         return _Ended((), branches.uncalled(prompt, first))
-    function: Callable[..., Any] = case.runtime.continuations.resolve(name)
+    function = _function(case, "on_error" if isinstance(first, PromptError) else "callback", name)
     params = {} if prompt.params == "{}" else jsontext.load(prompt.params)
     scope = Scope(prompt.chain_id, prompt, case.now)
     with entered(scope):
@@ -282,6 +313,37 @@ def _park(case: _Case, error: UnresolvedError | DivergedError) -> Delivery:
 
 def _postpone(case: _Case, error: Exception, failure: Failure | None) -> Delivery:
     """The callback raised: keep the answer, and run the callback again later or give up."""
+    match error:
+        case Abort():
+            return _fail(case, Failure("aborted", error.reason))
+        case Retry(resend=True):
+            return _answer_again(case, error.after)
+        case Retry():
+            return _rest(case, error.after, failure)
+        case _:
+            return _count_raised(case, error, failure)
+
+
+def _answer_again(case: _Case, after: float) -> Delivery:
+    """The callback wants another answer."""
+    failure = Failure("unwanted", "the callback asked for another answer", retryable=True)
+    if case.prompt.progress.attempt >= case.prompt.max_attempts or case.prompt.kind != "generate":
+        return _fail(case, failure)
+    return _send_again(case, failure, case.now + timedelta(seconds=after))
+
+
+def _rest(case: _Case, after: float, failure: Failure | None) -> Delivery:
+    """The callback wants to run later; that is no failure of it."""
+    progress = case.after(
+        PromptState.ANSWERED,
+        not_before_at=case.now + timedelta(seconds=after),
+        failure=failure,
+        result=case.prompt.progress.result,
+    )
+    return Delivery(case.unit(progress), "waiting", ends_branch=False)
+
+
+def _count_raised(case: _Case, error: Exception, failure: Failure | None) -> Delivery:
     raised = case.prompt.progress.callback_attempts + 1
     lines = "".join(traceback.format_exception(error))
     reason = "raised" if case.prompt.durable else "callback"

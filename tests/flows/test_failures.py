@@ -1,5 +1,7 @@
 """What goes wrong with answers and callbacks, and where it ends."""
 
+import itertools
+
 import pytest
 
 import gemchain
@@ -85,7 +87,7 @@ def test_attempts_rest_longer_and_longer(tmp_path):
     with embedded(tmp_path, responder=failing, max_attempts=4, retry_delay=100) as engine:
         gemchain.start(flows.careless, "x")
         engine.run()
-        rests = [(b - a).total_seconds() for a, b in zip(seen, seen[1:], strict=False)]
+        rests = [(b - a).total_seconds() for a, b in itertools.pairwise(seen)]
         assert [round(rest, -2) for rest in rests] == [100, 200, 400]
 
 

@@ -121,7 +121,7 @@ def test_a_callback_may_wait_for_a_person(engine):
 
 
 def test_a_foreign_awaitable_is_a_type_error_that_says_what_works(engine):
-    with pytest.raises(gemchain.ChainFailedError, match="a chain can await gemchain.prompt"):
+    with pytest.raises(gemchain.ChainFailedError, match=r"a chain can await gemchain\.prompt"):
         gemchain.start(programs.sleeps).result()
 
 
@@ -162,7 +162,7 @@ def test_a_program_whose_source_changed_under_it_is_parked_and_shows_both_reques
     with monkeypatch.context() as patch:
         patch.setattr(programs, "three", three)
         engine.runtime.continuations._functions.clear()
-        with pytest.raises(gemchain.ChainParkedError, match="one x.*ONE x"):
+        with pytest.raises(gemchain.ChainParkedError, match=r"one x.*ONE x"):
             chain.result()
     engine.runtime.continuations._functions.clear()
     assert chain.retry() == 1

@@ -72,5 +72,5 @@ def twice(response):
 first_twice = twice
 
 
-def twice(response):  # noqa: F811
+def twice(response):
     return 2

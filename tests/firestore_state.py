@@ -57,10 +57,12 @@ class Deaf(Connection):
         self._learnt_at = self._clock.now()
 
 
-def open_store(at: str, project: str, files: str, clock: Clock | None = None, **options) -> FirestoreStore:
-    """A handle on a project's state."""
+def open_store(
+    at: str, project: str, files: str, clock: Clock | None = None, *, deaf: bool = bool(EXTERNAL), **options
+) -> FirestoreStore:
+    """A handle on a project's state; a `deaf` one takes its own clock for the service's."""
     os.environ[HOST] = at
     store = FirestoreStore(project, blobs=LocalBlobs(Path(files)), clock=clock or VirtualClock(), **options)
-    if EXTERNAL:
+    if deaf:
         store._connection.__class__ = Deaf
     return store

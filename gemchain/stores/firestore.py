@@ -49,8 +49,8 @@ class FirestoreStore:
 
     What it adds to the contract: among prompts of one priority a short queue gives whoever waited longest
     first, a long one anybody; chains are listed by id, batches newest first. Times are the service's own.
-    Threads may share one store. A call fails after a few tries, within seconds, when the service cannot be
-    reached.
+    Threads may share one store. What the service does not take is tried four times within some two seconds;
+    a try that hears nothing lasts half a minute.
 
     Args:
         project: The Google Cloud project.
@@ -158,12 +158,13 @@ class FirestoreStore:
 
     def find_ids(self, prefix: str, limit: int = 10) -> list[str]:
         """Ids of chains, prompts and batches that start with `prefix`, in order."""
-        if not prefix or "/" in prefix:
+        if "/" in prefix:
             return []
         found = []
         for kind in ("chains", "prompts", "batches"):
             name = self._connection.name(kind, prefix)
-            query = Query([(NAME, ">=", name), (NAME, "<", f"{name}\U0010ffff")], fields=[NAME], limit=limit)
+            where = [(NAME, ">=", name), (NAME, "<", f"{name}\U0010ffff")] if prefix else []
+            query = Query(where, fields=[NAME], limit=limit)
             found += [record_id(document) for document in self._connection.find(kind, query)]
         return sorted(found)[:limit]
 

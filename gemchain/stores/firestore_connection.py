@@ -1,8 +1,8 @@
 """One database of Firestore: calls with a bound on time and repetition, and the service's own time.
 
 Reads are repeated a few times when they may work in a moment. A commit is sent once: whoever sends it
-must look what became of it before sending it again. Nothing is repeated by the SDK, so that a failed
-call takes seconds and not minutes.
+must look what became of it before sending it again. Nothing is repeated by the SDK, whose tries would go
+on for minutes and hide what became of the first.
 """
 
 import re
@@ -40,8 +40,8 @@ __all__ = ["PAUSES", "Connection"]
 PAUSES = (0.1, 0.4, 1.6)
 """Seconds between the tries of a call that may work in a moment."""
 
-COMMIT_SECONDS = 60.0
-READ_SECONDS = 60.0
+COMMIT_SECONDS = 30.0
+READ_SECONDS = 30.0
 LOOKUP = 1_000
 """Documents asked for in one call; their names make about 100 KB."""
 MEMORY_BYTES = 64 << 20

@@ -5,10 +5,11 @@ fails leaves a blob that nobody refers to; whoever tries again writes the same o
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
 
+from gemchain.errors import BlobError, BlobNotFoundError, StoreRefusedError, StoreUnavailableError
 from gemchain.ports import Blobs
 from gemchain.stores.firestore_documents import SPILLABLE
 
@@ -24,6 +25,9 @@ TIGHT_BYTES = 128
 """The same for all texts of a commit that would be too large: hardly longer than the name of a blob."""
 
 _PARALLEL = 8
+
+A = TypeVar("A")
+B = TypeVar("B")
 
 
 class Spill:
@@ -59,18 +63,35 @@ class Spill:
         return kept | {"spilled": spilled}
 
     def upload(self, pending: Mapping[str, bytes]) -> None:
-        """Write the texts."""
+        """Write the texts.
+
+        Raises:
+            StoreUnavailableError: The blobs failed; try again.
+        """
         if pending:
-            with ThreadPoolExecutor(_PARALLEL) as pool:
-                list(
-                    pool.map(lambda item: self._blobs.put(item[0], item[1], if_absent=True), pending.items())
-                )
+            _each(lambda item: self._blobs.put(*item, if_absent=True), pending.items(), "writing")
 
     def back(self, contents: Sequence[dict[str, Any]]) -> None:
-        """Put the texts back into contents that were read."""
+        """Put the texts back into contents that were read.
+
+        Raises:
+            StoreRefusedError: A text is gone.
+            StoreUnavailableError: The blobs failed; try again.
+        """
         wanted = [(each, name, at) for each in contents for name, at in each.pop("spilled", {}).items()]
         if wanted:
-            with ThreadPoolExecutor(_PARALLEL) as pool:
-                texts = pool.map(lambda item: self._blobs.read(self._blobs.uri(item[2])).decode(), wanted)
-                for (content, name, _), text in zip(wanted, texts, strict=True):
-                    content[name] = text
+            texts = _each(lambda item: self._blobs.read(self._blobs.uri(item[2])), wanted, "reading")
+            for (content, name, _), text in zip(wanted, texts, strict=True):
+                content[name] = text.decode()
+
+
+def _each(call: Callable[[A], B], items: Collection[A], doing: str) -> list[B]:
+    try:
+        with ThreadPoolExecutor(_PARALLEL) as pool:
+            return list(pool.map(call, items))
+    except BlobNotFoundError as error:
+        raise StoreRefusedError(
+            f"a long text of a record is gone: {error}. Restore it, or cancel its chain"
+        ) from error
+    except BlobError as error:
+        raise StoreUnavailableError(f"{doing} the long texts of records failed: {error}") from error

@@ -17,4 +17,6 @@ class TestFirestoreStore(StoreContract):
 
     @pytest.fixture
     def elsewhere(self, store, project, tmp_path):
-        return partial(firestore_state.open_store, firestore_state.host(), project, str(tmp_path / "files"))
+        files = str(tmp_path / "files")
+        at, deaf = firestore_state.host(), bool(firestore_state.EXTERNAL)
+        return partial(firestore_state.open_store, at, project, files, deaf=deaf)

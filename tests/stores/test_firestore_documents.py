@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from google.cloud import firestore as google_firestore
 
+from gemchain.errors import StoreRefusedError, StoreUnavailableError
 from gemchain.records import Failure, Move, RowCounts, Unit, Usage
 from gemchain.states import BatchState, ChainState, PartState, PromptState
 from gemchain.stores import firestore_claim
@@ -17,8 +19,8 @@ from tests.contracts.store_samples import ANSWER, APPLIED, Samples, ids
 
 P = PromptState
 SNAPSHOTS = Path(__file__).parent / "snapshots"
-PASSING = {"token", "tokens"}
-"""Fields that differ from run to run where the store draws them."""
+PASSING = {"token", "tokens", "chain_at"}
+"""Fields that differ from run to run: the store draws them, or the service's clock does."""
 
 
 @pytest.fixture
@@ -198,6 +200,19 @@ class TestLongTexts:
         assert spent().rpcs == {"Commit": 1}
         assert given.store.requests(names[:3]) == dict.fromkeys(names[:3], request)
         assert given.store.tally().prompts == {P.DONE: 1, P.QUEUED: 1_200}
+
+    def test_a_text_that_cannot_be_written_keeps_the_whole_call_from_being_recorded(self, given, tmp_path):
+        (tmp_path / "files").mkdir(exist_ok=True)
+        (tmp_path / "files" / "spill").write_text("in the way", encoding="utf-8")
+        with pytest.raises(StoreUnavailableError, match="writing the long texts"):
+            given.store.commit([given.start_unit("c1", "p1"), self.big(given, "p2")])
+        assert given.store.list_chains() == []
+
+    def test_a_text_that_is_gone_is_said(self, given, tmp_path):
+        given.store.commit([self.big(given, "p1")])
+        shutil.rmtree(tmp_path / "files" / "spill")
+        with pytest.raises(StoreRefusedError, match=r"gone.*p1-request"):
+            given.store.requests(["p1"])
 
     def test_many_large_requests_are_claimed_in_pages_that_fit_into_memory(self, given, monkeypatch):
         monkeypatch.setattr(firestore_claim, "MEMORY_BYTES", 600 << 10)

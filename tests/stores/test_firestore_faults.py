@@ -266,7 +266,7 @@ class TestClaimers:
 
 
 class TestTime:
-    def test_the_time_is_the_services_and_not_this_machines(self, given, project, tmp_path):
+    def test_the_time_is_the_services_and_not_this_machines(self, given, faults, project, tmp_path):
         slow = VirtualClock(given.clock.now() - timedelta(hours=3))
         other = firestore_state.open_store(firestore_state.host(), project, str(tmp_path / "files"), slow)
         assert abs(other.now() - given.clock.now()) < timedelta(seconds=1)

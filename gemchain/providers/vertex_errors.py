@@ -16,6 +16,7 @@ from gemchain.errors import ConfigurationError, GemchainError, ProviderRejectedE
 
 __all__ = ["Place", "translated"]
 
+_REST_ADDRESS = re.compile(r"^(?:GET|POST|DELETE) \S+: ")
 _BUCKET = re.compile(r"gs://([a-z0-9._-]+)")
 
 
@@ -54,13 +55,15 @@ def no_credentials(error: Exception) -> ConfigurationError:
 
 
 def _of_call(what: str, place: Place, error: google_errors.GoogleAPICallError) -> GemchainError:
-    words = f"Vertex AI refuses to {what}: {error.message or error}"
+    said = _REST_ADDRESS.sub("", str(error.message or error))
+    verb = "refuses to" if isinstance(error, google_errors.ClientError) else "could not"
+    words = f"Vertex AI {verb} {what}: {said}"
     text = str(error)
     for kinds, signs, kind, mend in _MENDING:
         if isinstance(error, kinds) and (not signs or any(sign in text for sign in signs)):
             return kind(f"{words}; {mend(place, text)}")
     if isinstance(error, google_errors.ServerError | google_errors.TooManyRequests):
-        return ProviderUnavailableError(f"Vertex AI could not {what}: {error.message or error}")
+        return ProviderUnavailableError(words)
     return ProviderRejectedError(words)
 
 

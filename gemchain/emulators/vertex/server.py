@@ -130,6 +130,8 @@ class _Exchange(BaseHTTPRequestHandler):
     """One request and its answer."""
 
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # headers and body leave together: apart, each answer waits 40 ms for the other side
+    disable_nagle_algorithm = True
     server: _Server
 
     def _answer(self) -> None:

@@ -18,7 +18,7 @@ from gemchain.wakers.loop import LoopWaker
 __all__ = ["build", "choose_provider", "configure", "run"]
 
 Responder = Callable[[dict[str, Any]], Any]
-PREFIXES = {"simulated": "simulated"}
+PREFIXES = {"simulated": "simulated", "gemini-api": "gemini-api"}
 """What a model's name may begin with, before a slash, and the provider that this chooses."""
 
 VERTEX_MODEL, VERTEX_PATH = "gemini-", "publishers/google/models/"
@@ -169,7 +169,13 @@ def _providers(settings: Settings, blobs: Blobs, clock: Clock, responder: Respon
             endpoint=settings.vertex_endpoint,
         )
 
-    return Providers({"simulated": simulated, "vertex": vertex}, choose_provider)
+    def gemini_api() -> Provider:
+        from gemchain.providers.gemini_api import GeminiApiProvider
+
+        return GeminiApiProvider(blobs, endpoint=settings.gemini_api_endpoint)
+
+    makers = {"simulated": simulated, "vertex": vertex, "gemini-api": gemini_api}
+    return Providers(makers, choose_provider)
 
 
 def choose_provider(model: str) -> tuple[str, str]:

@@ -36,6 +36,7 @@ class Simulation:
         seen_at: When the rows were answered, in ISO format.
         share: Share of rows that was finished before the job ended.
         echoes_key: Whether `key` comes back with the row.
+        bare: Whether rows are those of the Gemini API: `key` with `response` or `error`, and nothing else.
     """
 
     responder: Responder
@@ -44,6 +45,7 @@ class Simulation:
     seen_at: str
     share: float = 1.0
     echoes_key: bool = True
+    bare: bool = False
 
     def rows(self, line: bytes, place: int) -> tuple[bytes, ...]:
         """The output lines for one input line: mostly one."""
@@ -64,6 +66,8 @@ class Simulation:
     def _row(self, read: dict[str, Any], style: RowStyle) -> bytes:
         request = read["request"]
         status, response = self._answer(request, style)
+        if self.bare:
+            return _bare_row(read.get("key"), status, response)
         row = {"request": request, "status": status, "response": response, "processed_time": self.seen_at}
         if self.echoes_key and not style.keyless and "key" in read:
             row["key"] = read["key"]
@@ -107,6 +111,12 @@ _FINAL = (
     (403, "PERMISSION_DENIED", "Forbidden", "Permission denied on a referenced file (simulated)."),
     (404, "NOT_FOUND", "Not Found", "A referenced file was not found (simulated)."),
 )
+
+
+def _bare_row(key: Any, status: str, response: dict[str, Any]) -> bytes:
+    row: dict[str, Any] = {"key": key}
+    row |= orjson.loads(status[status.index("{") :]) if status else {"response": response}
+    return orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def _bad_request(words: str) -> str:

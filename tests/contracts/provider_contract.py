@@ -120,6 +120,13 @@ class ProviderContract(abc.ABC):
     keeps_finished_rows = True
     """Whether a job that expired or was cancelled delivers the rows it had finished."""
 
+    takes_labels = True
+    """Whether requests may carry labels."""
+
+    @property
+    def labels(self) -> dict[str, Any]:
+        return {"labels": {"team": "red"}} if self.takes_labels else {}
+
     @pytest.fixture
     @abc.abstractmethod
     def service(self) -> Service:
@@ -193,14 +200,14 @@ class ProviderContract(abc.ABC):
 
     @pytest.mark.parametrize("text", ['"labels"', "line\nbreak", "\u2028 é 日本 😀", '\\"}', "x" * 5000])
     def test_any_text_goes_out_and_comes_back(self, service, text):
-        batch = service.batch(requests=[asking(text), asking(text, labels={"team": "red"})])
+        batch = service.batch(requests=[asking(text), asking(text, **self.labels)])
         rows = service.rows(service.landed(batch))
         assert named(rows) == Counter(ids(batch))
         if self.echoes_requests:
             assert [row.request["contents"][0]["parts"][0]["text"] for row in rows] == [text, text]
 
     def test_an_input_line_names_its_prompt_and_hashes_like_its_request(self, service):
-        request = asking("x", labels={"team": "red"})
+        request = asking("x", **self.labels)
         line = service.provider.input_line(InputRow("p1", orjson.dumps(request).decode()))
         assert line.endswith(b"\n")
         assert line.count(b"\n") == 1
@@ -212,7 +219,7 @@ class ProviderContract(abc.ABC):
             service.provider.check(service.model, request_)
 
     def test_what_the_service_would_take_is_taken(self, service):
-        config = {"generation_config": {"temperature": 0.2}, "labels": {"team": "red"}}
+        config = {"generation_config": {"temperature": 0.2}, **self.labels}
         service.provider.check(service.model, asking("x", **config))
         service.provider.check(
             service.model, asking("x", systemInstruction={"parts": [{"text": "Be short."}]})

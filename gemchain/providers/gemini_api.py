@@ -1,0 +1,223 @@
+"""Batches of the Gemini Developer API: the `Provider` port for `gemini-api/…` models and an API key.
+
+https://ai.google.dev/gemini-api/docs/batch-api
+
+The input goes up through the File API, and the result comes down into the file storage, where it is read
+like any other output. Files live there for 48 hours, longer than a job does.
+
+Crash story. A job bears its batch's name as display name, so whoever comes after a crash around `create`
+finds it; an upload without a job is dropped by the service. Each download has a name of its own, and the
+first that is there counts: a collector that dies half-way leaves nothing, and two at once do not replace
+each other's.
+"""
+
+import os
+import secrets
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from gemchain.errors import (
+    BlobError,
+    BlobNotFoundError,
+    ConfigurationError,
+    MissingExtraError,
+    ProviderRejectedError,
+    ProviderUnavailableError,
+    RequestError,
+)
+from gemchain.gemini.layout import is_output, output_folder
+from gemchain.gemini.shape import GeminiShape
+from gemchain.identity import job_name
+from gemchain.ports import Blobs, Job, JobState, Limits
+from gemchain.records import Batch, Failure, InputRow, OutputFile
+
+if TYPE_CHECKING:
+    from google.genai import Client
+    from google.genai.types import BatchJob
+
+__all__ = ["LIMITS", "GeminiApiProvider"]
+
+LIMITS = Limits(max_requests=200_000, max_bytes=2_000_000_000, max_request_bytes=20_000_000)
+"""2 GB in an input file; no limit on requests is published, so Vertex's serves."""
+
+LISTING_LAG = 60.0
+"""Lists are not promised to be consistent; nothing is published on how far they lag behind."""
+
+TIMEOUT_MS = 120_000
+OVER = frozenset({"SUCCEEDED", "FAILED", "CANCELLED", "EXPIRED", "PARTIALLY_SUCCEEDED"})
+_WHY = {
+    "EXPIRED": "the job expired: it was pending or running for more than 48 hours, and delivers nothing",
+    "CANCELLED": "the job was cancelled, and delivers nothing",
+    "FAILED": "the job failed",
+    "PARTIALLY_SUCCEEDED": "the job succeeded in part",
+}
+KEY_HELP = "get a key at https://aistudio.google.com/apikey and set GEMINI_API_KEY"
+
+
+class GeminiApiProvider(GeminiShape):
+    """Batch jobs of one API key. Nothing is opened before the first call.
+
+    Args:
+        blobs: Where the input files are, and where results are put.
+        key: The API key; that of GEMINI_API_KEY or GOOGLE_API_KEY when empty.
+        endpoint: Address of a stand-in; empty for the API itself.
+    """
+
+    name = "gemini-api"
+    limits = LIMITS
+    listing_lag = LISTING_LAG
+
+    def __init__(self, blobs: Blobs, *, key: str = "", endpoint: str = "") -> None:
+        self._blobs = blobs
+        self._key = key
+        self._endpoint = endpoint
+        self._client: Client | None = None
+
+    def check(self, model: str, request: dict[str, Any]) -> None:
+        """Refuse what the API would refuse; see `Provider.check`."""
+        super().check(model, request)
+        if request.get("labels"):
+            raise RequestError(
+                "the Gemini API takes no 'labels' in a request, only Vertex AI does; leave them out, "
+                f"or use the model {model!r} of Vertex AI"
+            )
+
+    def input_line(self, row: InputRow) -> bytes:
+        """One line of an input file, newline included. The key comes back, so there is no need of a label."""
+        if "\n" in row.request:
+            body = orjson.dumps({"key": row.prompt_id, "request": orjson.loads(row.request)})
+        else:
+            body = orjson.dumps({"key": row.prompt_id, "request": orjson.Fragment(row.request)})
+        return body + b"\n"
+
+    def find(self, batch: Batch) -> Job | None:
+        """The first job under this batch's name that has not failed; see `Provider.find`."""
+        name = job_name(batch.id)
+        with _translated(f"list the jobs named {name!r}"):
+            listed = self._opened().batches.list(config={"page_size": 100})
+            ours = [each for each in listed if each.display_name == name]
+        ours.sort(key=lambda each: (each.create_time is None, each.create_time, each.name))
+        found = [self._report(each, batch) for each in ours]
+        return next(
+            (each for each in found if each.state is not JobState.FAILED), found[0] if found else None
+        )
+
+    def create(self, batch: Batch) -> Job:
+        """A new job over a new upload of the input; see `Provider.create`."""
+        name = job_name(batch.id)
+        with _translated(f"create the job of batch {batch.id!r} for model {batch.model!r}"):
+            file = self._upload(batch, name)
+            job = self._opened().batches.create(model=batch.model, src=file, config={"display_name": name})
+        return self._report(job, batch)
+
+    def poll(self, batch: Batch) -> Job:
+        """The job as it stands; a result is downloaded first. See `Provider.poll`."""
+        with _translated(f"show job {batch.job!r}"):
+            job = self._opened().batches.get(name=batch.job or "")
+        return self._report(job, batch)
+
+    def cancel(self, batch: Batch) -> None:
+        """Ask for the job's end; a job that is over stays as it is. See `Provider.cancel`."""
+        if self.poll(batch).state is JobState.RUNNING:
+            with _translated(f"cancel job {batch.job!r}"):
+                self._opened().batches.cancel(name=batch.job or "")
+
+    def close(self) -> None:
+        """Let go of connections; the next call opens new ones."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+    def _opened(self) -> "Client":
+        if self._client is None:
+            try:
+                from google.genai import Client
+                from google.genai.types import HttpOptions
+            except ImportError as error:
+                raise MissingExtraError("the Gemini API", "gemini") from error
+            key = self._key or os.environ.get("GEMINI_API_KEY") or os.environ.get("GOOGLE_API_KEY")
+            if not key and not self._endpoint:
+                raise ConfigurationError(f"the Gemini API needs a key; {KEY_HELP}")
+            options = HttpOptions(timeout=TIMEOUT_MS, base_url=self._endpoint or None)
+            self._client = Client(vertexai=False, api_key=key or "emulated", http_options=options)
+        return self._client
+
+    def _upload(self, batch: Batch, name: str) -> str:
+        """The input as a file of the service; through the disk, since its size is asked for beforehand."""
+        with tempfile.TemporaryFile() as file:
+            for piece in self._blobs.stream(batch.input_uri or ""):
+                file.write(piece)
+            file.seek(0)
+            # On some platforms it is a wrapper, which the library would take for a path.
+            uploaded = self._opened().files.upload(
+                file=getattr(file, "file", file),
+                config={"display_name": name, "mime_type": "jsonl"},
+            )
+        return uploaded.name or ""
+
+    def _report(self, job: "BatchJob", batch: Batch) -> Job:
+        word = getattr(job.state, "name", str(job.state))
+        state = word.removeprefix("JOB_STATE_")
+        name = job.name or ""
+        if state not in OVER:
+            return Job(name, JobState.RUNNING, detail=word)
+        why = ": ".join(filter(None, [_WHY.get(state, ""), job.error.message if job.error else ""]))
+        failure = None if state == "SUCCEEDED" else Failure("job", why, retryable=True)
+        file = job.dest.file_name if job.dest else None
+        if file:
+            return Job(name, JobState.LANDED, (self._fetched(name, file, batch),), failure, word)
+        lost = Failure("job", f"the job ended as {word} without any output", retryable=True)
+        return Job(name, JobState.FAILED, failure=failure or lost, detail=word)
+
+    def _fetched(self, job: str, file: str, batch: Batch) -> OutputFile:
+        """The result in our own file storage, downloaded unless it is there already."""
+        folder = f"{output_folder(batch.id)}/{job.rpartition('/')[2]}"
+        with _translated(f"download the result of job {job!r}"):
+            for info in self._blobs.list(f"{folder}/"):
+                if is_output(info.uri):
+                    return OutputFile(*info)
+            name = f"{folder}/{secrets.token_hex(4)}/predictions.jsonl"
+            with self._blobs.writer(name) as out:
+                self._opened().files.download(file=file, destination=out)  # type: ignore[call-overload]
+            info_there = self._blobs.stat(self._blobs.uri(name))
+        if info_there is None:
+            raise ProviderUnavailableError(f"the result of job {job!r} was downloaded and is gone")
+        return OutputFile(*info_there)
+
+
+@contextmanager
+def _translated(what: str) -> Iterator[None]:
+    """Raise the port's errors in place of the libraries'."""
+    try:
+        yield
+    except BlobNotFoundError as error:
+        raise ProviderRejectedError(f"cannot {what}: {error}") from error
+    except BlobError as error:
+        raise ProviderUnavailableError(f"cannot {what} now: {error}") from error
+    except (ConfigurationError, ProviderRejectedError, ProviderUnavailableError):
+        raise
+    except Exception as error:
+        translated = _of_library(what, error)
+        if translated is None:
+            raise
+        raise translated from error
+
+
+def _of_library(what: str, error: Exception) -> Exception | None:
+    import httpx
+    from google.genai.errors import APIError
+
+    if isinstance(error, httpx.HTTPError | OSError):
+        return ProviderUnavailableError(f"the Gemini API cannot be reached to {what}: {error}")
+    if not isinstance(error, APIError):
+        return None
+    said = f"{error.code} {error.status}: {error.message}"
+    if error.code in (401, 403) or "API key" in str(error.message):
+        return ConfigurationError(f"the Gemini API does not accept the key to {what}: {said}; {KEY_HELP}")
+    if error.code == 429 or error.code >= 500 or error.code == 408:  # noqa: PLR2004 -- HTTP's own numbers
+        return ProviderUnavailableError(f"the Gemini API could not {what}: {said}; it is tried again")
+    return ProviderRejectedError(f"the Gemini API refuses to {what}: {said}")

@@ -6,6 +6,7 @@ any two lines, and several processes can drive one state at the same time.
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -68,19 +69,24 @@ class Driver:
         Raises:
             StoreError: The store failed for good, or for too long.
         """
+        return self.patiently(self._stages, otherwise=True)
+
+    def patiently(self, ask: Callable[[], bool], *, otherwise: bool) -> bool:
+        """What `ask` says; or, when it could not be asked, `otherwise`.
+
+        Rests when the store is unavailable, and raises only when that was so several times in a row.
+        """
         try:
-            moved = self._stages()
+            return ask()
         except StoreConflictError:
-            return True  # somebody else moved it, which is as good
+            return otherwise  # somebody else moved it, which is as good
         except StoreUnavailableError as error:
             self._failures += 1
             if self._failures > PATIENCE:
                 raise
             log.warning("the store is unavailable, will ask again: %s", error)
             self.runtime.clock.sleep(self.runtime.settings.poll)
-            return True
-        self._failures = 0
-        return moved
+            return otherwise
 
     def _stages(self) -> bool:
         runtime = self.runtime
@@ -96,6 +102,7 @@ class Driver:
         moved |= bool(launch(runtime))
         moved |= self._sweep()
         self.watch()
+        self._failures = 0
         return moved
 
     def _sweep(self) -> bool:
@@ -109,7 +116,9 @@ class Driver:
         """Rest until something is due, somebody hurries, or `until`."""
         runtime = self.runtime
         now = runtime.store.now()
-        ends = [now + timedelta(seconds=runtime.settings.poll), *self._due_times(now)]
+        ends = [now + timedelta(seconds=runtime.settings.poll)]
+        with suppress(StoreUnavailableError):  # the next turn meets it again
+            ends += self._due_times(now)
         if until is not None:
             ends.append(until)
         runtime.clock.sleep(max(BLINK, (min(ends) - now).total_seconds()))
@@ -161,13 +170,13 @@ def drive(
     """
     driver = Driver(runtime, watch)
     end = None if timeout is None else runtime.clock.now() + timedelta(seconds=timeout)
-    while not until():
+    while not driver.patiently(until, otherwise=False):
         moved = driver.turn()
         if end is not None and runtime.clock.now() >= end:
             return until()
         if moved:
             continue
-        if until_idle and is_idle(runtime):
+        if until_idle and driver.patiently(lambda: is_idle(runtime), otherwise=False):
             return True
         driver.rest(end)
     return True

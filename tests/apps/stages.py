@@ -1,9 +1,14 @@
 """Callbacks for the tests of single stages."""
 
+from datetime import timedelta
+
 import gemchain
 
 calls: list[str] = []
 """The texts that callbacks were given, in order; tests empty it first."""
+
+errors: list[gemchain.PromptError] = []
+"""What on_error was given."""
 
 before_return = []
 """What the next callbacks do before they return, one function for each call."""
@@ -26,8 +31,18 @@ def fork(*texts):
         gemchain.submit(text, "model", take)
 
 
+def fork_on(*texts):
+    for text in texts:
+        gemchain.submit(text, "model", carry_on)
+
+
+def fork_in_a_hurry(*texts):
+    for text in texts:
+        gemchain.submit(text, "model", take, deadline=timedelta(seconds=60))
+
+
 def rescue(error):
-    calls.append(f"{error.reason}: {error.message}")
+    errors.append(error)
     return error.reason
 
 

@@ -19,4 +19,5 @@ def stand(tmp_path, clock):
 @pytest.fixture(autouse=True)
 def _no_calls_yet():
     stages.calls.clear()
+    stages.errors.clear()
     stages.before_return.clear()

@@ -219,7 +219,8 @@ def test_a_refused_prompt_goes_to_on_error(stand):
     stand.written()
     stand.provider.next("create", ProviderRejectedError("no quota for batches"))
     launch(stand.runtime)
-    assert stages.calls == ["rejected: no quota for batches"]
+    (error,) = stages.errors
+    assert (error.reason, error.message) == ("rejected", "no quota for batches")
     assert stand.states([prompt_id]) == ["DONE"]
     assert stand.chain(prompt_id).result == '"rejected"'
 

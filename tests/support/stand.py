@@ -98,6 +98,11 @@ class Stand:
         launch(self.runtime)
         return self.batch(batch)
 
+    def sent_all(self):
+        """Everything that waits, launched."""
+        assemble(self.runtime)
+        launch(self.runtime)
+
     def pass_time(self):
         """Let so much time pass that whatever rests is due, and whatever waits for company goes alone."""
         settings = self.runtime.settings

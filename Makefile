@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench clean
+.PHONY: help demo test simulate lint format bench clean
 
 help:            ## print this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  make \1\t/' | expand -t 18
@@ -21,6 +21,10 @@ demo: $(STAMP)   ## run real chains to the end: no account, no server
 
 test: $(STAMP)   ## every test, in parallel
 	@$(BIN)/python -m pytest -n auto --dist worksteal -q
+
+simulate: $(STAMP) ## 2,000 new seeds of the simulation, and how many it takes to notice each mutant
+	@$(BIN)/python -m tests.simulation --seeds 2000
+	@$(BIN)/python -m tests.simulation --mutants
 
 lint: $(STAMP)   ## ruff, mypy --strict, import-linter
 	@$(BIN)/ruff check .

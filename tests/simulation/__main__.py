@@ -12,6 +12,9 @@ from tests.simulation.mutants import MUTANTS, unchanged
 from tests.simulation.words import Words, digest
 from tests.simulation.world import simulate
 
+PATIENCE = 300
+"""Seeds within which every mutant must be noticed."""
+
 TAIL = 60
 """Events before a broken promise that are shown."""
 
@@ -24,10 +27,13 @@ def main():
     parser.add_argument("--seed", type=int, help="run this one alone")
     parser.add_argument("--trace", action="store_true", help="show all that happens")
     parser.add_argument("--mutant", choices=sorted(MUTANTS), help="break the engine on purpose")
+    parser.add_argument("--mutants", action="store_true", help="see how many seeds notice each mutant")
     parser.add_argument("--processes", type=int, default=os.cpu_count())
     given = parser.parse_args()
     if given.seed is not None:
         return _one(given.seed, given.mutant, trace=given.trace)
+    if given.mutants:
+        return _kill(given.seeds if given.start is not None else PATIENCE, given.start or 0, given.processes)
     return _many(given)
 
 
@@ -54,12 +60,37 @@ def _many(given):
             chains, prompts, points = chains + sizes[0], prompts + sizes[1], points + sizes[2]
             if violation:
                 broken.append(seed)
-                print(f"seed {seed} BROKEN {violation}\n  python -m tests.simulation --seed {seed} --trace", flush=True)
+                print(
+                    f"seed {seed} BROKEN {violation}\n  python -m tests.simulation --seed {seed} --trace",
+                    flush=True,
+                )
     took = time.monotonic() - began
-    print(f"{given.seeds} seeds from {start} in {took:.0f} s: {chains} chains, {prompts} prompts, {points} calls of ports")
+    print(
+        f"{given.seeds} seeds from {start} in {took:.0f} s: "
+        f"{chains} chains, {prompts} prompts, {points} calls of ports"
+    )
     print(f"{sum(faults.values())} faults: {_counted(faults)}")
     print(f"{len(broken)} broken")
     return bool(broken)
+
+
+def _kill(seeds, start, processes):
+    survivors = []
+    with Pool(processes) as pool:
+        for mutant in MUTANTS:
+            runs = [(seed, mutant) for seed in range(start, start + seeds)]
+            found = list(pool.imap(_run, runs, chunksize=5))
+            killed = [(seed, violation) for seed, violation, _, _ in found if violation]
+            rules = Counter(violation.partition(":")[0] for _, violation in killed)
+            first = killed[0][0] - start + 1 if killed else "-"
+            share = len(killed) / seeds
+            print(
+                f"{mutant:18} noticed by {share:6.1%} of {seeds} seeds, first by number {first}", flush=True
+            )
+            print("".join(f"{'':20}{count:4} {rule}\n" for rule, count in rules.most_common(3)), end="")
+            survivors += [] if killed else [mutant]
+    print(f"{len(MUTANTS) - len(survivors)} of {len(MUTANTS)} mutants noticed")
+    return bool(survivors)
 
 
 def _run(what):

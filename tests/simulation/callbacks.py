@@ -60,7 +60,9 @@ def _answered(response, name):
     node = world.plan.nodes[name]
     expected = "" if node.text.startswith(BLOCKED) else answer_to(node.text)
     if response.text != expected:
-        raise Violation("an answer reaches its own prompt", f"{name} asked {node.text!r}, got {response.text!r}")
+        raise Violation(
+            "an answer reaches its own prompt", f"{name} asked {node.text!r}, got {response.text!r}"
+        )
     return _run(name, node.then, response.text)
 
 

@@ -7,6 +7,7 @@ the caller was told. The model is a copy of what was last seen; every write is c
 import json
 from collections import Counter
 from dataclasses import replace
+from datetime import timedelta
 
 from gemchain.identity import child_id, job_name, keyed_child_id
 from gemchain.records import Verdict
@@ -48,7 +49,7 @@ class Checker:
         self.winners = {}
         self.answers = {}
         self.creates = Counter()
-        self.sends = Counter()
+        self.late_creates = 0
         self.claims = Counter()
         self.retries = Counter()
 
@@ -107,7 +108,9 @@ class Checker:
     def _on_move(self, unit, before, after):
         was, now = before.progress, after.progress
         name = after.id
-        self.demand(now.state in PROMPT_MOVES[was.state], "moves are in the table", (name, was.state, now.state))
+        self.demand(
+            now.state in PROMPT_MOVES[was.state], "moves are in the table", (name, was.state, now.state)
+        )
         self.demand(
             replace(after, progress=was, version=0) == replace(before, version=0),
             "what was asked never changes",
@@ -131,7 +134,9 @@ class Checker:
 
     def _check_answer(self, name, was, now):
         if was.answer is not None and now.answer != was.answer:
-            self.demand(now.state is P.QUEUED, "an accepted answer never changes", (name, was.answer, now.answer))
+            self.demand(
+                now.state is P.QUEUED, "an accepted answer never changes", (name, was.answer, now.answer)
+            )
         if now.answer is None or was.answer is not None:
             return
         self.demand(
@@ -244,14 +249,20 @@ class Checker:
                 self.demand(known, "an output never changes", batch_id)
             case BatchState.CLOSED | BatchState.FAILED:
                 self.demand(not held, "a batch that is over holds nothing", (batch_id, held))
-                left = [p.id for p in self.parts.values() if p.batch_id == batch_id and p.state is not PartState.DONE]
+                left = [
+                    p.id
+                    for p in self.parts.values()
+                    if p.batch_id == batch_id and p.state is not PartState.DONE
+                ]
                 self.demand(not left, "a batch that is over has no part left", (batch_id, left))
 
     def _check_input(self, batch, held):
         world = self.world
         _, data = world.files.files[batch.input_uri]
         names = [json.loads(line)["key"] for line in data.splitlines()]
-        self.demand(len(names) == len(set(names)) == batch.requests, "each prompt is sent once", (batch.id, names))
+        self.demand(
+            len(names) == len(set(names)) == batch.requests, "each prompt is sent once", (batch.id, names)
+        )
         self.demand(held <= set(names), "what is claimed is sent", (batch.id, held - set(names)))
         for name in names:
             prompt = self.prompts[name]
@@ -261,7 +272,9 @@ class Checker:
         settings = world.shape.settings
         most = min(settings.max_batch_requests, world.shape.job_requests)
         self.demand(0 < len(names) <= most, "batches stay within limits", (batch.id, len(names)))
-        self.demand(len(data) <= settings.max_batch_bytes, "batches stay within limits", (batch.id, len(data)))
+        self.demand(
+            len(data) <= settings.max_batch_bytes, "batches stay within limits", (batch.id, len(data))
+        )
 
     def on_create(self, batch, job):
         """The service made a job.
@@ -269,20 +282,15 @@ class Checker:
         A process that slept through its lease cannot be kept from creating a job late: that is the
         price of a service without idempotent calls. Everybody else creates one job for a batch.
         """
-        stored = self.batches[batch.id]
-        self.demand(stored.state is not BatchState.PLANNED, "only a written batch is sent", batch.id)
-        began = stored.create_at
-        in_time = (
-            stored.fence == batch.fence
-            and stored.state is BatchState.WRITTEN
-            and began is not None
-            and (self.world.scheduler.time() - began).total_seconds() <= self.world.shape.settings.lease
-        )
-        if in_time:
+        planned = self.batches[batch.id].state is BatchState.PLANNED
+        self.demand(not planned, "only a written batch is sent", batch.id)
+        self.demand(batch.create_at is not None, "a job is announced before it is created", batch.id)
+        silence = timedelta(seconds=self.world.shape.lag)
+        if self.world.scheduler.time() > batch.leased_until_at - silence:
+            self.late_creates += 1
+        else:
             self.creates[batch.id] += 1
             self.demand(self.creates[batch.id] == 1, "a batch is paid once", (batch.id, job.name))
-        else:
-            self.world.late_creates += 1
 
     def on_part(self, part):
         """A part was saved."""

@@ -130,7 +130,9 @@ def _check_failure(world, node, prompt, failure):
     if failure.reason == node.doomed:
         return
     if not allowed.get(failure.reason):
-        raise Violation("a prompt fails only for cause", f"{prompt.id} ({node.text}): {failure}")
+        raise Violation(
+            "a prompt fails only for cause", f"{prompt.id} ({node.text}): {failure.reason}, {failure.message}"
+        )
 
 
 def _check_end(world, chain, leaves, *, forked):

@@ -130,7 +130,9 @@ class Planner:
         if drawn < 0.08:
             return f"{REFUSED} {len(self.plan.nodes)}"
         # Few texts for many prompts: equal requests must not be mixed up either.
-        return f"text {self.random.randrange(6)}" if drawn < 0.5 else f"text {len(self.plan.nodes)} of its own"
+        return (
+            f"text {self.random.randrange(6)}" if drawn < 0.5 else f"text {len(self.plan.nodes)} of its own"
+        )
 
     def _then(self, depth: int) -> Then:
         pick = self.random.random

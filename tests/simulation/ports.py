@@ -64,6 +64,7 @@ class FaultyStore:
     def _write(self, name, call, args, kwargs):
         world, scheduler = self._world, self._world.scheduler
         scheduler.point()
+        world.stall()
         if world.strikes("commit_lost"):
             scheduler.note(f"{name} LOST", args)
             raise StoreUnavailableError(f"simulated: {name} never arrived")

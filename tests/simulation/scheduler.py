@@ -1,6 +1,7 @@
 """Simulated processes on one virtual clock. Only one runs at a time, and the seed decides which."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -107,10 +108,8 @@ class Scheduler:
         return process
 
     def _live(self, process: Process) -> None:
-        try:
+        with suppress(Crash, Stop):
             process.body(process)
-        except (Crash, Stop):
-            pass
 
     def run(self, until: Callable[[], bool]) -> None:
         """Let processes take turns until `until` holds."""

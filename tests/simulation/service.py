@@ -147,7 +147,9 @@ class Service:
         elif not world.strikes("row_keyless"):
             row["key"] = read["key"]
         if text.startswith(REFUSED):
-            row["status"] = 'Bad Request: {"error": {"code": 400, "message": "no", "status": "INVALID_ARGUMENT"}}'
+            row["status"] = (
+                'Bad Request: {"error": {"code": 400, "message": "no", "status": "INVALID_ARGUMENT"}}'
+            )
         elif world.strikes("row_failed"):
             row["status"] = '{"error": {"code": 429, "message": "busy", "status": "RESOURCE_EXHAUSTED"}}'
         else:
@@ -180,12 +182,14 @@ class FaultyProvider(GeminiShape):
     def _call(self, what, batch, call):
         world = self._world
         world.scheduler.point()
+        world.stall()
         if world.strikes("service_down"):
             world.scheduler.note(f"{what} REFUSED FOR NOW", batch)
             raise ProviderUnavailableError("simulated: 503")
         event = world.scheduler.note(what, batch)
         event.outcome = found = call()
         world.scheduler.point()
+        world.stall()
         return found
 
     def find(self, batch):

@@ -18,6 +18,7 @@ class Rates:
     Attributes:
         switch: Another process runs next.
         delay: A process waits at a point, for up to `longest_delay` seconds.
+        stall: A process falls asleep around a write or a call of the service, perhaps past its lease.
         crash: A process dies at a point.
         stop: A process is interrupted as by Ctrl-C.
         commit_lost: A write fails and did nothing.
@@ -45,6 +46,7 @@ class Rates:
 
     switch: float = 0.0
     delay: float = 0.0
+    stall: float = 0.0
     crash: float = 0.0
     stop: float = 0.0
     commit_lost: float = 0.0
@@ -69,15 +71,24 @@ class Rates:
     row_stray: float = 0.0
     callback_raises: float = 0.0
     longest_delay: float = 0.0
+    theme: str = ""
 
 
 HIGHEST = {
-    "delay": 0.05, "crash": 0.03, "stop": 0.01, "commit_lost": 0.08, "reply_lost": 0.08, "reply_false": 0.08,
-    "repeated": 0.3, "read_failed": 0.02, "blob_failed": 0.05, "hint_lost": 0.9, "service_down": 0.3,
+    "delay": 0.05, "stall": 0.15, "crash": 0.03, "stop": 0.01, "commit_lost": 0.08, "reply_lost": 0.08,
+    "reply_false": 0.08, "repeated": 0.3, "read_failed": 0.02, "blob_failed": 0.05, "hint_lost": 0.9, "service_down": 0.3,
     "create_unclear": 0.5, "job_rejected": 0.05, "job_failed": 0.2, "job_cut": 0.4, "job_forgotten": 0.02,
     "row_failed": 0.4, "row_missing": 0.3, "row_malformed": 0.3, "row_doubled": 0.5, "row_keyless": 0.8,
     "row_nameless": 0.6, "row_stray": 0.3, "callback_raises": 0.3,
 }  # fmt: skip
+
+
+THEMES = {
+    "races": {"switch": 0.9, "stall": 0.5},
+    "rows": {"stall": 0.3, "row_failed": 0.3, "row_doubled": 0.6, "row_missing": 0.1},
+    "jobs": {"stall": 0.4, "create_unclear": 0.7, "service_down": 0.2},
+}
+"""Faults that are met together, so that what needs several is found in hundreds of seeds."""
 
 
 def draw_rates(random: Random) -> Rates:
@@ -87,6 +98,9 @@ def draw_rates(random: Random) -> Rates:
     for each in fields(Rates):
         if each.name in HIGHEST and random.random() < share:
             setattr(rates, each.name, HIGHEST[each.name] * random.random())
+    rates.theme = random.choice(("", "", "", *THEMES))
+    for name, rate in THEMES.get(rates.theme, {}).items():
+        setattr(rates, name, rate)
     return rates
 
 
@@ -113,9 +127,9 @@ class Shape:
 
 def draw_shape(random: Random, rates: Rates) -> Shape:
     """The engine and the service of a seed: small groups, small parts, short leases."""
-    pick = random.choice
-    lease = pick((5.0, 20.0))
-    rates.longest_delay = lease * pick((0.2, 1.5, 4.0))
+    pick, theme = random.choice, rates.theme
+    lease = pick((5.0, 20.0)) if not theme else 5.0
+    rates.longest_delay = lease * (pick((0.2, 1.5, 4.0)) if not theme else pick((1.5, 4.0)))
     changes: dict[str, Any] = {
         "max_attempts": pick((1, 2, 3)),
         "callback_attempts": pick((1, 2, 3)),
@@ -126,7 +140,7 @@ def draw_shape(random: Random, rates: Rates) -> Shape:
         "max_batch_requests": pick((2, 3, 100)),
         "max_running_batches": pick((1, 2, 8)),
         "part_bytes": pick((300, 1_000, 100_000)),
-        "group": pick((1, 2, 50)),
+        "group": pick((1, 2, 50)) if theme != "rows" else 1,
         "lease": lease,
         "poll": pick((2.0, 8.0)),
         "poll_max": 20.0,
@@ -134,9 +148,9 @@ def draw_shape(random: Random, rates: Rates) -> Shape:
     }
     return Shape(
         settings=Settings().changed(**changes),
-        drivers=random.randrange(3),
+        drivers=random.randrange(3) if not theme else 2,
         functions=random.randrange(3),
-        lag=pick((0.0, 3.0, 15.0)),
+        lag=pick((0.0, 3.0, 15.0)) if theme != "jobs" else pick((3.0, 15.0)),
         turnaround=pick((0.0, 10.0, 40.0)),
         page=pick((1, 2, 5_000)),
         job_requests=pick((3, 100)),

@@ -40,7 +40,8 @@ class Words:
             case None:
                 return ""
             case Batch():
-                return f"{value.id} {value.state} fence {value.fence} job {value.job} asked {_time(value.create_at)}"
+                sent = f"job {value.job} asked {_time(value.create_at)}"
+                return f"{value.id} {value.state} fence {value.fence} {sent}"
             case Part():
                 return f"{value.id} {value.state} fence {value.fence} lease {_time(value.leased_until_at)}"
             case tuple() | list():

@@ -29,7 +29,7 @@ from tests.simulation.swarm import draw_rates, draw_shape
 CHAOS = 900
 """Points of a run after which the faults end at the latest, unless people are still busy."""
 
-CALM = 6 * 3600 * SECOND
+CALM = 3600 * SECOND
 """Virtual time in which everything must have ended once the faults are off."""
 
 NAMES = Continuations(modules=("tests",))
@@ -59,7 +59,9 @@ class DeployedFunctions:
 
     def __init__(self, world):
         self._world = world
-        self.name = NAMES.name
+
+    def __getattr__(self, name):
+        return getattr(NAMES, name)
 
     def resolve(self, name):
         """The function, if the present deploy has it."""
@@ -91,7 +93,6 @@ class World:
         self.missing = set()
         self.runs, self.declared = {}, {}
         self.faults = Counter()
-        self.late_creates = 0
 
     def strikes(self, fault):
         """Whether a fault happens now."""
@@ -100,6 +101,13 @@ class World:
             return False
         self.faults[fault] += 1
         return True
+
+    def stall(self):
+        """A moment at which a process may fall asleep."""
+        if self.strikes("stall"):
+            ticks = int(self.random.random() * self.rates.longest_delay * SECOND)
+            self.scheduler.note("stall", ticks)
+            self.scheduler.sleep(ticks)
 
     def node_of(self, prompt):
         """The node of the plan that a prompt stands for."""
@@ -140,6 +148,7 @@ class World:
         names = {prompt.id: self.node_of(prompt).id for prompt in checker.prompts.values()}
         self.faults["crash"] = sum(each.name == "CRASH" for each in scheduler.events)
         self.faults["stop"] = sum(each.name == "STOP" for each in scheduler.events)
+        self.faults["late create"] = checker.late_creates
         self.faults["delay"] = sum(each.name == "wait" for each in scheduler.events)
         return Report(
             self.seed, violation, +self.faults, scheduler.points,
@@ -159,9 +168,13 @@ class World:
             people.append(self.process(f"user{number}", users.user(self, errands)))
         scheduler = self.scheduler
         scheduler.run(
-            lambda: scheduler.points > 4 * CHAOS
-            or (not any(each in scheduler.processes for each in people)
-            and (scheduler.points > CHAOS or (scheduler.now > 60 * SECOND and self._is_idle())))
+            lambda: (
+                scheduler.points > 4 * CHAOS
+                or (
+                    not any(each in scheduler.processes for each in people)
+                    and (scheduler.points > CHAOS or (scheduler.now > 60 * SECOND and self._is_idle()))
+                )
+            )
         )
         for process in people:
             scheduler.kill(process)

@@ -1,0 +1,94 @@
+"""New seeds in every run, old ones that once failed, and mutants that must be noticed."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from secrets import randbelow
+
+import pytest
+
+from tests.simulation.mutants import MUTANTS, unchanged
+from tests.simulation.words import Words, digest
+from tests.simulation.world import simulate
+
+ROUNDS = 12
+SEEDS = 20
+"""New seeds of each round. `make simulate` runs many more."""
+
+PATIENCE = 300
+"""Seeds within which every mutant must be noticed."""
+
+KILLERS: dict[str, int] = {}
+"""Seeds that are known to notice a mutant, tried before all others; a change of the simulator may void them."""
+
+TAIL = 40
+HERE = Path(__file__).parent
+
+
+def failed_seeds():
+    lines = (HERE / "failed_seeds.txt").read_text().splitlines()
+    return [int(line.split()[0]) for line in lines if line.strip() and not line.startswith("#")]
+
+
+def told(report):
+    """What a person needs who has to mend it."""
+    words = Words(report.names)
+    tail = "\n".join(words.lines(report.trace)[-TAIL:])
+    replay = f"python -m tests.simulation --seed {report.seed} --trace"
+    return f"seed {report.seed} broke a promise\n{tail}\n{words.text(report.violation)}\nReplay: {replay}"
+
+
+def check(seed):
+    report = simulate(seed)
+    assert report.violation is None, told(report)
+
+
+@pytest.mark.parametrize("seed", failed_seeds())
+def test_a_seed_that_once_failed_does_so_no_more(seed):
+    check(seed)
+
+
+@pytest.mark.parametrize("number", range(ROUNDS))
+def test_every_promise_holds_under_new_seeds(number):
+    for _ in range(SEEDS):
+        check(randbelow(1 << 40))
+
+
+@pytest.mark.parametrize("mutant", sorted(MUTANTS))
+def test_an_engine_that_is_broken_on_purpose_is_noticed(mutant):
+    for seed in [KILLERS.get(mutant, 0), *range(PATIENCE - 1)]:
+        with MUTANTS[mutant]():
+            if simulate(seed).violation is not None:
+                return
+    pytest.fail(f"{mutant} went unnoticed for {PATIENCE} seeds")
+
+
+@pytest.mark.parametrize("seed", [3, 17, 2132])
+def test_the_same_seed_gives_the_same_trace(seed):
+    assert digest(simulate(seed)) == digest(simulate(seed))
+
+
+def test_a_trace_does_not_hang_on_the_process_it_is_made_in():
+    script = "from tests.simulation.words import digest; from tests.simulation.world import simulate\n"
+    script += "print([digest(simulate(seed)) for seed in (3, 17, 2132)])"
+    told = {
+        subprocess.run(
+            [sys.executable, "-c", script],
+            env={**os.environ, "PYTHONHASHSEED": str(salt), "PYTHONPATH": str(HERE.parents[1])},
+            capture_output=True,
+            check=True,
+            text=True,
+        ).stdout
+        for salt in (1, 2)
+    }
+    assert len(told) == 1
+
+
+def test_the_seeds_differ_in_what_they_do():
+    assert len({digest(simulate(seed)) for seed in range(10)}) == 10
+
+
+def test_an_unchanged_engine_is_not_called_broken():
+    with unchanged():
+        assert simulate(1).violation is None

@@ -4,17 +4,36 @@ Everything that takes long is kept in `.cache`, under a name made of what it was
 """
 
 import hashlib
+import json
+import os
 import shutil
 import subprocess
 import sys
+import threading
+import time
+import tomllib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from unittest import mock
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 from gemchain.cli.wheel import write_wheel
+from gemchain.emulators.firebase.suite import Suite, free_port
+from gemchain.emulators.vertex import VertexEmulator
+from gemchain.settings import Settings
+from gemchain.states import ChainState
+from gemchain.testing import VirtualClock
+from gemchain.wiring import build
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parents[1]
 CACHE = HERE / ".cache"
 FUNCTIONS = REPOSITORY / "functions"
+BUCKET = "demo-gemchain.appspot.com"
+REGION = "us-central1"
+TURNAROUND = 60.0
 PYTHON = f"python{sys.version_info.major}.{sys.version_info.minor}"
 
 
@@ -43,21 +62,24 @@ def firebase_tools() -> list[str]:
     return ["node", str(folder / "node_modules/firebase-tools/lib/bin/firebase.js")]
 
 
-def functions_python(requirements: bytes) -> Path:
-    """A virtual environment with the requirements of a codebase, gemchain as a wheel among them."""
+def functions_python() -> Path:
+    """A virtual environment for the functions, with gemchain in it as a wheel."""
     CACHE.mkdir(exist_ok=True)
     wheel = write_wheel(CACHE / "vendor")
-    others = (REPOSITORY / "pyproject.toml").read_bytes()
-    folder = CACHE / f"venv-{digest(requirements, others, PYTHON.encode())}"
-    pip = folder / "bin" / "pip"
-    if not (folder / "done").exists():
+    # Not from the wheel: this installation's metadata may be older than the sources.
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    needs = sorted(project["dependencies"] + project["optional-dependencies"]["firebase"])
+    folder = CACHE / f"venv-{digest(PYTHON.encode(), *(each.encode() for each in needs))}"
+    done, mark = folder / "done", digest(wheel.read_bytes())
+    pip = (folder / "bin" / "pip", "install", "--quiet")
+    if not done.exists():
         shutil.rmtree(folder, ignore_errors=True)
         run(sys.executable, "-m", "venv", folder)
-        run(pip, "install", "--quiet", f"{wheel}[firebase]")
-        (folder / "done").write_text(digest(wheel.read_bytes()))
-    elif (folder / "done").read_text() != digest(wheel.read_bytes()):
-        run(pip, "install", "--quiet", "--no-deps", "--force-reinstall", wheel)
-        (folder / "done").write_text(digest(wheel.read_bytes()))
+        run(*pip, *needs)
+        done.touch()
+    if done.read_text() != mark:
+        run(*pip, "--no-deps", "--force-reinstall", wheel)
+        done.write_text(mark)
     return folder
 
 
@@ -67,12 +89,113 @@ def make_project(folder: Path, **settings: str) -> Path:
         shutil.copy(REPOSITORY / name, folder / name)
     config = folder / "firebase.json"
     config.write_text(config.read_text().replace('"python311"', f'"{PYTHON.replace(".", "")}"'))
-    shutil.copytree(
-        FUNCTIONS, folder / "functions", ignore=shutil.ignore_patterns("venv", "vendor", "__pycache__")
-    )
     functions = folder / "functions"
-    (functions / "venv").symlink_to(functions_python((functions / "requirements.txt").read_bytes()))
-    (functions / ".secret.local").write_text("GEMCHAIN_SIGNING_KEY=only-for-tests\n")
-    with (functions / ".env.local").open("a") as out:
-        out.writelines(f"{name}={value}\n" for name, value in settings.items())
+    shutil.copytree(FUNCTIONS, functions, ignore=shutil.ignore_patterns("venv", "vendor", "__pycache__"))
+    (functions / "venv").symlink_to(functions_python())
+    (functions / ".secret.local").write_text("GEMCHAIN_SIGNING_KEY=only-for-tests-and-long-enough\n")
+    settings = {"GEMCHAIN_BUCKET": BUCKET, **settings}
+    lines = (f"{name}={value}\n" for name, value in settings.items())
+    (functions / ".env.local").write_text("".join(lines))
     return folder
+
+
+class Log:
+    """What firebase-tools says, line by line; tests wait for a line, and never for a time."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self._said = threading.Condition()
+
+    def hear(self, line: str) -> None:
+        with self._said:
+            self.lines.append(line)
+            self._said.notify_all()
+
+    def count(self, words: str) -> int:
+        return sum(words in line for line in list(self.lines))
+
+    def wait_until(self, holds: Callable[[], bool], timeout: float = 120) -> None:
+        """Ask anew whenever something was said."""
+        end = time.monotonic() + timeout
+        seen = -1
+        while not holds():
+            with self._said:
+                while len(self.lines) == seen:
+                    assert self._said.wait(end - time.monotonic()), "\n".join(self.lines[-40:])
+                seen = len(self.lines)
+
+
+class Deployment:
+    """The project in the emulators, with Vertex AI's stand-in beside them."""
+
+    def __init__(self, suite: Suite, log: Log, vertex: VertexEmulator, clock: VirtualClock) -> None:
+        self.suite = suite
+        self.log = log
+        self.vertex = vertex
+        self._clock = clock
+        settings = Settings(store=f"firestore://{suite.project}", blobs=f"gs://{BUCKET}/gemchain")
+        self.runtime = build(settings)
+        self.store = self.runtime.store
+
+    def start_chains(self, rows: list[dict]) -> list[str]:
+        data = json.dumps({"rows": rows}).encode()
+        url = self.suite.function_url("startArticles", REGION)
+        request = Request(url, data, {"Content-Type": "application/json"})
+        try:
+            with urlopen(request, timeout=120) as reply:
+                return reply.read().decode().split()
+        except HTTPError as error:
+            raise AssertionError("\n".join(self.log.lines[-60:])) from error
+
+    def assemble(self) -> None:
+        self.suite.fire("gemchainAssemble", REGION)
+
+    def sweep(self) -> None:
+        self.suite.fire("gemchainSweep", REGION)
+
+    def finish_jobs(self) -> None:
+        """The provider's side: the jobs that run are over, and their outputs written."""
+        self._clock.advance(TURNAROUND)
+        self.vertex.settle()
+
+    def batches_closed(self) -> bool:
+        return not self.store.open_batches()
+
+    def all_ended(self, chains: list[str]) -> bool:
+        return all(each.state is not ChainState.RUNNING for each in self.store.chains(chains).values())
+
+    def results(self, chains: list[str]) -> list:
+        found = self.store.chains(chains)
+        failures = {str(each.failure) for each in found.values() if each.failure}
+        assert not failures, "\n".join([*failures, *self.log.lines[-60:]])
+        return [json.loads(found[each].result or "null") for each in chains]
+
+    def calls(self, function: str) -> int:
+        return self.log.count(f'Beginning execution of "{REGION}-{function}"')
+
+
+@contextmanager
+def deployed(
+    folder: Path, change: Callable[[Path], None] = lambda _: None, **settings: str
+) -> Iterator[Deployment]:
+    """Start everything on the repository's project.
+
+    Args:
+        folder: An empty one.
+        change: Changes the copy of the project, as a fault would.
+        settings: For the functions' `.env.local`.
+    """
+    log, clock, port = Log(), VirtualClock(), free_port()
+    settings |= {"GEMCHAIN_VERTEX_ENDPOINT": f"http://127.0.0.1:{port}"}
+    change(make_project(folder, **settings))
+    suite = Suite(folder, firebase=firebase_tools(), listen=log.hear)
+    with (
+        mock.patch.dict(os.environ, suite.variables),
+        suite,
+        VertexEmulator(port, clock=clock, turnaround=TURNAROUND) as vertex,
+    ):
+        deployment = Deployment(suite, log, vertex, clock)
+        try:
+            yield deployment
+        finally:
+            deployment.store.close()

@@ -1,0 +1,39 @@
+"""Chains on the emulator suite: Firestore, functions, tasks and storage do the work, as deployed."""
+
+import pytest
+
+pytestmark = [pytest.mark.firebase, pytest.mark.xdist_group("firebase")]
+
+ROWS = [{"topic": f"the history of number{number} and its uses"} for number in range(299)]
+FORKED = {"topic": "a fork", "languages": ["English", "German", "Swahili"]}
+
+
+def test_three_hundred_chains_of_three_prompts_come_to_the_right_results(deployment, expected):
+    rows = [*ROWS, FORKED]
+    chains = deployment.start_chains(rows)
+    for _ in range(3):
+        deployment.assemble()
+        deployment.finish_jobs()
+        deployment.log.wait_until(deployment.batches_closed)
+    assert deployment.all_ended(chains)
+    assert deployment.results(chains) == expected(rows)
+    # Nobody swept, so it was the storage trigger that collected and the task queue that dispatched.
+    assert deployment.calls("gemchainSweep") == 0
+    assert deployment.log.count("gemchain: collected") == 3
+    assert deployment.log.count("gemchain: dispatched") == 3
+    assert deployment.calls("gemchainDispatch") == 3
+
+
+def test_starting_the_same_rows_again_finds_the_chains_and_sends_nothing(deployment):
+    rows = [{"topic": "the same"}]
+    first = deployment.start_chains(rows)
+    assert deployment.start_chains(rows) == first
+    assert len(list(deployment.store.chain_prompts(first[0]))) == 1
+
+
+def test_an_uploaded_file_starts_a_chain(deployment):
+    before = deployment.calls("articleUploaded")
+    deployment.runtime.blobs._bucket.blob("uploads/bees.txt").upload_from_string("about bees")
+    deployment.log.wait_until(lambda: deployment.log.count('Finished "us-central1-articleUploaded"') > before)
+    chains = deployment.store.list_chains(limit=1000)
+    assert [each.key for each in chains if each.function == "articles:outline"].count("upload-bees") == 1

@@ -83,7 +83,10 @@ def _told(asked: Asked, count: int) -> str:
     if count == 1:
         return opening(sentences(asked.material[:MOST_COUNTED]))
     found = sentences(asked.material)
-    return " ".join(found if len(found) <= count else telling(found, keywords(asked.material, 6), count))
+    if len(found) <= count:
+        return " ".join(found)
+    # What the text opens with is its matter; the sentences that speak of it go along.
+    return " ".join(telling(found, words(found[0]), count))
 
 
 def _keywords(asked: Asked) -> str:

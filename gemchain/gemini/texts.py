@@ -27,6 +27,9 @@ MOST_READ = 700
 MOST_COUNTED = 500
 """Characters of the material whose words are counted."""
 
+MOST_COMPARED = 8
+"""Sentences among which the most telling ones are looked for, unless more are asked for."""
+
 MOST_ASKED = 300
 """Characters of an instruction that are looked at."""
 
@@ -123,9 +126,10 @@ def telling(found: Sequence[str], about: Sequence[str], count: int) -> list[str]
     """
     if len(found) <= count:
         return list(found)
-    scores = [sum(word in sentence.lower() for word in about) for sentence in found]
+    looked_at = found[: max(MOST_COMPARED, count)]
+    scores = [[word in low for word in about].count(True) for low in map(str.lower, looked_at)]
     scores[0] += 2
-    best = sorted(range(len(found)), key=lambda place: -scores[place])[:count]
+    best = sorted(range(len(scores)), key=scores.__getitem__, reverse=True)[:count]
     return [found[place] for place in sorted(best)]
 
 

@@ -89,7 +89,7 @@ class World:
             BucketStorage(bucket),
             self.clock.now,
             responder=builtin,
-            turnaround=300.0,
+            turnaround=90.0,
             seed=seed,
             serves=prices.known,
             echoes_key=self.random.random() < 0.5,

@@ -76,7 +76,8 @@ class Rates:
 
 HIGHEST = {
     "delay": 0.05, "stall": 0.15, "crash": 0.03, "stop": 0.01, "commit_lost": 0.08, "reply_lost": 0.08,
-    "reply_false": 0.08, "repeated": 0.3, "read_failed": 0.02, "blob_failed": 0.05, "hint_lost": 0.9, "service_down": 0.3,
+    "reply_false": 0.08, "repeated": 0.3, "read_failed": 0.02, "blob_failed": 0.05, "hint_lost": 0.9,
+    "service_down": 0.3,
     "create_unclear": 0.5, "job_rejected": 0.05, "job_failed": 0.2, "job_cut": 0.4, "job_forgotten": 0.02,
     "row_failed": 0.4, "row_missing": 0.3, "row_malformed": 0.3, "row_doubled": 0.5, "row_keyless": 0.8,
     "row_nameless": 0.6, "row_stray": 0.3, "callback_raises": 0.3,

@@ -20,7 +20,7 @@ PATIENCE = 300
 """Seeds within which every mutant must be noticed."""
 
 KILLERS: dict[str, int] = {}
-"""Seeds that are known to notice a mutant, tried before all others; a change of the simulator may void them."""
+"""Seeds that are known to notice a mutant, tried before all others. A change here may void them."""
 
 TAIL = 40
 HERE = Path(__file__).parent

@@ -113,8 +113,8 @@ def _model(place: Place, _: str) -> str:
 
 def _missing_job(place: Place, _: str) -> str:
     return (
-        f"see the jobs of {place.project!r} in {place.location!r} with: "
-        f"gcloud ai batch-prediction-jobs list --project {place.project} --region {place.location}"
+        f"the jobs of {place.project!r}, by location (this one is {place.location!r}), are at "
+        f"https://console.cloud.google.com/vertex-ai/batch-predictions?project={place.project}"
     )
 
 
@@ -135,8 +135,8 @@ def _make_bucket(place: Place, text: str) -> str:
 
 def _quota(place: Place, _: str) -> str:
     return (
-        "it is tried again; ask for more quota with: gcloud alpha quotas preferences create "
-        f"--service=aiplatform.googleapis.com --project {place.project}"
+        "it is tried again; see and raise the quota at https://console.cloud.google.com/iam-admin/quotas"
+        f"?service=aiplatform.googleapis.com&project={place.project}"
     )
 
 

@@ -265,7 +265,7 @@ PLACE = Place("my-project", "us-central1")
             "gcloud projects list",
         ),
         (google_errors.Unauthenticated("expired"), ConfigurationError, "application-default login"),
-        (google_errors.ResourceExhausted("quota"), ProviderUnavailableError, "gcloud alpha quotas"),
+        (google_errors.ResourceExhausted("quota"), ProviderUnavailableError, "iam-admin/quotas"),
         (google_errors.ServiceUnavailable("down"), ProviderUnavailableError, "could not do it: down"),
         (google_errors.DeadlineExceeded("late"), ProviderUnavailableError, "late"),
         (google_errors.InternalServerError("oops"), ProviderUnavailableError, "oops"),
@@ -278,7 +278,7 @@ PLACE = Place("my-project", "us-central1")
         (
             google_errors.NotFound("The job does not exist"),
             ProviderRejectedError,
-            "batch-prediction-jobs list",
+            "vertex-ai/batch-predictions?project=my-project",
         ),
         (google_errors.RetryError("gave up", None), ProviderUnavailableError, "cannot be reached"),
         (ConnectionResetError("reset"), ProviderUnavailableError, "cannot be reached"),

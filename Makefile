@@ -26,6 +26,9 @@ simulate: $(STAMP) ## 2,000 new seeds of the simulation, and how many it takes t
 	@$(BIN)/python -m tests.simulation --seeds 2000
 	@$(BIN)/python -m tests.simulation --mutants
 
+firebase: $(STAMP) ## the tests on the Firebase emulator suite (npm, minutes)
+	@$(BIN)/python -m pytest -m firebase tests/firebase -q
+
 lint: $(STAMP)   ## ruff, mypy --strict, import-linter
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .

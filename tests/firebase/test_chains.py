@@ -37,3 +37,23 @@ def test_an_uploaded_file_starts_a_chain(deployment):
     deployment.log.wait_until(lambda: deployment.log.count('Finished "us-central1-articleUploaded"') > before)
     chains = deployment.store.list_chains(limit=1000)
     assert [each.key for each in chains if each.function == "articles:outline"].count("upload-bees") == 1
+
+
+def test_a_batch_of_a_thousand_costs_few_calls_and_hardly_a_task(deployment):
+    """With the ticks of half an hour, about what a job of that size takes."""
+    names = ("startArticles", "articleUploaded", "gemchainAssemble", "gemchainCollect", "gemchainDispatch")
+    deployment.assemble()  # what earlier tests left is out of the way
+    deployment.finish_jobs()
+    deployment.log.wait_until(deployment.batches_closed)
+    before = {name: deployment.calls(name) for name in (*names, "gemchainSweep")}
+    deployment.start_chains([{"topic": f"a thousand times number{number}"} for number in range(1000)])
+    for minute in range(30):
+        deployment.assemble()
+        if minute % 5 == 0:
+            deployment.sweep()
+    deployment.finish_jobs()
+    deployment.log.wait_until(deployment.batches_closed)
+    (batch,) = [each for each in deployment.store.list_batches() if each.requests >= 1000]
+    calls = {name: deployment.calls(name) - count for name, count in before.items()}
+    assert sum(calls.values()) / batch.requests <= 0.05, calls
+    assert calls["gemchainDispatch"] / batch.requests <= 0.02, calls

@@ -1,0 +1,36 @@
+"""All benchmarks, each in a process of its own.
+
+python -m benchmarks           small sizes, about a minute
+python -m benchmarks --full    the sizes that are promised: 1,000,000 prompts, 2 GB; many minutes
+"""
+
+import argparse
+import subprocess
+import sys
+
+SHORT = (
+    ("import_time", "--repeats", "5"),
+    ("full_cycle", "--prompts", "10000", "40000"),
+    ("store",),
+    ("dispatch_memory", "--rows", "50000"),
+)
+FULL = (
+    ("import_time",),
+    ("full_cycle", "--prompts", "10000", "100000", "1000000"),
+    ("store", "--million"),
+    ("dispatch_memory", "--rows", "1000000"),
+    ("dispatch_memory", "--rows", "1000000", "--nameless"),
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--full", action="store_true", help="the sizes that are promised")
+    options = parser.parse_args()
+    for name, *arguments in FULL if options.full else SHORT:
+        print(f"\n{name} {' '.join(arguments)}", flush=True)
+        subprocess.run([sys.executable, "-m", f"benchmarks.{name}", *arguments], check=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -60,7 +60,8 @@ class Suite:
         firebase: The command that starts firebase-tools.
         ports: The port of each emulator, by name; those not named are chosen from what is free.
         stand_in: Use gemchain's own Firestore in place of Java and the JARs.
-        environment: Added to the environment of firebase-tools, and so of the functions.
+        environment: Added to the environment of firebase-tools, and so of the functions; kept in the
+            attribute of that name, which may be changed until `start`.
         log: Where to keep everything that is said.
         listen: Called with each line that is said.
     """
@@ -83,7 +84,7 @@ class Suite:
         self.log = log or folder / "firebase-emulators.log"
         self._firebase = firebase
         self._stand_in = stand_in
-        self._environment = environment or {}
+        self.environment = dict(environment or {})
         self._listen = listen
         self._ready = threading.Event()
         self._process: subprocess.Popen[str] | None = None
@@ -111,6 +112,11 @@ class Suite:
             "CLOUD_TASKS_EMULATOR_HOST": f"127.0.0.1:{self.ports['tasks']}",
         }
 
+    @property
+    def running(self) -> bool:
+        """Whether firebase-tools is there."""
+        return self._process is not None and self._process.poll() is None
+
     def start(self, timeout: float = 180.0) -> None:
         """Start everything, and return when firebase-tools says that it is ready.
 
@@ -137,7 +143,12 @@ class Suite:
         )
         self._reader = threading.Thread(target=self._read, name="firebase-log", daemon=True)
         self._reader.start()
-        if not self._ready.wait(timeout) or self._process.poll() is not None:
+        try:
+            ready = self._ready.wait(timeout) and self.running
+        except BaseException:
+            self.stop()
+            raise
+        if not ready:
             self.stop()
             words = "".join(self.log.read_text(errors="replace").splitlines(keepends=True)[-20:])
             raise ConfigurationError(f"the Firebase emulators did not start; see {self.log}:\n{words}")
@@ -160,7 +171,7 @@ class Suite:
         if self._stand_in:
             self._shims = Path(tempfile.mkdtemp(prefix="gemchain-java-"))
             kept |= java.install(self._shims)
-        return kept | dict(self._environment)
+        return kept | self.environment
 
     def _write_config(self) -> Path:
         """The project's `firebase.json` with our ports. firebase-tools takes its folder for the project's."""

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from gemchain.cli import deployment
 from gemchain.cli.complaints import complaining
 
 __all__ = ["app"]
@@ -189,3 +190,6 @@ def cancel(id: Id, state: State = None, as_json: Json = False, debug: Debug = Fa
 
     with complaining(debug):
         cancel_one(state, id, as_json=as_json)
+
+
+deployment.add_to(app)

@@ -9,10 +9,12 @@ cannot overwrite it. Two assemblers at once make two batches; no prompt is in bo
 found nothing to claim is closed.
 """
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from gemchain.engine import policy
+from gemchain.engine.forecast import landing, turnarounds
 from gemchain.engine.inputs import queue_names, rules, write_input
 from gemchain.engine.leases import leased_until
 from gemchain.identity import batch_id
@@ -21,6 +23,9 @@ from gemchain.runtime import Runtime
 from gemchain.states import BatchState, PromptState
 
 __all__ = ["Assembled", "assemble"]
+
+RECENT = 20
+"""Batches from which the usual turnarounds are taken."""
 
 
 class Assembled(NamedTuple):
@@ -42,15 +47,16 @@ def assemble(runtime: Runtime) -> Assembled:
     """
     batches: list[Batch] = []
     looks: list[datetime] = []
-    company = len(runtime.store.open_batches())
-    for queue in runtime.store.queues():
-        decision = _decide(runtime, queue, company)
+    queues = runtime.store.queues()
+    around = _around(runtime, queues)
+    for queue in queues:
+        decision = _decide(runtime, queue, around)
         while decision.send:
             batch = _build(runtime, queue.queue)
             if batch.state is not BatchState.WRITTEN:
                 break
             batches.append(batch)
-            decision = _decide(runtime, _reread(runtime, queue.queue), company)
+            decision = _decide(runtime, _reread(runtime, queue.queue), around)
         if decision.look_at is not None:
             looks.append(decision.look_at)
     return Assembled(batches, min(looks, default=None))
@@ -61,15 +67,47 @@ def _reread(runtime: Runtime, name: str) -> QueueStatus:
     return next(found, QueueStatus(name, ready=0))
 
 
-def _decide(runtime: Runtime, queue: QueueStatus, company: int) -> policy.Decision:
-    return policy.decide(queue, _world(runtime, queue.queue, company), rules(runtime, queue.queue))
+class _Around(NamedTuple):
+    """What was under way when the run began."""
+
+    arriving: int
+    landings: tuple[datetime, ...]
+    turnarounds: dict[str, timedelta]
+    sent_at: dict[str, datetime]
 
 
-def _world(runtime: Runtime, name: str, company: int) -> policy.World:
-    batches = runtime.store.open_batches()
-    running = sum(each.queue == name and each.state is not BatchState.ARRIVED for each in batches)
-    answered = runtime.store.tally().prompts.get(PromptState.ANSWERED, 0)
-    return policy.World(runtime.store.now(), running, company, answered)
+def _around(runtime: Runtime, queues: Sequence[QueueStatus]) -> _Around:
+    if not any(queue.ready for queue in queues):
+        return _Around(0, (), {}, {})
+    store, now = runtime.store, runtime.store.now()
+    arriving = store.tally().prompts.get(PromptState.ANSWERED, 0)
+    out = []
+    for batch in store.open_batches():
+        if batch.state is BatchState.ARRIVED:
+            arriving += 1
+        else:
+            out.append(batch)
+    recent = store.list_batches(limit=RECENT) if out else []
+    usual = turnarounds(recent)
+    # Newest first, so the oldest is put in first and the newest stays.
+    sent_at = {each.queue: each.created_at for each in reversed(recent)}
+    return _Around(arriving, tuple(landing(each, usual, now) for each in out), usual, sent_at)
+
+
+def _decide(runtime: Runtime, queue: QueueStatus, around: _Around) -> policy.Decision:
+    name = queue.queue
+    running = sum(
+        each.queue == name and each.state is not BatchState.ARRIVED for each in runtime.store.open_batches()
+    )
+    world = policy.World(
+        runtime.store.now(),
+        running,
+        around.arriving,
+        around.landings,
+        around.turnarounds.get(name),
+        around.sent_at.get(name),
+    )
+    return policy.decide(queue, world, rules(runtime, name))
 
 
 def _build(runtime: Runtime, queue: str) -> Batch:

@@ -1,7 +1,8 @@
 """When to send a queue. Pure: no clock, no store, no I/O.
 
 The latency of a chain is its depth times the turnaround, so the moment of sending matters more
-than anything else. Waiting pays only while something can still add to the batch.
+than anything else. Waiting pays only while something can still add to the batch, and only as long as
+that is short beside the turnaround itself. docs/decisions/0008-when-to-flush.md tells why and what it costs.
 """
 
 from dataclasses import dataclass
@@ -11,13 +12,16 @@ from gemchain.records import QueueStatus
 
 __all__ = ["Decision", "Rules", "World", "decide"]
 
+SHARE = 8
+"""A prompt waits at most an eighth of its queue's turnaround for batches that are still out."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:
     """The settings that the policy looks at, with the provider's limits already applied.
 
     Attributes:
-        max_wait: Longest time a ready prompt waits for company.
+        max_wait: Longest time a ready prompt waits for company, whatever the turnaround.
         grace: Quiet time after a submit from outside before the queue counts as complete.
     """
 
@@ -34,14 +38,18 @@ class World:
 
     Attributes:
         running: Batches of this queue that a provider still works on, or soon will.
-        in_flight: Batches of any queue that are not closed: their callbacks can add prompts.
-        answered: Prompts whose callback will run again, and can add prompts.
+        arriving: Batches and prompts, of any queue, whose callbacks run now or in a moment.
+        landings: When each batch that is out, of any queue, may be expected.
+        turnaround: The usual one of this queue; None when it has never been seen.
+        sent_at: When this queue was last sent; None when never, or long ago.
     """
 
     now: datetime
     running: int
-    in_flight: int
-    answered: int
+    arriving: int = 0
+    landings: tuple[datetime, ...] = ()
+    turnaround: timedelta | None = None
+    sent_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +57,8 @@ class Decision:
     """Send or hold.
 
     Attributes:
-        reason: One word for people: `full`, `waited`, `quiet`; or `empty`, `busy`, `grace`, `company`.
+        reason: One word for people: `full`, `waited`, `quiet` (nothing is out), `far` (nothing is near); or
+            `empty`, `busy`, `grace`, `company`.
         look_at: When to decide anew if nothing happens before; None when only an event can change it.
     """
 
@@ -61,8 +70,8 @@ class Decision:
 def decide(queue: QueueStatus, world: World, rules: Rules) -> Decision:
     """Whether to send what is ready in the queue.
 
-    Sends when the batch is full, when the oldest prompt has waited `max_wait`, or when nothing in
-    flight can add to it any more, so that waiting would gain nothing.
+    Sends when the batch is full, when the oldest prompt has waited `max_wait`, or when nothing can add to
+    it soon enough for waiting to be worth it.
     """
     if not queue.ready:
         return Decision(send=False, reason="empty", look_at=queue.due_at)
@@ -70,16 +79,35 @@ def decide(queue: QueueStatus, world: World, rules: Rules) -> Decision:
         return Decision(send=False, reason="busy")
     if queue.ready >= rules.max_requests or queue.size >= rules.max_bytes:
         return Decision(send=True, reason="full")
-    waited_at = (queue.oldest_at or world.now) + rules.max_wait
-    if world.now >= waited_at:
+    oldest_at = queue.oldest_at or world.now
+    if world.now >= oldest_at + rules.max_wait:
         return Decision(send=True, reason="waited")
-    return _by_quiescence(queue, world, rules, waited_at)
+    return _by_what_comes_in(queue, world, rules, oldest_at)
 
 
-def _by_quiescence(queue: QueueStatus, world: World, rules: Rules, waited_at: datetime) -> Decision:
+def _by_what_comes_in(queue: QueueStatus, world: World, rules: Rules, oldest_at: datetime) -> Decision:
+    waited_at = oldest_at + rules.max_wait
     quiet_at = queue.newest_at + rules.grace if queue.newest_at else world.now
     if world.now < quiet_at:
         return Decision(send=False, reason="grace", look_at=min(quiet_at, waited_at))
-    if world.in_flight or world.answered:
+    if world.arriving:
         return Decision(send=False, reason="company", look_at=waited_at)
-    return Decision(send=True, reason="quiet")
+    return _by_what_is_out(world, oldest_at, _patience(world, rules))
+
+
+def _patience(world: World, rules: Rules) -> timedelta:
+    return rules.max_wait if world.turnaround is None else min(rules.max_wait, world.turnaround / SHARE)
+
+
+def _by_what_is_out(world: World, oldest_at: datetime, patience: timedelta) -> Decision:
+    """Nothing comes in this very moment: is anything near?"""
+    if not world.landings:
+        return Decision(send=True, reason="quiet")
+    until = oldest_at + patience
+    if world.now >= until:
+        return Decision(send=True, reason="waited")
+    # A queue that was sent just now is in the middle of a stream: what follows may share a batch.
+    streams = world.sent_at is not None and world.now < world.sent_at + patience
+    if streams or min(world.landings) <= until:
+        return Decision(send=False, reason="company", look_at=until)
+    return Decision(send=True, reason="far")

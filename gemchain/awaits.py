@@ -1,13 +1,14 @@
 """What an async chain may await beside prompts, and the records that its awaits become."""
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gemchain import jsontext, values
 from gemchain.chains import ChainAwait
 from gemchain.drafting import EMPTY, WAITING, GatherSpec, PromptSpec, make_draft, make_wait
-from gemchain.durable import Ended, New, Raised, check_awaitable
+from gemchain.durable import At, Awaited, Ended, New, Raised
+from gemchain.errors import InvalidInputError
 from gemchain.identity import placed_id
 from gemchain.records import Draft, Progress, Prompt
 from gemchain.runtime import Runtime
@@ -18,28 +19,22 @@ __all__ = ["WaitSpec", "drafts_of", "placed"]
 
 
 @dataclass(frozen=True, slots=True)
-class WaitSpec:
+class WaitSpec(Awaited):
     """A wait for a person that is described: the arguments of `wait`."""
 
     name: str = ""
     callback: Callable[..., Any] | None = None
     params: Mapping[str, Any] = field(default_factory=dict)
-    place: str = ""
 
     @property
     def digest(self) -> str:
         """What a replay compares."""
         return f"wait {self.name}"
 
-    def __await__(self) -> Generator[Any, Any, Any]:
-        """The value that `gemchain.resume` brings."""
-        check_awaitable(self)
-        return (yield self)
 
-
-def placed(chain_id: str, awaited: Any) -> str:
+def placed(chain_id: str, awaited: At | New) -> str:
     """The id of the record of what is awaited."""
-    return placed_id("j" if isinstance(awaited, GatherSpec) else "p", chain_id, awaited.place)
+    return placed_id("j" if isinstance(awaited.spec, GatherSpec) else "p", chain_id, awaited.place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +52,7 @@ class _Around:
         parent = self.scope.parent
         return replace(
             prompt,
-            id=placed(self.scope.chain_id, new.spec),
+            id=placed(self.scope.chain_id, new),
             parent_id=parent.id if parent else None,
             path=new.place,
             durable=True,
@@ -89,6 +84,10 @@ def drafts_of(runtime: Runtime, scope: Scope, function: str, new: Sequence[New])
 
 def _drafts(around: _Around, new: New) -> list[Draft]:
     spec = new.spec
+    if getattr(spec, "callback", None) is not None or getattr(spec, "on_error", None) is not None:
+        raise InvalidInputError(
+            "an async chain awaits its prompts: write what follows after the await, not as callback"
+        )
     if isinstance(spec, PromptSpec):
         draft = make_draft(around.runtime, around.scope, replace(spec, key=None))
         return [Draft(around.finish(draft.prompt, new), draft.request)]
@@ -109,7 +108,7 @@ def _join(around: _Around, new: New) -> list[Draft]:
     for index, begun in enumerate(new.branches):
         inside = replace(around, join_id=join.id, branch=index)
         if isinstance(begun, Ended | Raised):
-            drafts.append(_ended_at_once(inside, begun, f"{new.place}.{index}"))
+            drafts.append(_ended_at_once(inside, begun, f"{new.place}.{index}.0"))
         else:
             drafts += [draft for each in begun for draft in _drafts(inside, each)]
     return drafts

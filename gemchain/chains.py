@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from gemchain import jsontext, values
-from gemchain.durable import check_awaitable, place_here
+from gemchain.durable import Awaited, check_awaitable
 from gemchain.errors import (
     ChainCancelledError,
     ChainFailedError,
@@ -65,11 +65,10 @@ class ChainStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class ChainAwait:
+class ChainAwait(Awaited):
     """An async chain's wait for another chain's result."""
 
     chain_id: str
-    place: str
 
     @property
     def digest(self) -> str:
@@ -92,7 +91,7 @@ class Chain:
     def __await__(self) -> Generator[Any, Any, Any]:
         """The chain's result, inside an async chain."""
         check_awaitable(self)
-        return (yield ChainAwait(self.id, place_here()))
+        return (yield ChainAwait(self.id))
 
     def status(self) -> ChainStatus:
         """Where it stands now.

@@ -5,13 +5,13 @@ that says what, before anything is written.
 """
 
 import hashlib
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from gemchain import jsontext
-from gemchain.durable import check_awaitable
+from gemchain.durable import Awaited
 from gemchain.errors import InvalidInputError, ParamsError, RequestError
 from gemchain.identity import branch_id, keyed_child_id, nested_join_id
 from gemchain.records import Draft, Progress, Prompt
@@ -31,7 +31,7 @@ EMPTY = Progress(PromptState.ANSWERED)
 
 
 @dataclass(frozen=True, slots=True)
-class PromptSpec:
+class PromptSpec(Awaited):
     """A prompt that is described but not sent: the arguments of `submit`. Made by `prompt()`."""
 
     request: Any
@@ -47,7 +47,6 @@ class PromptSpec:
     deadline: datetime | timedelta | None = None
     labels: Mapping[str, str] | None = None
     retry_if: Callable[..., Any] | None = None
-    place: str = ""
 
     @property
     def digest(self) -> str:
@@ -56,14 +55,9 @@ class PromptSpec:
         sent = jsontext.dump_bytes([self.model, as_request(self.request), schema])
         return hashlib.blake2b(sent, digest_size=16).hexdigest()
 
-    def __await__(self) -> Generator[Any, Any, Any]:
-        """The `Response`, inside an async chain."""
-        check_awaitable(self)
-        return (yield self)
-
 
 @dataclass(frozen=True, slots=True)
-class GatherSpec:
+class GatherSpec(Awaited):
     """Branches that are described but not sent, and what follows when all are in. Made by `gather()`."""
 
     branches: tuple[Any, ...]
@@ -72,17 +66,12 @@ class GatherSpec:
     on_error: Callable[..., Any] | None = None
     return_exceptions: bool = False
     key: str | None = None
-    place: str = ""
 
     @property
     def digest(self) -> str:
-        """What a replay compares: the branches are compared where they await."""
-        return f"gather {len(self.branches)}"
-
-    def __await__(self) -> Generator[Any, Any, Any]:
-        """The branches' values in their order, inside an async chain."""
-        check_awaitable(self)
-        return (yield self)
+        """What a replay compares. Branches that are programs are compared where they await."""
+        known = [getattr(branch, "digest", "program") for branch in self.branches]
+        return f"gather {len(known)} {hashlib.blake2b(' '.join(known).encode(), digest_size=8).hexdigest()}"
 
 
 def make_draft(runtime: Runtime, scope: Scope, spec: PromptSpec) -> Draft:

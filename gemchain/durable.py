@@ -1,10 +1,12 @@
 """`async def` chains: straight-line programs whose awaits may take days.
 
-No event log and no process that stays alive. Whatever a program awaits has a *place*: a counter in its
-frame (`0`, `1`, …), and for what runs inside the i-th branch of the gather at place `2`, `2.i.0`, `2.i.1`, ….
-Places do not depend on the order in which answers arrive, ids derive from places, and the finished
-prompts are the history: when an answer comes, the coroutine is run again from its start, every await
-whose outcome is known gets it at once, and the first that is not known is what has to be sent next.
+No event log and no process that stays alive. Every await of a program has a *place*: a counter in its
+frame (`0`, `1`, …), and for what is awaited inside the i-th branch of the gather at place `2`, `2.i.0`,
+`2.i.1`, …. A branch that is a lone prompt, or a nested gather, has place `2.i.0`, as if a program awaited it.
+Places do not depend on the order in which answers arrive, nor on where a prompt was described; ids derive
+from places, and the finished prompts are the history: when an answer comes, the coroutine is run again from
+its start, every await whose outcome is known gets it at once, and the first that is not known is what has to
+be sent next.
 
 This module only runs coroutines. Where outcomes come from, and what becomes of what is new, is the
 business of `engine/replay.py`.
@@ -13,7 +15,7 @@ business of `engine/replay.py`.
 import hashlib
 import random as random_module
 import uuid as uuid_module
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Container, Coroutine, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -24,6 +26,8 @@ from typing import Any, NamedTuple, TypeVar
 from gemchain.errors import ContinuationError, DivergedError, InvalidInputError
 
 __all__ = [
+    "At",
+    "Awaited",
     "Blocked",
     "Ended",
     "Frame",
@@ -35,8 +39,8 @@ __all__ = [
     "chain",
     "chain_mark",
     "check_awaitable",
+    "note_described",
     "now",
-    "place_here",
     "random",
     "uuid",
 ]
@@ -87,6 +91,29 @@ def chain_mark(function: Any) -> ChainMark | None:
     """What `@gemchain.chain` said of the function; None when it said nothing."""
     found = getattr(function, "__gemchain_chain__", None)
     return found if isinstance(found, ChainMark) else None
+
+
+class Awaited:
+    """What a program may await: descriptions of prompts, gathers and waits."""
+
+    __slots__ = ()
+
+    @property
+    def digest(self) -> str:
+        """What a replay compares with what was awaited at the same place before."""
+        raise NotImplementedError
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        """Its outcome, inside an async chain."""
+        check_awaitable(self)
+        return (yield self)
+
+
+class At(NamedTuple):
+    """A description, and the place at which it is awaited."""
+
+    spec: Any
+    place: str
 
 
 class Known(NamedTuple):
@@ -157,6 +184,7 @@ class Frame:
         path: Empty for the program, `2.1` for branch 1 of the gather at place 2.
         seed: From which chance derives: the chain's id.
         now: The time of the last outcome, which is what `gemchain.now()` shows.
+        begun: Branches that were made for some gather; those that nobody runs have to be closed.
     """
 
     path: str
@@ -165,9 +193,10 @@ class Frame:
     places: int = 0
     draws: int = 0
     closing: bool = False
+    begun: list[Program] = field(default_factory=list)
 
     def next_place(self) -> str:
-        """The place of what is described next."""
+        """The place of the next await."""
         place = f"{self.path}.{self.places}" if self.path else str(self.places)
         self.places += 1
         return place
@@ -186,8 +215,8 @@ def active_frame() -> Frame | None:
     return _frame.get()
 
 
-def place_here() -> str:
-    """The place of what is described now; empty outside of async chains.
+def note_described(branches: Iterable[Any] = ()) -> None:
+    """Something is described here, with these branches.
 
     Raises:
         InvalidInputError: The program is being suspended, and something in it (a `finally`, a context
@@ -195,13 +224,13 @@ def place_here() -> str:
     """
     frame = _frame.get()
     if frame is None:
-        return ""
+        return
     if frame.closing:
         raise InvalidInputError(
             "nothing can be submitted while a chain is suspended: a finally block or a context manager "
             "around an await runs each time the chain stops to wait; do this after the await instead"
         )
-    return frame.next_place()
+    frame.begun.extend(branch for branch in branches if iscoroutine(branch))
 
 
 @contextmanager
@@ -241,12 +270,18 @@ class Replay:
     Attributes:
         known: What the history knows of a description at its place; None when it was never awaited.
         reached: The places whose outcomes the program took.
+        branches: Branches of gathers that the chain waits for, by the path of their frame: made by the
+            program when it was run, and not yet run themselves. See `run_branch`.
+        keeps: Whether they are kept after a run, until `close`.
     """
 
-    known: Callable[[Any], Known | None]
+    known: Callable[[At], Known | None]
     seed: str
     began_at: datetime
     reached: set[str] = field(default_factory=set)
+    branches: dict[str, tuple[Program, datetime]] = field(default_factory=dict)
+    keeps: bool = False
+    _begun: list[Program] = field(default_factory=list)
 
     def run(self, program: Program, frame_path: str = "") -> Step:
         """Run the program up to where it waits, in one of its frames.
@@ -258,7 +293,37 @@ class Replay:
         Raises:
             DivergedError: The program does not do any more what its history says.
         """
-        return self._run(program, Frame("", self.seed, self.began_at), frame_path)
+        try:
+            return self._run(program, self._frame("", self.began_at), frame_path)
+        finally:
+            if not self.keeps:
+                self.close()
+
+    def run_branch(self, frame_path: str) -> Step | None:
+        """Run a branch that an earlier run of the program has made, without running the program again.
+
+        What came before the gather is the same for all of its branches, so a thousand answers to a thousand
+        branches take one run of the program, and not a thousand.
+
+        Returns:
+            None when there is no such branch: run the program.
+        """
+        path = _around(self.branches, frame_path)
+        return None if path is None else self._run_made(path, frame_path)
+
+    def _run_made(self, path: str, target: str) -> Step:
+        branch, now = self.branches.pop(path)
+        return self._run(branch, self._frame(path, now), "" if target == path else target)
+
+    def close(self) -> None:
+        """Let go of the branches that nobody ran, lest Python warns that they were never awaited."""
+        for branch in self._begun:
+            branch.close()
+        self._begun.clear()
+        self.branches.clear()
+
+    def _frame(self, path: str, now: datetime) -> Frame:
+        return Frame(path, self.seed, now, begun=self._begun)
 
     def _run(self, program: Program, frame: Frame, target: str) -> Step:
         try:
@@ -266,7 +331,7 @@ class Replay:
         finally:
             self._close(program, frame)
 
-    def _advance(self, program: Program, frame: Frame, target: str) -> Ended | Raised | Blocked:
+    def _advance(self, program: Program, frame: Frame, target: str) -> Step:
         resume: Callable[[], Any] = lambda: program.send(None)  # noqa: E731 -- replaced below
         while True:
             try:
@@ -276,60 +341,52 @@ class Replay:
                 return Ended(stop.value)
             except Exception as error:  # noqa: BLE001 -- a program may raise anything
                 return Raised(error)
-            if not getattr(awaited, "place", ""):
+            if not isinstance(awaited, Awaited):
                 resume = _thrower(program, _foreign(awaited))
                 continue
-            known = self._look_up(program, awaited)
-            if known is None or not known.finished:
-                return self._blocked(awaited, frame, target, is_new=known is None)
-            self.reached.add(awaited.place)
+            at = At(awaited, frame.next_place())
+            known = self._look_up(program, at)
+            if known is None:
+                return Blocked((self._new(at, frame),))
+            if not known.finished:
+                return self._waiting(at, frame, target)
+            self.reached.add(at.place)
             frame.now = max(frame.now, known.at or frame.now)
-            _discard(awaited)
             resume = _resumer(program, known.value)
 
-    def _look_up(self, program: Any, awaited: Any) -> Known | None:
-        known = self.known(awaited)
-        if known is not None and known.digest != awaited.digest:
+    def _look_up(self, program: Any, at: At) -> Known | None:
+        known = self.known(at)
+        if known is not None and known.digest != at.spec.digest:
             raise DivergedError(
-                f"at place {awaited.place} ({_line(program)}) the chain once awaited something else",
-                place=awaited.place,
-                awaited=awaited,
+                f"at place {at.place} ({_line(program)}) the chain once awaited something else",
+                place=at.place,
+                awaited=at.spec,
             )
         return known
 
-    def _blocked(self, awaited: Any, frame: Frame, target: str, *, is_new: bool) -> Step:
-        if is_new:
-            return Blocked((self._new(awaited, frame),))
-        around = _gather_around(awaited, target)
-        if around is not None:
-            return self._run_branch(awaited, around, frame, target)
-        _discard(awaited)
-        return Blocked(())
+    def _waiting(self, at: At, frame: Frame, target: str) -> Step:
+        """What the frame waits for is on its way; the target may be a branch of it."""
+        if not target.startswith(f"{at.place}."):
+            return Blocked(())
+        self.branches.update((path, (branch, frame.now)) for path, branch in _programs(at.spec, at.place))
+        inner = _around(self.branches, target)
+        if inner is None:
+            gone = f"branch {target} is no longer a program of its own"
+            raise DivergedError(gone, place=target, awaited=None)
+        return self._run_made(inner, target)
 
-    def _run_branch(self, awaited: Any, around: Any, frame: Frame, target: str) -> Step:
-        """Run the branch of `around` (what is awaited, or a gather nested in it) that leads to the target."""
-        index = int(target.removeprefix(f"{around.place}.").partition(".")[0])
-        path = f"{around.place}.{index}"
-        branch = around.branches[index] if index < len(around.branches) else None
-        _discard(awaited, but=branch)
-        if not iscoroutine(branch):
-            raise DivergedError(
-                f"branch {path} is no longer a program of its own", place=path, awaited=branch
-            )
-        return self._run(branch, Frame(path, self.seed, frame.now), "" if target == path else target)
-
-    def _new(self, awaited: Any, frame: Frame, *, resumes: bool = True) -> New:
+    def _new(self, at: At, frame: Frame, *, resumes: bool = True) -> New:
         begun = tuple(
-            self._begin(branch, f"{awaited.place}.{index}", frame)
-            for index, branch in enumerate(getattr(awaited, "branches", ()))
+            self._begin(branch, f"{at.place}.{index}", frame)
+            for index, branch in enumerate(getattr(at.spec, "branches", ()))
         )
-        return New(awaited, awaited.place, resumes, begun)
+        return New(at.spec, at.place, resumes, begun)
 
     def _begin(self, branch: Any, path: str, frame: Frame) -> tuple[New, ...] | Ended | Raised:
         """What the first run of a branch asks for."""
         if not iscoroutine(branch):
-            return (self._new(branch, frame, resumes=False),)
-        step = self._run(branch, Frame(path, self.seed, frame.now), "")
+            return (self._new(At(branch, f"{path}.0"), frame, resumes=False),)
+        step = self._run(branch, self._frame(path, frame.now), "")
         return step.new if isinstance(step, Blocked) else step
 
     @staticmethod
@@ -364,21 +421,21 @@ def _foreign(awaited: Any) -> TypeError:
     )
 
 
-def _gather_around(awaited: Any, target: str) -> Any:
-    """Of a gather and those nested in it, the one that the target frame lies in; None when in none."""
-    branches = getattr(awaited, "branches", ())
-    if branches and target.startswith(f"{awaited.place}."):
-        return awaited
-    found = (_gather_around(branch, target) for branch in branches)
-    return next((each for each in found if each is not None), None)
+def _programs(gather: Any, place: str) -> Iterator[tuple[str, Program]]:
+    """The branches of a gather, and of those nested in it, that are programs: the paths of their frames."""
+    for index, branch in enumerate(getattr(gather, "branches", ())):
+        path = f"{place}.{index}"
+        if iscoroutine(branch):
+            yield path, branch
+        else:
+            yield from _programs(branch, f"{path}.0")
 
 
-def _discard(awaited: Any, but: Any = None) -> None:
-    """Close the branches of a gather that nobody runs, lest Python warns that they were never awaited."""
-    if iscoroutine(awaited) and awaited is not but:
-        awaited.close()
-    for branch in getattr(awaited, "branches", ()):
-        _discard(branch, but)
+def _around(paths: Container[str], target: str) -> str | None:
+    """Of some frames, the innermost that is the target's or one around it."""
+    steps = target.split(".")
+    around = (".".join(steps[:end]) for end in range(len(steps), 0, -2))
+    return next((path for path in around if path in paths), None)
 
 
 def _line(program: Any) -> str:

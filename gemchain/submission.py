@@ -19,7 +19,7 @@ from gemchain import jsontext
 from gemchain.awaits import WaitSpec, drafts_of
 from gemchain.chains import Chain, PromptHandle
 from gemchain.drafting import GatherSpec, PromptSpec, make_item, make_wait_item
-from gemchain.durable import Blocked, Ended, Raised, Replay, active_frame, chain_mark, place_here
+from gemchain.durable import Blocked, Ended, Raised, Replay, active_frame, chain_mark, note_described
 from gemchain.errors import ContinuationError, InvalidInputError, ParamsError
 from gemchain.identity import chain_id, random_id
 from gemchain.records import Chain as ChainRecord
@@ -61,6 +61,7 @@ def prompt(
     retry_if: Callable[..., Any] | None = None,
 ) -> PromptSpec:
     """Describe a prompt without sending it. The arguments are those of `submit`."""
+    note_described()
     return PromptSpec(
         request,
         model,
@@ -75,7 +76,6 @@ def prompt(
         deadline,
         labels,
         retry_if,
-        place_here(),
     )
 
 
@@ -244,9 +244,8 @@ def gather(
     Raises:
         InvalidInputError: One of the branches can never work; nothing is sent.
     """
-    spec = GatherSpec(
-        tuple(branches), callback, params or {}, on_error, return_exceptions, place=place_here()
-    )
+    spec = GatherSpec(tuple(branches), callback, params or {}, on_error, return_exceptions)
+    note_described(spec.branches)
     if callback is None:
         return spec
     _refuse_inside_programs("gather() with a callback")
@@ -276,7 +275,8 @@ def wait(
     Raises:
         InvalidInputError: The callback can never work, or nothing runs that could wait.
     """
-    spec = WaitSpec(name, callback, params or {}, place=place_here())
+    note_described()
+    spec = WaitSpec(name, callback, params or {})
     if callback is None:
         return spec
     _refuse_inside_programs("wait() with a callback")
@@ -390,7 +390,8 @@ def start_id(function: Callable[..., Any], key: str | None) -> str:
         return chain_id(name, key)
     frame, scope = active_frame(), open_scope()
     if frame is not None:
-        return chain_id(name, f"{frame.seed} {place_here()}")
+        note_described()
+        return chain_id(name, frame.next_draw())
     if scope is None:
         return random_id("c")
     scope.starts += 1

@@ -1,10 +1,12 @@
 """Values on their way between branches and joins: plain JSON, responses and errors, as JSON text and back.
 
-A value keeps its kind (`{"response": …}`, `{"error": …}`, `{"list": […]}`, `{"value": …}`), so that what a
-join hands over is what the branch gave.
+A value keeps its kind (`{"response": …}`, `{"error": …}`, `{"list": […]}`, `{"tuple": […]}`, `{"dict": {…}}`,
+`{"value": …}`), so that what a join hands over is what the branch gave.
 """
 
+import ast
 import builtins
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
@@ -34,9 +36,20 @@ def _packed(value: Any) -> dict[str, Any]:
         }
     if isinstance(value, Exception):
         return {"error": asdict(failure_of(value)), "prompt": getattr(value, "prompt_id", "")}
-    if isinstance(value, list) and any(isinstance(each, Response | Exception | list) for each in value):
-        return {"list": [_packed(each) for each in value]}
-    return {"value": value}
+    return {"value": value} if _is_plain(value) else _packed_all(value)
+
+
+def _packed_all(value: Any) -> dict[str, Any]:
+    if isinstance(value, dict):
+        return {"dict": {name: _packed(each) for name, each in value.items()}}
+    return {"tuple" if isinstance(value, tuple) else "list": [_packed(each) for each in value]}
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether nothing in it needs more than JSON to come back as it was."""
+    if isinstance(value, list | dict):
+        return all(map(_is_plain, value.values() if isinstance(value, dict) else value))
+    return not isinstance(value, Response | Exception | tuple)
 
 
 def unpack(text: str) -> Any:
@@ -58,6 +71,10 @@ def _unpacked(packed: dict[str, Any]) -> Any:
         return error_of(Failure(**packed["error"]), packed["prompt"])
     if "list" in packed:
         return [_unpacked(each) for each in packed["list"]]
+    if "tuple" in packed:
+        return tuple(_unpacked(each) for each in packed["tuple"])
+    if "dict" in packed:
+        return {name: _unpacked(each) for name, each in packed["dict"].items()}
     return packed["value"]
 
 
@@ -78,5 +95,17 @@ def error_of(failure: Failure, prompt_id: str = "") -> Exception:
         name, _, text = failure.message.partition(": ")
         kind = getattr(builtins, name, None)
         if isinstance(kind, type) and issubclass(kind, Exception):
-            return kind(text) if text else kind()
+            return _builtin(kind, text)
     return PromptError(failure, prompt_id=prompt_id)
+
+
+def _builtin(kind: type[Exception], text: str) -> Exception:
+    """One of Python's own exceptions with this text, or if it takes more than a text, one it derives from."""
+    if issubclass(kind, KeyError):  # its text is the repr of its key
+        with suppress(ValueError, SyntaxError):
+            return kind(ast.literal_eval(text))
+    for each in kind.__mro__:
+        with suppress(TypeError):
+            error: Exception = each(text) if text else each()
+            return error
+    raise AssertionError(kind)

@@ -5,6 +5,7 @@ or never, changes nothing.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from gemchain import jsontext, values
@@ -22,6 +23,13 @@ class Gathered(NamedTuple):
     failure: Failure | None
 
 
+class _Failed(NamedTuple):
+    """A branch that failed. One that returned an error, as a value, did not."""
+
+    failure: Failure
+    prompt_id: str
+
+
 def uncalled(prompt: Prompt, answer: Any) -> str:
     """What stands for the value of a prompt without a callback, as JSON text.
 
@@ -33,10 +41,10 @@ def uncalled(prompt: Prompt, answer: Any) -> str:
 
 
 def _value(prompt: Prompt) -> Any:
-    """The value that a last prompt stands for."""
+    """The value that a last prompt stands for; `_Failed` if it failed."""
     progress = prompt.progress
     if progress.failure is not None and progress.state is PromptState.FAILED:
-        return values.error_of(progress.failure, prompt.id)
+        return _Failed(progress.failure, prompt.id)
     if prompt.durable or (prompt.callback is None and progress.failure is None):
         return values.unpack(progress.result or "null")
     return jsontext.load(progress.result or "null")
@@ -60,17 +68,17 @@ def gathered(members: Iterable[Prompt], count: int, *, return_exceptions: bool) 
     if any(leaf.progress.state is PromptState.CANCELLED for leaves in ends.values() for leaf in leaves):
         return None
     found = [_branch_value(leaves) for leaves in ends.values()]
-    error = next((each for each in found if isinstance(each, Exception)), None)
-    if error is not None and not return_exceptions:
-        return Gathered([], values.failure_of(error))
-    return Gathered(found, None)
+    failed = next((each for each in found if isinstance(each, _Failed)), None)
+    if failed is not None and not return_exceptions:
+        return Gathered([], replace(failed.failure, retryable=False))
+    return Gathered([values.error_of(*each) if isinstance(each, _Failed) else each for each in found], None)
 
 
 def _branch_value(leaves: list[Prompt]) -> Any:
     """One end gives its value; several, without a join of their own, a list; the first error wins."""
     found = [_value(leaf) for leaf in sorted(leaves, key=_order)]
-    error = next((each for each in found if isinstance(each, Exception)), None)
-    return error or (found[0] if len(found) == 1 else found)
+    failed = next((each for each in found if isinstance(each, _Failed)), None)
+    return failed or (found[0] if len(found) == 1 else found)
 
 
 def chain_end(chain_id: str, prompts: Iterable[Prompt], now: Any) -> ChainMove:

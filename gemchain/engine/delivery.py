@@ -145,7 +145,7 @@ def deliver(runtime: Runtime, prompt: Prompt, outcome: Outcome, *, marked: bool 
 def _follow(case: _Case, failure: Failure | None) -> Delivery:
     runtime, prompt, outcome = case.runtime, case.prompt, case.outcome
     if failure is None and _is_program(prompt):
-        return _resume(case, outcome.value if case.response is None else case.response)
+        return _resume(case, outcome.value if case.response is None else case.response, None)
     if failure is None:
         first = outcome.value if case.response is None else case.response
         return _call(case, prompt.callback, first, None)
@@ -154,7 +154,7 @@ def _follow(case: _Case, failure: Failure | None) -> Delivery:
         if prompt.deadline_at is None or retry_at < prompt.deadline_at:
             return _send_again(case, failure, retry_at)
     if _is_program(prompt):
-        return _resume(case, values.error_of(failure, prompt.id))
+        return _resume(case, values.error_of(failure, prompt.id), failure)
     if prompt.on_error is None:
         return _fail(case, failure)
     error = PromptError(failure, response=case.response, prompt_id=prompt.id)
@@ -166,8 +166,11 @@ def _is_program(prompt: Prompt) -> bool:
     return prompt.durable and prompt.callback is not None
 
 
-def _resume(case: _Case, outcome: Any) -> Delivery:
-    """Let the program run on, and record what it awaits next or how it ended."""
+def _resume(case: _Case, outcome: Any, failure: Failure | None) -> Delivery:
+    """Let the program run on, and record what it awaits next or how it ended.
+
+    A failure is kept when the program raises: the next run has to meet the same one.
+    """
     try:
         continued = replay.resume(case.runtime, case.prompt, outcome)
         match continued.step:
@@ -176,7 +179,7 @@ def _resume(case: _Case, outcome: Any) -> Delivery:
             case Raised(error) if isinstance(error, PromptError):
                 return _fail(case, values.failure_of(error))
             case Raised(error):
-                return _postpone(case, error, None)
+                return _postpone(case, error, failure)
             case Ended(value):
                 text = values.pack(value) if continued.in_branch else jsontext.dump(value)
             case Blocked():
@@ -187,7 +190,7 @@ def _resume(case: _Case, outcome: Any) -> Delivery:
     except StoreUnavailableError:
         raise  # met by a `start` inside, or by the history: no fault of the program's
     except Exception as error:  # noqa: BLE001 -- what a program awaits may be anything
-        return _postpone(case, error, None)
+        return _postpone(case, error, failure)
 
 
 def _unusable(case: _Case) -> Failure | None:

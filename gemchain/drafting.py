@@ -223,22 +223,26 @@ def _continuation(runtime: Runtime, spec: Any, first: str = "response") -> _Foll
     names = tuple(_checked_params(spec))
     on_error, retry_if = getattr(spec, "on_error", None), getattr(spec, "retry_if", None)
     signed: dict[str, str] = {}
-
-    def store(role: str, function: Callable[..., Any] | None, given: Sequence[str], takes: str) -> str | None:
-        if function is None:
-            return None
-        if not runtime.continuations.is_by_value(function):
-            return runtime.continuations.name(function, given, first=takes)
-        name, signed[role] = runtime.continuations.by_value(function, given, first=takes)
-        return name
-
     return _Follows(
-        callback=store("callback", spec.callback, names, first),
-        on_error=store("on_error", on_error, names, "error"),
-        retry_if=store("retry_if", retry_if, (), "response"),
-        params=_params_text(spec, on_error),
-        closure=jsontext.dump(signed) if signed else None,
+        _stored(runtime, "callback", spec.callback, (first, *names), signed),
+        _stored(runtime, "on_error", on_error, ("error", *names), signed),
+        _stored(runtime, "retry_if", retry_if, ("response",), signed),
+        _params_text(spec, on_error),
+        jsontext.dump(signed) if signed else None,
     )
+
+
+def _stored(
+    runtime: Runtime, role: str, function: Any, arguments: tuple[str, ...], signed: dict[str, str]
+) -> str | None:
+    """The name of a function that will be called with these arguments; its text joins `signed` if need be."""
+    if function is None:
+        return None
+    continuations, (first, *names) = runtime.continuations, arguments
+    if not continuations.is_by_value(function):
+        return continuations.name(function, names, first=first)
+    name, signed[role] = continuations.by_value(function, names, first=first)
+    return name
 
 
 def _checked_params(spec: Any) -> Mapping[str, Any]:

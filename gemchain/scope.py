@@ -6,7 +6,6 @@ twice, therefore leaves nothing behind.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -99,14 +98,20 @@ def open_scope() -> Scope | None:
     return _scope.get()
 
 
-@contextmanager
-def entered(scope: Scope) -> Iterator[Scope]:
+class entered:  # noqa: N801 -- reads as a function; a generator would cost more than many a callback
     """Let submits inside the block gather in `scope`."""
-    mark = _scope.set(scope)
-    try:
-        yield scope
-    finally:
-        _scope.reset(mark)
+
+    __slots__ = ("_mark", "_scope")
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+
+    def __enter__(self) -> Scope:
+        self._mark = _scope.set(self._scope)
+        return self._scope
+
+    def __exit__(self, *_: object) -> None:
+        _scope.reset(self._mark)
 
 
 def current() -> Current:

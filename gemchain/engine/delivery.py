@@ -85,19 +85,33 @@ class _Case:
         self.usage = before.usage.plus(outcome.usage) if outcome.usage is not NO_USAGE else before.usage
         self.response = None if outcome.body is None else _response(prompt, outcome)
 
-    def after(self, state: PromptState, **changes: Any) -> Progress:
-        """Where the prompt will stand: with this answer at hand, and otherwise as before."""
-        before, take = self.prompt.progress, changes.pop
+    def after(
+        self,
+        state: PromptState,
+        *,
+        failure: Failure | None = None,
+        result: str | None = None,
+        not_before_at: datetime | None = None,
+        ended_at: datetime | None = None,
+        callback_attempts: int | None = None,
+        unsettled: bool = False,
+    ) -> Progress:
+        """Where the prompt will stand with this answer at hand."""
+        before = self.prompt.progress
         return Progress(
             state,
-            take("attempt", before.attempt),
-            take("batch_id", before.batch_id),
-            answer=take("answer", self.outcome.answer),
-            callback_attempts=take("callback_attempts", before.callback_attempts),
-            usage=self.usage,
-            claimed_at=take("claimed_at", before.claimed_at),
-            answered_at=take("answered_at", before.answered_at or self.now),
-            **changes,
+            before.attempt,
+            before.batch_id,
+            not_before_at,
+            self.outcome.answer,
+            before.callback_attempts if callback_attempts is None else callback_attempts,
+            failure,
+            result,
+            self.usage,
+            before.claimed_at,
+            before.answered_at or self.now,
+            ended_at,
+            unsettled,
         )
 
     def unit(
@@ -239,15 +253,14 @@ def _delay(runtime: Runtime, attempts: int) -> timedelta:
 
 
 def _send_again(case: _Case, failure: Failure, retry_at: datetime) -> Delivery:
-    after = case.after(
+    before = case.prompt.progress
+    after = Progress(
         PromptState.QUEUED,
-        attempt=case.prompt.progress.attempt + 1,
-        batch_id=None,
-        answer=None,
-        claimed_at=None,
-        answered_at=None,
+        before.attempt + 1,
         not_before_at=retry_at,
+        callback_attempts=before.callback_attempts,
         failure=failure,
+        usage=case.usage,
     )
     return Delivery(case.unit(after), "retried", ends_branch=False)
 

@@ -111,17 +111,19 @@ class _Run:
 
     def _groups(self) -> Iterator[list[Found]]:
         """Rows in groups bounded by number, by bytes and by time."""
-        part, group, size = self.holder[-1], [], 0
+        part, most = self.holder[-1], self.runtime.settings.group
+        uri, generation, _ = part.file
+        group: list[Found] = []
+        size = 0
         for offset, line in read_lines(self.runtime.blobs, part.file, part.start, part.end):
             try:
                 row = self.provider.read_row(line)
             except ValueError:
                 self.counts["malformed"] += 1
                 continue
-            ref = AnswerRef(part.file.uri, part.file.generation, offset, len(line))
-            group.append(Found(ref, row))
+            group.append(Found(AnswerRef(uri, generation, offset, len(line)), row))
             size += len(line)
-            if len(group) >= self.runtime.settings.group or size >= GROUP_BYTES:
+            if len(group) >= most or size >= GROUP_BYTES:
                 yield group
                 group, size = [], 0
         if group:

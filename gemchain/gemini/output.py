@@ -14,7 +14,7 @@ import orjson
 
 from gemchain.gemini.faults import Draws, RowFate, RowStyle
 from gemchain.gemini.requests import PROMPT_LABEL, camel, problem
-from gemchain.gemini.responders import Responder, as_body, as_error, respond, row_error
+from gemchain.gemini.responders import Responder, as_body, as_error, as_submitted, respond, row_error
 
 __all__ = ["Simulation", "lines_of", "output_rows", "pieces", "row_id", "write_output"]
 
@@ -80,7 +80,8 @@ class Simulation:
         return orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
 
     def _answer(self, request: dict[str, Any], style: RowStyle) -> tuple[str, dict[str, Any]]:
-        """Status and response."""
+        """Status and response; the responder sees the request as it was submitted."""
+        request = as_submitted(request)
         words = problem(request)
         if words is not None:
             return _bad_request(words), {}

@@ -15,7 +15,7 @@ from gemchain.gemini.requests import PROMPT_LABEL, field_of
 from gemchain.gemini.schemas import fitting
 from gemchain.gemini.texts import Asked, split_request
 
-__all__ = ["Responder", "Said", "as_body", "as_error", "builtin", "respond"]
+__all__ = ["Responder", "Said", "as_body", "as_error", "as_submitted", "builtin", "respond"]
 
 Said = str | dict[str, Any] | Exception
 Responder = Callable[[dict[str, Any]], Said]
@@ -92,14 +92,18 @@ def _part_text(part: Mapping[str, Any]) -> str:
     return orjson.dumps(reply.get("response")).decode() if isinstance(reply, dict) else ""
 
 
-def respond(responder: Responder, request: dict[str, Any]) -> Said:
-    """Ask a responder; what it raises counts as what it returns. It never sees our own label."""
+def as_submitted(request: dict[str, Any]) -> dict[str, Any]:
+    """The request without our own label."""
     labels = request.get("labels")
-    if isinstance(labels, dict) and PROMPT_LABEL in labels:
-        kept = {name: value for name, value in labels.items() if name != PROMPT_LABEL}
-        request = {name: value for name, value in request.items() if name != "labels"}
-        if kept:
-            request["labels"] = kept
+    if not isinstance(labels, dict) or PROMPT_LABEL not in labels:
+        return request
+    kept = {name: value for name, value in labels.items() if name != PROMPT_LABEL}
+    bare = {name: value for name, value in request.items() if name != "labels"}
+    return {**bare, "labels": kept} if kept else bare
+
+
+def respond(responder: Responder, request: dict[str, Any]) -> Said:
+    """Ask a responder; what it raises counts as what it returns."""
     try:
         said = responder(request)
     except Exception as error:  # noqa: BLE001 -- a responder's error is its answer

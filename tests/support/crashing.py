@@ -51,7 +51,7 @@ class Fused:
         if name not in self._writes:
             return found
         if name == "writer":
-            return lambda *args: self._writer(*args)
+            return self._writer
         return lambda *args, **kwargs: self._fuse.pass_through(name, lambda: found(*args, **kwargs))
 
     @contextmanager

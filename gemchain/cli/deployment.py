@@ -17,6 +17,7 @@ def add_to(app: typer.Typer) -> None:
     """Make the commands known."""
     app.command()(init)
     app.command()(dev)
+    app.command()(doctor)
 
 
 def init(
@@ -57,3 +58,20 @@ def dev(  # noqa: PLR0917 -- the command's options; typer passes them by name
 
     with complaining(debug):
         serve(folder, minute=minute, turnaround=turnaround, stand_in=stand_in, free_ports=free_ports)
+
+
+def doctor(
+    folder: Folder = Path(),
+    project: Annotated[
+        str | None, typer.Option("--project", metavar="ID", help="The Google Cloud project.")
+    ] = None,
+    debug: Debug = False,
+) -> None:
+    """Check a deployment, and print for everything that is wrong the command that mends it.
+
+    With FIRESTORE_EMULATOR_HOST and STORAGE_EMULATOR_HOST set it looks at the emulators instead.
+    """
+    from gemchain.cli.doctor import doctor as check
+
+    with complaining(debug):
+        raise typer.Exit(check(folder, project))

@@ -24,6 +24,7 @@ https://firebase.google.com/docs/functions/get-started?gen=2nd
 from datetime import timedelta
 from typing import Any
 
+import gemchain
 from gemchain.errors import MissingExtraError
 
 try:
@@ -51,6 +52,7 @@ _STAGE: dict[str, Any] = {
     "secrets": [chosen.SIGNING_KEY],
     # One call at a time: a stage may fill the memory by itself.
     "concurrency": 1,
+    "labels": {"gemchain-version": gemchain.__version__.replace(".", "_")},  # for `gemchain doctor`
 }
 
 

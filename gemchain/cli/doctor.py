@@ -76,7 +76,7 @@ def setup_of(folder: Path, project: str) -> Setup:
         project=project,
         bucket=values.get("GEMCHAIN_BUCKET", f"{project}.firebasestorage.app"),
         region=values.get("GEMCHAIN_REGION", "us-central1"),
-        vertex_location=values.get("GEMCHAIN_VERTEX_LOCATION", "global"),
+        vertex_location=values.get("GEMCHAIN_LOCATION", "global"),
     )
 
 

@@ -1,0 +1,1 @@
+"""What code written for other libraries calls, carried on by gemchain."""

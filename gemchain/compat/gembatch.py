@@ -1,0 +1,34 @@
+"""`from gemchain.compat import gembatch`: calls written for gembatch 0.1, unchanged.
+
+The handler gets gemchain's `Response`, whose `text` is that of the SDK's response; see
+docs/migrating-from-gembatch.md for what else a handler may have used.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from gemchain.submission import submit as gemchain_submit
+
+__all__ = ["submit"]
+
+
+def submit(
+    request: Any, model: str, handler: Callable[..., Any], params: Mapping[str, Any] | None = None
+) -> str:
+    """Queue a prompt; its answer goes to `handler(response, **params)`.
+
+    Inside a handler the prompt belongs to the running chain; elsewhere it starts one.
+
+    Args:
+        request: A GenerateContentRequest body.
+        model: `publishers/google/models/…`, or the bare name.
+        handler: A function at the top level of a module of the application.
+        params: Keyword arguments for the handler; plain JSON.
+
+    Returns:
+        The prompt's id.
+
+    Raises:
+        InvalidInputError: Something about it can never work; gembatch would have failed later.
+    """
+    return gemchain_submit(request, model, handler, params=params).id

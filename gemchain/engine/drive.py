@@ -33,8 +33,12 @@ PATIENCE = 5
 
 def is_idle(runtime: Runtime) -> bool:
     """Whether nothing is left that the engine could carry on; PARKED prompts wait for a person."""
-    tally = runtime.store.tally()
-    return not any(tally.prompts.get(state) for state in OPEN_PROMPT) and not runtime.store.open_batches()
+    store = runtime.store
+    open_prompts = any(store.tally().prompts.get(state) for state in OPEN_PROMPT)
+    # A process that died may have left the last word on a chain unsaid, with nothing else open.
+    return not (
+        open_prompts or store.open_batches() or store.unsettled_chains(limit=1) or store.ended_waits(limit=1)
+    )
 
 
 def _never() -> bool:
@@ -130,7 +134,9 @@ class Driver:
         times += [part.leased_until_at for part in store.open_parts()]
         times += [queue.due_at for queue in store.queues()]
         times += [store.next_answer_at(), self._look_at]
-        if self._sweep_at is not None and any(_is_stuck(batch, now) for batch in batches):
+        if self._sweep_at is not None and (
+            any(_is_stuck(batch, now) for batch in batches) or store.unsettled_chains(limit=1)
+        ):
             self._sweep_at = now
         # What was due before the last turn began and is still there belongs to somebody else.
         turned_at = self._turned_at or now

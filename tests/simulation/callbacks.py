@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import gemchain
+from tests.simulation.model import branch_values
 from tests.simulation.scheduler import Violation
 from tests.simulation.service import BLOCKED, answer_to
 
@@ -32,28 +33,73 @@ def carry_further(response, node):
     return _answered(response, node)
 
 
+def joined(results, node):
+    """Takes the values of all branches."""
+    return _gathered(results, node)
+
+
+def joined_further(results, node):
+    """Takes the values of all branches; some deploys have lost this function."""
+    return _gathered(results, node)
+
+
 def rescue(error, node):
     """Takes the lack of an answer."""
     return _run(node, world.plan.nodes[node].rescue, error.reason)
 
 
 def submit(node, key=None):
-    """Submit the prompt of a node."""
+    """Submit the prompt of a node, or its join."""
+    if node.branches is not None:
+        gemchain.gather(
+            [describe(world.plan.nodes[each]) for each in node.branches],
+            globals()[node.callback],
+            params={"node": node.id},
+            on_error=None if node.rescue is None else rescue,
+            return_exceptions=node.collects,
+        )
+        return
+    gemchain.submit(**_arguments(node, key))
+
+
+def describe(node):
+    """Describe the prompt of a node, as the beginning of a branch."""
+    return gemchain.prompt(**_arguments(node, None))
+
+
+def _arguments(node, key):
     callback = None if node.callback is None else globals()[node.callback]
     on_error = None if node.rescue is None else rescue
-    gemchain.submit(
-        node.text,
-        node.model,
-        callback,
-        on_error=on_error,
-        params=None if callback is None and on_error is None else {"node": node.id},
-        key=key,
-        accept=["blocked"] if node.accepts and callback is not None else (),
-        max_attempts=node.max_attempts,
-        priority=node.priority,
-        deadline=None if node.deadline is None else timedelta(seconds=node.deadline),
-        labels={"node": node.id},
-    )
+    return {
+        "request": node.text,
+        "model": node.model,
+        "callback": callback,
+        "on_error": on_error,
+        "params": None if callback is None and on_error is None else {"node": node.id},
+        "key": key,
+        "accept": ["blocked"] if node.accepts and callback is not None else (),
+        "max_attempts": node.max_attempts,
+        "priority": node.priority,
+        "deadline": None if node.deadline is None else timedelta(seconds=node.deadline),
+        "labels": {"node": node.id},
+    }
+
+
+def _gathered(results, name):
+    value = [plain(each) for each in results]
+    expected = branch_values(world, gemchain.current().prompt_id)
+    if value != expected:
+        raise Violation("a join gets all its branches, in order", f"{name} got {value}, not {expected}")
+    return _run(name, world.plan.nodes[name].then, value)
+
+
+def plain(value):
+    """A branch's value as plain data."""
+    if isinstance(value, gemchain.Response):
+        return value.text
+    if isinstance(value, gemchain.PromptError):
+        return {"error": value.reason}
+    return [plain(each) for each in value] if isinstance(value, list) else value
 
 
 def _answered(response, name):

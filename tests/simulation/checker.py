@@ -9,12 +9,13 @@ from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 
-from gemchain.identity import child_id, job_name, keyed_child_id
+from gemchain.identity import branch_id, child_id, job_name, join_id, keyed_child_id
 from gemchain.records import Verdict
 from gemchain.states import (
     BATCH_MOVES,
     CHAIN_MOVES,
     PROMPT_MOVES,
+    UNFINISHED_PROMPT,
     BatchState,
     ChainState,
     PartState,
@@ -23,7 +24,7 @@ from gemchain.states import (
 from tests.simulation.scheduler import Violation
 
 P = PromptState
-OPEN = frozenset({P.QUEUED, P.CLAIMED, P.ANSWERED, P.PARKED})
+OPEN = UNFINISHED_PROMPT
 
 
 class Checker:
@@ -98,8 +99,11 @@ class Checker:
         self.tokens.add(unit.token)
         for move in unit.moves:
             self._on_move(unit, self.prompts[move.prompt.id], prompts[move.prompt.id])
-        for index, draft in enumerate(unit.drafts):
+        for index, draft in enumerate(_children(unit)):
             self._on_draft(unit, index, prompts[draft.prompt.id])
+        for draft in unit.drafts:
+            if _is_branch(unit, draft):
+                self._on_branch(prompts[draft.prompt.id])
         if unit.chain is not None:
             self._on_birth(chains[unit.chain.id])
         if unit.ending is not None:
@@ -128,6 +132,8 @@ class Checker:
             self.demand(now.state is P.DONE, "children come with their parent's end", (name, now.state))
         if now.state is P.DONE:
             self._on_handled(unit, after)
+        if after.kind == "join" and now.state in (P.DONE, P.FAILED, P.ANSWERED):
+            self._check_join(after)
         if name in self.held.get(was.batch_id, ()):
             self.held[was.batch_id].discard(name)
         self._see(after)
@@ -152,7 +158,7 @@ class Checker:
 
     def _on_handled(self, unit, after):
         world = self.world
-        children = tuple(world.node_of(draft.prompt).id for draft in unit.drafts)
+        children = tuple(world.node_of(draft.prompt).id for draft in _children(unit))
         value = unit.ending.result if unit.ending else after.progress.result
         read = json.loads(value) if value else None
         self.winners[after.id] = (children, read.get("run", 0) if isinstance(read, dict) else 0)
@@ -170,12 +176,28 @@ class Checker:
         )
         base = parent or prompt.chain_id
         wanted = keyed_child_id(base, prompt.key) if prompt.key and parent else child_id(base, index)
+        wanted = join_id(base, index) if prompt.kind == "join" else wanted
         self.demand(prompt.id == wanted, "ids of children are derived", (prompt.id, wanted))
         chain = self.chains.get(prompt.chain_id)
         over = chain is not None and chain.state is ChainState.CANCELLED
         linear = over and not (parent and self.prompts[parent].forked)
         self.demand(not linear and prompt.chain_id not in self.quiet, "nothing new after a cancel", prompt.id)
         self._see(prompt)
+
+    def _on_branch(self, prompt):
+        wanted = branch_id(prompt.join_id, prompt.branch)
+        self.demand(prompt.id == wanted, "ids of branches are derived", (prompt.id, wanted))
+        self.demand(prompt.chain_id not in self.quiet, "nothing new after a cancel", prompt.id)
+        self._see(prompt)
+
+    def _check_join(self, join):
+        """A join goes on only when every branch is there, and has ended."""
+        members = [each for each in self.prompts.values() if each.join_id == join.id]
+        left = [each.id for each in members if each.progress.state in OPEN]
+        self.demand(not left, "a join waits for all its branches", (join.id, left))
+        begun = {each.branch for each in members}
+        count = len(self.world.node_of(join).branches)
+        self.demand(begun == set(range(count)), "a join waits for all its branches", (join.id, begun, count))
 
     def _see(self, prompt):
         self.prompts[prompt.id] = prompt
@@ -305,6 +327,17 @@ class Checker:
             prompt = self.prompts[name]
             if prompt.progress.unsettled:
                 self.prompts[name] = replace(prompt, progress=replace(prompt.progress, unsettled=False))
+
+
+def _is_branch(unit, draft):
+    """Whether a draft begins a branch of a join that is born in the same unit."""
+    born = {each.prompt.id for each in unit.drafts if each.prompt.kind == "join"}
+    return draft.prompt.parent_id in born
+
+
+def _children(unit):
+    """The drafts of a unit without the beginnings of branches."""
+    return [draft for draft in unit.drafts if not _is_branch(unit, draft)]
 
 
 class CheckedStore:

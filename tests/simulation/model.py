@@ -8,7 +8,7 @@ the plan.
 import json
 from dataclasses import dataclass
 
-from gemchain.identity import child_id, keyed_child_id
+from gemchain.identity import branch_id, child_id, join_id, keyed_child_id
 from gemchain.states import ChainState, PromptState
 from tests.simulation.scheduler import Violation
 from tests.simulation.service import BLOCKED, answer_to
@@ -33,35 +33,61 @@ def check_chain(world, chain, prompts):
         below.setdefault(prompt.parent_id, {})[prompt.id] = prompt
     roots = world.plan.programs[json.loads(chain.args)["params"]["program"]]
     seen = _check_family(world, chain.id, None, roots, below.get(None, {}), keyed=False)
-    leaves = []
     for prompt in prompts:
         ended = _ended(world, prompt)
-        own = below.get(prompt.id, {})
-        if ended.children is not None:
-            then = _then(world, prompt)
-            seen += _check_family(world, prompt.id, prompt, ended.children, own, keyed=then.keyed)
-        elif own:
-            raise Violation("only handled prompts have children", f"{prompt.id} is {prompt.progress.state}")
-        if not own:
-            leaves.append((prompt, ended))
+        then = _then(world, prompt)
+        keyed = ended.children is not None and then.keyed
+        seen += _check_family(
+            world, prompt.id, prompt, ended.children or [], below.get(prompt.id, {}), keyed=keyed
+        )
     if seen != len(prompts):
         raise Violation("no prompt without a parent", f"chain {chain.id}: {len(prompts)} instead of {seen}")
-    _check_end(world, chain, leaves, forked=any(each.forked for each in prompts))
+    _check_end(world, chain, _leaves(world, [each for each in prompts if each.join_id is None]))
+
+
+def _leaves(world, prompts):
+    """The last prompts of every branch, in the order of their places, each with its end."""
+    parents = {each.parent_id for each in prompts}
+    found = [(each, _ended(world, each)) for each in prompts if each.id not in parents]
+    return sorted(found, key=lambda pair: [int(number) for number in pair[0].path.split(".")])
+
+
+def branch_values(world, join_id):
+    """The values of a join's branches, failures as `{"error": reason}`, from what the records say now."""
+    members = [each for each in world.checker.prompts.values() if each.join_id == join_id]
+    count = len(world.node_of(world.checker.prompts[join_id]).branches)
+    values = []
+    for index in range(count):
+        leaves = _leaves(world, [each for each in members if each.branch == index])
+        ends = [
+            ended.value if ended.failure is None else {"error": ended.failure.reason} for _, ended in leaves
+        ]
+        failed = [each for (_, ended), each in zip(leaves, ends, strict=True) if ended.failure is not None]
+        values.append(failed[0] if failed else ends[0] if len(ends) == 1 else ends)
+    return values
+
+
+def _child(parent_id, index, name, node, *, keyed):
+    if node.branches is not None:
+        return join_id(parent_id, index)
+    return keyed_child_id(parent_id, f"key of {name}") if keyed else child_id(parent_id, index)
 
 
 def _check_family(world, parent_id, parent, nodes, found, *, keyed):
     """The children of one parent are exactly those of the plan, under derived ids."""
-    make = (lambda _, node: keyed_child_id(parent_id, f"key of {node}")) if keyed else None
+    plan = world.plan.nodes
     expected = {
-        (make or (lambda index, _: child_id(parent_id, index)))(index, node): node
-        for index, node in enumerate(nodes)
+        _child(parent_id, index, name, plan[name], keyed=keyed): name for index, name in enumerate(nodes)
     }
+    branches = plan[world.node_of(parent).id].branches if parent is not None else None
+    begun = {branch_id(parent_id, index): name for index, name in enumerate(branches or [])}
+    expected |= begun
     actual = {identity: world.node_of(prompt).id for identity, prompt in found.items()}
     if actual != expected:
         raise Violation("the prompts are those that were declared", f"{parent_id}: {actual}, not {expected}")
     several = len(nodes) > 1 or (parent is not None and parent.forked)
     for prompt in found.values():
-        if prompt.forked is not several:
+        if prompt.forked is not (several or prompt.id in begun):
             raise Violation("a branch knows that it is one", f"{prompt.id} of {parent_id}")
     return len(expected)
 
@@ -82,6 +108,8 @@ def _ended(world, prompt):
             _check_failure(world, node, prompt, failure)
             return Ended(None, failure=failure)
         case PromptState.DONE if failure is None:
+            if node.branches is not None:
+                return _declared(world, node, node.then, prompt, branch_values(world, prompt.id))
             if node.doomed:
                 raise Violation("a doomed prompt gets no answer", f"{prompt.id} ({node.text})")
             return _answered(world, node, prompt)
@@ -117,6 +145,14 @@ def _check_failure(world, node, prompt, failure):
     if failure is None or not failure.message:
         raise Violation("no silent end", f"{prompt.id} is {prompt.progress.state} without a reason")
     then = node.rescue if node.doomed else node.then
+    if node.branches is not None:
+        errors = [each["error"] for each in branch_values(world, prompt.id) if _is_error(each)]
+        if not node.collects and errors[:1] == [failure.reason]:
+            return
+        if failure.reason != "callback":
+            raise Violation(
+                "a join fails with its first branch that did", f"{prompt.id}: {failure}, {errors}"
+            )
     allowed = {
         "callback": bool((then and then.raises) or (node.rescue and node.rescue.raises))
         or world.rates.callback_raises > 0,
@@ -135,12 +171,15 @@ def _check_failure(world, node, prompt, failure):
         )
 
 
-def _check_end(world, chain, leaves, *, forked):
+def _is_error(value):
+    return isinstance(value, dict) and value.keys() == {"error"}
+
+
+def _check_end(world, chain, leaves):
     if chain.id in world.checker.cancelled:
         if chain.state is not ChainState.CANCELLED:
             raise Violation("a cancelled chain stays so", f"{chain.id} is {chain.state}")
         return
-    leaves.sort(key=lambda each: [int(number) for number in each[0].path.split(".")])
     failures = [ended.failure for _, ended in leaves if ended.failure is not None]
     if failures:
         if chain.state is not ChainState.FAILED or chain.failure != failures[0]:
@@ -150,6 +189,6 @@ def _check_end(world, chain, leaves, *, forked):
         raise Violation("a chain ends as its prompts say", f"{chain.id} is {chain.state}, nothing failed")
     if leaves:
         values = [ended.value for _, ended in leaves]
-        value = values if forked else values[0]
+        value = values[0] if len(values) == 1 else values
         if json.loads(chain.result) != value:
             raise Violation("the result is the model's", f"{chain.id}: {chain.result}, not {value}")

@@ -35,9 +35,11 @@ class Then:
 
 @dataclass(slots=True)
 class Node:
-    """A prompt that may come to be.
+    """A prompt that may come to be, or a join.
 
     Attributes:
+        branches: For a join, the nodes with which its branches begin.
+        collects: The join hands failures over as values.
         callback: Name of the function in `callbacks.py`; None ends the chain with the answer.
         then: What the callback does with an answer.
         rescue: What `on_error` does; None without one.
@@ -53,6 +55,8 @@ class Node:
     max_attempts: int | None = None
     priority: int = 0
     deadline: float | None = None
+    branches: list[str] | None = None
+    collects: bool = False
 
     @property
     def doomed(self) -> str | None:
@@ -95,10 +99,12 @@ class Planner:
         self.plan.programs[name] = [self.node(depth) for _ in range(count)]
         return name
 
-    def node(self, depth: int) -> str:
-        """A node and all below it; returns its id."""
+    def node(self, depth: int, *, joins: bool = True) -> str:
+        """A node and all below it; returns its id. A branch does not begin with a join."""
         self.room -= 1
         pick = self.random.random
+        if joins and depth > 1 and self.room > 1 and pick() < 0.2:
+            return self.join(depth)
         node = Node(
             id=f"n{len(self.plan.nodes)}",
             text=self._text(),
@@ -121,6 +127,20 @@ class Planner:
             node.callback = None
         else:
             node.then = self._then(depth - 1)
+        return node.id
+
+    def join(self, depth: int) -> str:
+        """A join, its branches, and what follows it."""
+        node = Node(
+            f"n{len(self.plan.nodes)}", "", "", self.random.choice(("joined", "joined_further")), Then()
+        )
+        self.plan.nodes[node.id] = node
+        node.collects = self.random.random() < 0.4
+        count = self.random.choice((0, 1, 2, 2, 3))
+        node.branches = [self.node(depth - 2, joins=False) for _ in range(min(count, max(1, self.room)))]
+        if self.random.random() < 0.4:
+            node.rescue = self._then(depth - 2)
+        node.then = self._then(depth - 2)
         return node.id
 
     def _text(self) -> str:

@@ -5,8 +5,8 @@ from gemchain.chains import Chain
 from tests.simulation import callbacks
 from tests.simulation.engines import guarded, nap
 
-MISSING = "tests.simulation.callbacks:carry_further"
-"""The function that some deploys lack."""
+MISSING = {f"tests.simulation.callbacks:{name}" for name in ("carry_further", "joined_further")}
+"""The functions that some deploys lack."""
 
 
 def draw_errands(random, programs):
@@ -62,7 +62,7 @@ def _retry(world):
 
 
 def _deploy(world):
-    world.missing ^= {MISSING}
+    world.missing ^= MISSING
     world.scheduler.note("deploy", sorted(world.missing))
     return True
 

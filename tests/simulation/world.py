@@ -111,7 +111,8 @@ class World:
 
     def node_of(self, prompt):
         """The node of the plan that a prompt stands for."""
-        return self.plan.nodes[json.loads(prompt.labels)["node"]]
+        found = json.loads(prompt.params if prompt.labels is None else prompt.labels)
+        return self.plan.nodes[found["node"]]
 
     def process(self, name, body, **more):
         """A process with ports of its own."""
@@ -180,9 +181,7 @@ class World:
             scheduler.kill(process)
 
     def _is_idle(self):
-        tally = self.store.tally()
-        open_prompts = any(tally.prompts.get(state) for state in OPEN_PROMPT)
-        return not open_prompts and not self.store.open_batches()
+        return drive.is_idle(SimpleNamespace(store=self.store))
 
     def _calm(self):
         """Faults off. Some processes carry on from where they are, the others are gone."""

@@ -24,6 +24,7 @@ from gemchain.errors import (
     ChainTimeoutError,
     InvalidInputError,
 )
+from gemchain.forks import fork_chain
 from gemchain.identity import random_id
 from gemchain.ports import Store
 from gemchain.records import Chain as ChainRecord
@@ -170,6 +171,16 @@ class Chain:
         """
         self._record()
         return cancel_chain(active().store, self.id)
+
+    def fork(self, from_prompt: str) -> "Chain":
+        """A new chain that keeps this one's answers and sends `from_prompt`, and what follows it, anew.
+
+        Raises:
+            ChainNotFoundError: The chain has no such prompt.
+            InvalidInputError: Some of its prompts are still under way, or the prompt sends nothing.
+        """
+        self._record()
+        return Chain(fork_chain(active(), self.id, from_prompt))
 
     def retry(self) -> int:
         """Send the chain's FAILED and PARKED prompts back to work.

@@ -146,9 +146,13 @@ def show(id: Id, state: State = None, as_json: Json = False, debug: Debug = Fals
 
 
 @app.command()
-def retry(
+def retry(  # noqa: PLR0917 -- the command's options; typer passes them by name
     ids: Ids = None,
     everything: Annotated[bool, typer.Option("--all", help="Every prompt that is FAILED or PARKED.")] = False,
+    only: Annotated[
+        str | None,
+        typer.Option("--only", metavar="STATE", help="Every prompt that is so: parked, or failed."),
+    ] = None,
     state: State = None,
     as_json: Json = False,
     debug: Debug = False,
@@ -157,10 +161,10 @@ def retry(
     from gemchain.cli.change import retry_all, retry_these
 
     with complaining(debug):
-        if everything == bool(ids):
-            raise typer.BadParameter("name ids, or say --all")
-        if everything:
-            retry_all(state, as_json=as_json)
+        if (everything or only is not None) == bool(ids):
+            raise typer.BadParameter("name ids, or say --all, --only parked or --only failed")
+        if not ids:
+            retry_all(state, only=only, as_json=as_json)
         else:
             retry_these(state, ids or [], as_json=as_json)
 
@@ -184,8 +188,45 @@ def resume(  # noqa: PLR0917 -- the command's options; typer passes them by name
 
 
 @app.command()
+def replay(
+    ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Chains, finished or parked.")],
+    application: Annotated[
+        Path | None, typer.Option("--app", metavar="DIR", help="Folder of the functions; here when left out.")
+    ] = None,
+    state: State = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Run chains' histories against today's functions; nothing is sent and nothing written.
+
+    Exit code 1 when some chain would not run as it did: for use before a deploy.
+    """
+    from gemchain.cli.replay import replay_chains
+
+    with complaining(debug):
+        raise typer.Exit(replay_chains(state, ids, application, as_json=as_json))
+
+
+@app.command()
+def fork(
+    id: Annotated[str, typer.Argument(metavar="PROMPT", help="The prompt to send anew.")],  # noqa: A002
+    state: State = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Start a new chain that keeps the answers before a prompt, and sends it and what follows anew."""
+    from gemchain.cli.change import fork_one
+
+    with complaining(debug):
+        fork_one(state, id, as_json=as_json)
+
+
+@app.command()
 def cancel(id: Id, state: State = None, as_json: Json = False, debug: Debug = False) -> None:  # noqa: A002
-    """Stop a chain: nothing of it is sent any more, and answers on their way are dropped."""
+    """Stop a chain: nothing of it is sent any more, and answers on their way are dropped.
+
+    Given a batch, stop its provider job: finished rows are used, the rest is sent again.
+    """
     from gemchain.cli.change import cancel_one
 
     with complaining(debug):

@@ -1,4 +1,4 @@
-"""`gemchain retry`, `gemchain resume` and `gemchain cancel`."""
+"""`gemchain retry`, `gemchain resume`, `gemchain fork` and `gemchain cancel`."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -11,13 +11,15 @@ from gemchain.cli.finding import find
 from gemchain.cli.opening import existing
 from gemchain.cli.plain import emit
 from gemchain.cli.wording import count
+from gemchain.engine.cancelling import cancel_batch
 from gemchain.errors import InvalidInputError
+from gemchain.forks import fork_chain
 from gemchain.ports import Store
 from gemchain.records import Batch, Chain, Prompt
 from gemchain.runtime import Runtime
 from gemchain.states import PromptState
 
-__all__ = ["cancel_one", "resume_one", "retry_all", "retry_these"]
+__all__ = ["cancel_one", "fork_one", "resume_one", "retry_all", "retry_these"]
 
 STUCK = (PromptState.PARKED, PromptState.FAILED)
 PAGE = 500
@@ -42,16 +44,24 @@ def _retry(runtime: Runtime, record: Chain | Prompt | Batch) -> int:
     return retry_prompts(runtime, [each for each in prompts if each.progress.state in STUCK])
 
 
-def retry_all(state: str | None, *, as_json: bool) -> None:
-    """Send everything that is stuck back to work."""
+def retry_all(state: str | None, *, only: str | None = None, as_json: bool) -> None:
+    """Send everything that is stuck back to work; with `only`, what is stuck in that way."""
+    states = STUCK if only is None else (_stuck_state(only),)
     with existing(state) as runtime:
-        went = sum(retry_prompts(runtime, page) for page in _stuck(runtime.store))
+        went = sum(retry_prompts(runtime, page) for page in _stuck(runtime.store, states))
         _report({"all": went}, as_json=as_json)
 
 
-def _stuck(store: Store) -> Iterator[list[Prompt]]:
+def _stuck_state(text: str) -> PromptState:
+    found = next((each for each in STUCK if each == text.upper()), None)
+    if found is None:
+        raise InvalidInputError(f"--only takes parked or failed, not {text!r}")
+    return found
+
+
+def _stuck(store: Store, states: Sequence[PromptState]) -> Iterator[list[Prompt]]:
     """Pages of stuck prompts; ends when a page brings nothing new, as with those of cancelled chains."""
-    for state in STUCK:
+    for state in states:
         seen: set[str] = set()
         while page := [
             each for each in store.list_prompts(state=state, limit=len(seen) + PAGE) if each.id not in seen
@@ -74,6 +84,20 @@ def _report(went: dict[str, int], *, as_json: bool) -> None:
             )
         else:
             console.print(f"{name}nothing was FAILED or PARKED")
+
+
+def fork_one(state: str | None, text: str, *, as_json: bool) -> None:
+    """Start a chain from the middle of another."""
+    with existing(state) as runtime:
+        record = find(runtime.store, text)
+        if not isinstance(record, Prompt):
+            raise InvalidInputError(f"{record.id!r} is no prompt; `gemchain show` lists those of a chain")
+        new = fork_chain(runtime, record.chain_id, record.id)
+        if as_json:
+            emit({"chain": new, "forked_from": record.id})
+            return
+        console = Console(highlight=False, soft_wrap=True)
+        console.print(f"chain {new} goes on from {record.id}; the `gemchain run` command drives on")
 
 
 def resume_one(state: str | None, text: str, value: str, *, name: str | None, as_json: bool) -> None:
@@ -99,14 +123,24 @@ def _value(text: str) -> Any:
         return text
 
 
+def _cancel_batch(runtime: Runtime, batch: Batch, *, as_json: bool) -> None:
+    cancelled = cancel_batch(runtime, batch.id)
+    if as_json:
+        emit({"batch": batch.id, "cancelled": True, "state": cancelled.state})
+        return
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(
+        f"the provider was asked to stop batch {batch.id}; finished rows are used, the rest is sent again"
+    )
+
+
 def cancel_one(state: str | None, text: str, *, as_json: bool) -> None:
-    """Cancel a chain, named by its own id or by that of one of its prompts."""
+    """Cancel a chain, named by its own id or by that of one of its prompts; or a batch's provider job."""
     with existing(state) as runtime:
         record = find(runtime.store, text)
         if isinstance(record, Batch):
-            raise InvalidInputError(
-                f"{record.id!r} is a batch, whose prompts belong to many chains; name a chain"
-            )
+            _cancel_batch(runtime, record, as_json=as_json)
+            return
         chain = record.chain_id if isinstance(record, Prompt) else record.id
         before = runtime.store.chains([chain])[chain].state
         cancelled = cancel_chain(runtime.store, chain)

@@ -13,9 +13,9 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import replace
 
-from gemchain import jsontext
 from gemchain.chains import cancel_chain
-from gemchain.engine.branches import chain_end, gathered
+from gemchain.engine.answers import join_outcome
+from gemchain.engine.branches import chain_end
 from gemchain.engine.delivery import Outcome, deliver
 from gemchain.identity import is_join, random_id
 from gemchain.records import (
@@ -32,7 +32,7 @@ from gemchain.records import (
 from gemchain.runtime import Runtime
 from gemchain.states import BatchState, ChainState, PartState, PromptState
 
-__all__ = ["abandon", "close", "is_complete", "join_outcome", "scope_of", "settle", "settle_marked"]
+__all__ = ["abandon", "close", "is_complete", "scope_of", "settle", "settle_marked"]
 
 MISSING = Failure("missing", "the output has no row for this prompt", retryable=True)
 
@@ -150,11 +150,3 @@ def _settle_join(runtime: Runtime, join_id: str) -> list[str]:
         return [scope_of(join)] if applied and delivery.ends_branch else []
     # Whoever fired it may have died before looking at what ends with it.
     return [scope_of(join)] if join.forked and state in (PromptState.DONE, PromptState.FAILED) else []
-
-
-def join_outcome(runtime: Runtime, join: Prompt) -> Outcome | None:
-    """What a join's branches amount to; None when one of them was cancelled."""
-    options = jsontext.load(runtime.store.requests([join.id])[join.id])
-    members = runtime.store.chain_prompts(join.id)
-    found = gathered(members, options["branches"], return_exceptions=options["return_exceptions"])
-    return None if found is None else Outcome(failure=found.failure, value=found.values)

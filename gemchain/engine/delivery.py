@@ -66,10 +66,17 @@ class Delivery(NamedTuple):
 
 
 class _Ended(NamedTuple):
-    """What a function left: its submits, and the JSON text of what it returned."""
+    """What a function left.
+
+    Attributes:
+        children: Its submits.
+        value: JSON text of what it returned.
+        kept: What the prompt keeps for a replay, where that is not the value.
+    """
 
     children: tuple[Draft, ...]
     value: str | None
+    kept: str | None = None
 
 
 class _Case:
@@ -194,11 +201,13 @@ def _resume(case: _Case, outcome: Any, failure: Failure | None) -> Delivery:
                 return _fail(case, values.failure_of(error))
             case Raised(error):
                 return _postpone(case, error, failure)
+            case Ended(value) if continued.in_branch:
+                ended = _Ended((), values.pack(value))
             case Ended(value):
-                text = values.pack(value) if continued.in_branch else jsontext.dump(value)
+                ended = _Ended((), jsontext.dump(value), kept=values.pack(outcome))
             case Blocked():
-                text = values.pack(outcome)
-        return _done(case, _Ended(continued.children, text), None, last=isinstance(continued.step, Ended))
+                ended = _Ended(continued.children, values.pack(outcome))
+        return _done(case, ended, None, last=isinstance(continued.step, Ended))
     except (UnresolvedError, DivergedError) as error:
         return _park(case, error)
     except StoreUnavailableError:
@@ -297,7 +306,7 @@ def _done(case: _Case, ended: _Ended, failure: Failure | None, *, last: bool) ->
         PromptState.DONE,
         failure=failure,
         ended_at=case.now,
-        result=ended.value if forked or case.prompt.durable else None,
+        result=ended.kept or (ended.value if forked or case.prompt.durable else None),
         unsettled=forked and last and case.marked,
     )
     ending = None

@@ -14,11 +14,11 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple
 
-from gemchain import jsontext, prices, values
+from gemchain import prices
+from gemchain.engine.answers import reread
 from gemchain.engine.closing import (
     close,
     is_complete,
-    join_outcome,
     scope_of,
     settle,
     settle_marked,
@@ -27,13 +27,13 @@ from gemchain.engine.correlation import Found, match
 from gemchain.engine.delivery import Delivery, Outcome, deliver
 from gemchain.engine.leases import free, lease_part, renew_part, renewal_due, returning
 from gemchain.engine.lines import read_lines
-from gemchain.errors import BlobNotFoundError, StoreConflictError
+from gemchain.engine.replay import shared
+from gemchain.errors import StoreConflictError
 from gemchain.ports import Provider, Row
 from gemchain.records import (
     NO_USAGE,
     AnswerRef,
     Batch,
-    Failure,
     Part,
     Prompt,
     RowCounts,
@@ -42,7 +42,7 @@ from gemchain.records import (
 )
 from gemchain.responses import usage_metadata
 from gemchain.runtime import Runtime
-from gemchain.states import ChainState, PartState
+from gemchain.states import PartState
 
 __all__ = ["dispatch", "dispatch_part", "revisit"]
 
@@ -97,8 +97,9 @@ class _Run:
 
     def to_the_end(self) -> None:
         """All groups, then the chains and joins that ended, then the part."""
-        for group in self._groups():
-            self._commit(group)
+        with shared():
+            for group in self._groups():
+                self._commit(group)
         settle(self.runtime, self.ended)
         done = replace(
             self.holder[-1],
@@ -202,41 +203,11 @@ def revisit(runtime: Runtime) -> int:
     prompts = [*runtime.store.due_answers(limit=limit), *runtime.store.ended_waits(limit=limit)]
     if not prompts:
         return 0
-    outcomes = [(prompt, _reread(runtime, prompt)) for prompt in prompts]
-    deliveries = [deliver(runtime, prompt, outcome) for prompt, outcome in outcomes if outcome is not None]
+    outcomes = [(prompt, reread(runtime, prompt)) for prompt in prompts]
+    with shared():
+        deliveries = [
+            deliver(runtime, prompt, outcome) for prompt, outcome in outcomes if outcome is not None
+        ]
     verdicts = runtime.store.commit([each.unit for each in deliveries])
     settle_marked(runtime)
     return verdicts.count(Verdict.APPLIED)
-
-
-def _chain_outcome(runtime: Runtime, prompt: Prompt) -> Outcome:
-    """What the chain that this one awaits came to."""
-    assert prompt.key is not None
-    chain = runtime.store.chains([prompt.key])[prompt.key]
-    if chain.state is ChainState.DONE:
-        return Outcome(value=jsontext.load(chain.result or "null"))
-    lost = chain.failure or Failure("cancelled", f"chain {chain.id} was cancelled")
-    return Outcome(failure=replace(lost, retryable=False))
-
-
-def _reread(runtime: Runtime, prompt: Prompt) -> Outcome | None:
-    answer, failure = prompt.progress.answer, prompt.progress.failure
-    match prompt.kind:
-        case "join":
-            return join_outcome(runtime, prompt)
-        case "wait":
-            return Outcome(value=values.unpack(prompt.progress.result or "null"))
-        case "chain":
-            return _chain_outcome(runtime, prompt)
-    if answer is None:
-        assert failure is not None
-        return Outcome(failure=failure)
-    try:
-        line = runtime.blobs.read(
-            answer.uri, generation=answer.generation, start=answer.offset, end=answer.offset + answer.length
-        )
-        row = runtime.providers.named(prompt.provider).read_row(line)
-    except (BlobNotFoundError, ValueError) as error:
-        gone = Failure("missing", f"the answer is no longer where it was kept: {error}", retryable=True)
-        return Outcome(failure=gone)
-    return Outcome(row.body, row.request, row.failure, answer)

@@ -187,7 +187,7 @@ def test_retry_takes_a_prompt_and_all(failed):
 def test_retry_wants_ids_or_all_and_no_batch(ran):
     assert ran("retry").exit_code == 2
     assert ran("retry", "--all", "c1").exit_code == 2
-    assert "only a SENT one has a job" in ran("retry", ran.json("batches")[0]["id"]).stderr
+    assert "is a batch" in ran("retry", ran.json("batches")[0]["id"]).stderr
 
 
 def test_cancel_stops_a_running_chain_and_drops_its_answers(shop, monkeypatch):

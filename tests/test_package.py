@@ -21,7 +21,9 @@ HEAVY = (
 
 def test_importing_gemchain_loads_nothing_heavy():
     # What the interpreter loads by itself (namespace packages by way of .pth files) is not gemchain's.
-    code = "import sys; before = set(sys.modules); import gemchain; print('\\n'.join(set(sys.modules) - before))"
+    code = (
+        "import sys; before = set(sys.modules); import gemchain; print('\\n'.join(set(sys.modules) - before))"
+    )
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     roots = {name.partition(".")[0] for name in loaded.split()}
     assert not roots & set(HEAVY)

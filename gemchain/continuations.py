@@ -17,6 +17,7 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any, NamedTuple, TypeVar
 
+from gemchain import model_classes
 from gemchain.closures import PREFIX, Signer
 from gemchain.durable import chain_mark
 from gemchain.errors import ContinuationError, UnresolvedError
@@ -114,6 +115,7 @@ class Continuations:
         self._signer = Signer(signing_key) if signing_key else None
         self._libraries = _library_folders()
         self._functions: dict[str, Callable[..., Any]] = {}
+        self._models: dict[str, Any] = {}
         self._names: dict[tuple[Callable[..., Any], tuple[str, ...]], str] = {}
 
     @staticmethod
@@ -271,7 +273,7 @@ class Continuations:
         chain, _, version = rest.partition("@")
         if not all(part.isidentifier() for part in module_name.split(".")) or not version.isdigit():
             raise UnresolvedError(f"{name!r} is not of the form module:chain@version")
-        module = self._module(module_name)
+        module = self.module(module_name)
         found = {
             mark.version: each
             for each in vars(module).values()
@@ -310,7 +312,7 @@ class Continuations:
             or not all(p.isidentifier() for p in module_name.split("."))
         ):
             raise UnresolvedError(f"{name!r} is not of the form module:function")
-        module = self._module(module_name)
+        module = self.module(module_name)
         function = vars(module).get(qualname)
         if function is None:
             renamed = next(_named(module, qualname), None)
@@ -323,7 +325,39 @@ class Continuations:
             raise UnresolvedError(f"{name!r} is only imported there; it is {function.__module__}:{qualname}")
         return function
 
-    def _module(self, name: str) -> ModuleType:
+    def model_name(self, model: type) -> str:
+        """The name under which a pydantic model class is stored, as `module:Class`.
+
+        Raises:
+            RequestError: It cannot be found again by that name.
+        """
+        module = model.__module__ if model.__module__ != "__main__" else _main_name()
+        name = f"{module}:{model.__qualname__}"
+        try:
+            found = self.resolve_model(name)
+        except UnresolvedError as error:
+            raise model_classes.refusal(model, str(error)) from error
+        if found is not model:
+            raise model_classes.refusal(model, f"{name!r} leads to another class")
+        return name
+
+    def resolve_model(self, name: str) -> Any:
+        """The pydantic model class that was stored as `name`.
+
+        Raises:
+            UnresolvedError: No such class, or no model class of the application's own.
+        """
+        known = self._models.get(name)
+        if known is None:
+            known = self._models[name] = model_classes.find(name, self.module)
+        return known
+
+    def module(self, name: str) -> ModuleType:
+        """The application's module of that name.
+
+        Raises:
+            UnresolvedError: There is none, or it is not the application's, or importing it failed.
+        """
         if name == _main_name() and name not in sys.modules:
             return sys.modules["__main__"]
         self._check_ours(name)

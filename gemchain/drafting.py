@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 from gemchain import jsontext
 from gemchain.durable import Awaited
 from gemchain.errors import InvalidInputError, ParamsError, RequestError
+from gemchain.generation import Composed, compose
 from gemchain.identity import branch_id, keyed_child_id, nested_join_id
 from gemchain.records import Draft, Progress, Prompt
-from gemchain.requests import as_request, as_schema, with_schema
+from gemchain.responses import MODEL
 from gemchain.runtime import Runtime
 from gemchain.scope import Item, Scope
 from gemchain.states import PromptState
@@ -47,12 +48,13 @@ class PromptSpec(Awaited):
     deadline: datetime | timedelta | None = None
     labels: Mapping[str, str] | None = None
     retry_if: Callable[..., Any] | None = None
+    config: Any = None
 
     @property
     def digest(self) -> str:
-        """What a replay compares: the model, and everything that is sent."""
-        schema = None if self.schema is None else as_schema(self.schema)
-        sent = jsontext.dump_bytes([self.model, as_request(self.request), schema])
+        """What a replay compares: the model, and everything that is sent; a file by its name alone."""
+        composed = compose(self.request, self.config, self.schema)
+        sent = jsontext.dump_bytes([self.model, composed.request])
         return hashlib.blake2b(sent, digest_size=16).hexdigest()
 
 
@@ -81,12 +83,9 @@ def make_draft(runtime: Runtime, scope: Scope, spec: PromptSpec) -> Draft:
         InvalidInputError: It can never work.
     """
     provider, model = runtime.providers.choose(spec.model)
-    request = as_request(spec.request)
-    schema = None if spec.schema is None else as_schema(spec.schema)
-    if schema is not None:
-        request = with_schema(request, schema)
-    provider.check(model, request)
-    text = jsontext.dump(request)
+    composed = compose(spec.request, spec.config, spec.schema, provider.attach)
+    provider.check(model, composed.request)
+    text = jsontext.dump(composed.request)
     size = len(text.encode())
     if size > provider.limits.max_request_bytes:
         raise RequestError(
@@ -109,7 +108,7 @@ def make_draft(runtime: Runtime, scope: Scope, spec: PromptSpec) -> Draft:
             on_error=follows.on_error,
             retry_if=follows.retry_if,
             closure=follows.closure,
-            schema=None if schema is None else jsontext.dump(schema),
+            schema=_schema_text(runtime, composed),
             accept=_accepted(spec.accept),
             max_attempts=_attempts(runtime, spec.max_attempts),
             priority=_priority(spec.priority),
@@ -123,6 +122,15 @@ def make_draft(runtime: Runtime, scope: Scope, spec: PromptSpec) -> Draft:
         ),
         text,
     )
+
+
+def _schema_text(runtime: Runtime, composed: Composed) -> str | None:
+    """What is kept of the schema: with it the class, by name, of which answers are to be objects."""
+    if composed.schema is None:
+        return None
+    if composed.model is None:
+        return jsontext.dump(composed.schema)
+    return jsontext.dump({**composed.schema, MODEL: runtime.continuations.model_name(composed.model)})
 
 
 def make_item(runtime: Runtime, scope: Scope, spec: PromptSpec | GatherSpec) -> Item:

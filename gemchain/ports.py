@@ -350,6 +350,12 @@ class Provider(Protocol):
 
     Every method may raise `ProviderUnavailableError` (ask again later) or `ProviderRejectedError`
     (never ask again). An error of `create` does not say whether a job exists.
+
+    Every method may also raise `ConfigurationError`: a person has to mend something first, such as
+    credentials, a permission, or an API that is off. The engine stops with it and gives everything
+    back as it was, so that the next run goes on at once. From `create` it is a promise: the service
+    was not asked, or refused, and *no job came to be*. What goes wrong after the service has taken
+    the job must be raised as `ProviderUnavailableError`.
     """
 
     name: str
@@ -363,6 +369,17 @@ class Provider(Protocol):
         Raises:
             ModelError: No such model.
             RequestError: The request cannot be sent.
+        """
+
+    def attach(self, path: Path) -> dict[str, Any]:
+        """The part of a request that stands for a local file.
+
+        Called at submit, before anything is recorded. The file is copied to where the service reads
+        it, once for each content, or put into the part itself.
+
+        Raises:
+            RequestError: The file is missing, too large, or of a kind that its suffix does not tell.
+            BlobError: It could not be copied.
         """
 
     def input_line(self, row: InputRow) -> bytes:

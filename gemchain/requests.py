@@ -1,80 +1,116 @@
 """What users may hand to `submit` as a request, brought into one form: a dict in REST form."""
 
-from collections.abc import Mapping
+import base64
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import orjson
 
-from gemchain import jsontext
 from gemchain.errors import RequestError
 
-__all__ = ["as_request", "as_schema"]
+__all__ = ["Attach", "as_request", "by_name", "plain"]
+
+Attach = Callable[[Path], dict[str, Any]]
+"""Makes the part that stands for a local file."""
 
 
-def as_request(given: Any) -> dict[str, Any]:
+def by_name(path: Path) -> dict[str, Any]:
+    """A part that only names the file: for comparing requests where the file itself may be gone."""
+    return {"file": path.name}
+
+
+def as_request(given: Any, attach: Attach = by_name) -> dict[str, Any]:
     """The request as a dict.
 
     Args:
-        given: A text (one user turn), a list of contents (texts are user turns), a dict in REST
-            form, or a pydantic or google-genai object.
+        given: A text (one user turn), a list of contents and of parts (texts and files among them;
+            parts that follow each other are one user turn), a file's `Path`, a dict in REST form, or
+            a pydantic or google-genai object.
+        attach: Makes the part that stands for a `Path`, wherever there is one.
 
     Raises:
-        RequestError: It is empty, of another type, or not JSON.
+        RequestError: It is empty, of another type, or not JSON; or a file cannot be attached.
     """
     if isinstance(given, str):
-        return {"contents": [_turn(given)]}
+        return {"contents": [_turn([_text(given)])]}
     if isinstance(given, list | tuple):
-        return {"contents": [_content(each) for each in given]}
-    if isinstance(given, Mapping) or hasattr(given, "model_dump"):
-        return _plain(given)
+        return {"contents": _contents(given, attach)}
+    if isinstance(given, Mapping) or hasattr(given, "model_dump") or isinstance(given, Path):
+        whole = _object(given, attach)
+        if isinstance(given, Mapping) or "contents" in whole:
+            return whole
+        return {"contents": [_with_role(whole) if "parts" in whole else _turn([whole])]}
     kind = type(given).__name__
     raise RequestError(f"a request is a text, a list of contents, a dict or a google-genai object, no {kind}")
 
 
-def _turn(text: str) -> dict[str, Any]:
+def _contents(given: Iterable[Any], attach: Attach) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    parts: list[dict[str, Any]] = []
+    for each in given:
+        one = _text(each) if isinstance(each, str) else _object(each, attach)
+        if "parts" not in one:
+            parts.append(one)
+            continue
+        if parts:
+            found.append(_turn(parts))
+            parts = []
+        found.append(one if isinstance(each, Mapping) else _with_role(one))
+    return [*found, _turn(parts)] if parts else found
+
+
+def _text(text: str) -> dict[str, Any]:
     if not text.strip():
         raise RequestError("the request is empty")
-    return {"role": "user", "parts": [{"text": text}]}
+    return {"text": text}
 
 
-def _content(given: Any) -> dict[str, Any]:
-    if isinstance(given, str):
-        return _turn(given)
-    plain = _plain(given)
-    if "parts" in plain:
-        return plain
-    return {"role": "user", "parts": [plain]}
+def _turn(parts: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"role": "user", "parts": parts}
 
 
-def _plain(given: Any) -> dict[str, Any]:
-    try:
-        plain = orjson.loads(jsontext.dump_bytes(given))
-    except TypeError as error:
-        raise RequestError(f"the request is not JSON: {error}") from error
-    if not isinstance(plain, dict):
-        raise RequestError(f"the request must be a JSON object, not {type(plain).__name__}")
-    if not plain:
+def _with_role(content: dict[str, Any]) -> dict[str, Any]:
+    """A google-genai `Content` may go without a role, which then is the user's."""
+    return {"role": "user", **content}
+
+
+def _object(given: Any, attach: Attach) -> dict[str, Any]:
+    found = plain(given, attach)
+    if not isinstance(found, dict):
+        raise RequestError(f"the request must be a JSON object, not {type(found).__name__}")
+    if not found:
         raise RequestError("the request is empty")
-    return plain
+    return found
 
 
-def as_schema(given: Any) -> dict[str, Any]:
-    """A JSON schema: as given, or that of a pydantic model class.
+def plain(given: Any, attach: Attach = by_name) -> Any:
+    """Plain JSON data in REST form of what a request may consist of.
+
+    Models are spelled in camelCase without what is None, bytes become base64, and paths parts.
 
     Raises:
-        RequestError: It is neither.
+        RequestError: Something in it is not JSON, or a file cannot be attached.
     """
-    model_schema = getattr(given, "model_json_schema", None)
-    if callable(model_schema):
-        found = model_schema()
-        return dict(found)
-    if isinstance(given, Mapping):
-        return dict(given)
-    raise RequestError(f"a schema is a JSON schema (a dict) or a pydantic model class, not {given!r}")
 
+    def convert(value: Any) -> Any:
+        if isinstance(value, Path):
+            return attach(value)
+        dump_model = getattr(value, "model_dump", None)
+        if callable(dump_model) and not isinstance(value, type):
+            # Not mode="json": google-genai would write bytes in the URL-safe alphabet.
+            return dump_model(mode="python", by_alias=True, exclude_none=True)
+        if isinstance(value, bytes | bytearray):
+            return base64.b64encode(value).decode()
+        if isinstance(value, set | frozenset):
+            return sorted(value)
+        raise TypeError(f"{type(value).__name__} is not JSON")
 
-def with_schema(request: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
-    """The request, asking for an answer that fits the schema."""
-    name = "generation_config" if "generation_config" in request else "generationConfig"
-    config = {**request.get(name, {}), "responseMimeType": "application/json", "responseJsonSchema": schema}
-    return {**request, name: config}
+    try:
+        return orjson.loads(orjson.dumps(given, default=convert, option=orjson.OPT_NON_STR_KEYS))
+    except orjson.JSONEncodeError as error:
+        if isinstance(error.__cause__, RequestError):
+            raise error.__cause__ from None
+        if error.__cause__ is not None and not isinstance(error.__cause__, TypeError):
+            raise error.__cause__ from None
+        raise RequestError(f"the request is not JSON: {error.__cause__ or error}") from error

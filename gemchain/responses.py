@@ -11,10 +11,13 @@ from typing import Any
 
 import orjson
 
-from gemchain.errors import GemchainError
+from gemchain.errors import GemchainError, UnresolvedError
 from gemchain.records import Failure
 
-__all__ = ["PromptError", "Response", "judge", "usage_metadata"]
+__all__ = ["MODEL", "PromptError", "Response", "judge", "resolve_models_with", "usage_metadata"]
+
+MODEL = "x-gemchain-model"
+"""Where a stored schema keeps the name of the pydantic class of which answers are to be objects."""
 
 SHOWN = 60
 """Characters of an answer in its `repr`."""
@@ -75,6 +78,8 @@ class Response:
     @cached_property
     def parsed(self) -> Any:
         """The answer as data: what fits the prompt's `schema`, or else whatever JSON the text is.
+
+        An object of the class, where the schema is a pydantic model class.
 
         Raises:
             ValueError: The text is not JSON, or does not fit the schema.
@@ -179,15 +184,32 @@ def _is_text(part: dict[str, Any]) -> bool:
     return isinstance(part.get("text"), str) and not part.get("thought")
 
 
+def _unknown(name: str) -> Any:
+    raise UnresolvedError(f"class {name!r} cannot be looked up: gemchain is not configured")
+
+
+_resolve_model: Callable[[str], Any] = _unknown
+
+
+def resolve_models_with(resolve: Callable[[str], Any]) -> None:
+    """Say how the class of a stored schema is found by its name."""
+    global _resolve_model  # noqa: PLW0603 -- one application, one way
+    _resolve_model = resolve
+
+
 @lru_cache(maxsize=256)
 def parser(schema: str) -> Callable[[str], Any]:
     """How to read an answer that must fit a JSON schema (given as text).
 
-    The function returned raises `ValueError` for a text that does not fit, saying where.
+    The function returned raises `ValueError` for a text that does not fit, saying where; and
+    `UnresolvedError` when the class that stands in the schema is not found any more.
     """
     import jsonschema
 
-    validator = jsonschema.Draft202012Validator(orjson.loads(schema))
+    wanted = orjson.loads(schema)
+    if MODEL in wanted:
+        return lambda text: _resolve_model(wanted[MODEL]).model_validate_json(text)
+    validator = jsonschema.Draft202012Validator(wanted)
 
     def parse(text: str) -> Any:
         value = orjson.loads(text)

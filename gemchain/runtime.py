@@ -3,11 +3,12 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from gemchain.continuations import Continuations
 from gemchain.errors import ConfigurationError, ModelError
 from gemchain.ports import Blobs, Clock, Provider, Store, Waker
+from gemchain.responses import resolve_models_with
 from gemchain.settings import Settings
 
 __all__ = ["Providers", "Runtime", "active", "build_with", "install", "using"]
@@ -122,3 +123,10 @@ def using(runtime: Runtime) -> Iterator[Runtime]:
         yield runtime
     finally:
         install(before)
+
+
+def _resolve_model(name: str) -> Any:
+    return active().continuations.resolve_model(name)
+
+
+resolve_models_with(_resolve_model)

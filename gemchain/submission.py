@@ -59,6 +59,7 @@ def prompt(
     deadline: datetime | timedelta | None = None,
     labels: Mapping[str, str] | None = None,
     retry_if: Callable[..., Any] | None = None,
+    config: Any = None,
 ) -> PromptSpec:
     """Describe a prompt without sending it. The arguments are those of `submit`."""
     note_described()
@@ -76,6 +77,7 @@ def prompt(
         deadline,
         labels,
         retry_if,
+        config,
     )
 
 
@@ -94,6 +96,7 @@ def submit(
     deadline: datetime | timedelta | None = None,
     labels: Mapping[str, str] | None = None,
     retry_if: Callable[..., Any] | None = None,
+    config: Any = None,
 ) -> PromptHandle:
     """Queue a prompt; its answer goes to `callback`.
 
@@ -102,7 +105,8 @@ def submit(
     and is recorded when this returns.
 
     Args:
-        request: A text, a list of contents, a dict in REST form, or a google-genai object.
+        request: A text, a list of contents and parts, a dict in REST form, or a google-genai object. A
+            `pathlib.Path` stands for the part with that file, which is uploaded once by its content.
         model: `gemini-…` (Vertex AI), `simulated/…`; the name chooses the provider.
         callback: `callback(response, **params)`, a function at the top level of a module. What it
             returns is the chain's result unless it submits again. Without one the chain's result is
@@ -111,7 +115,8 @@ def submit(
         on_error: `on_error(error, **params)` with a `PromptError`, called instead of the callback
             when no usable answer came. Without one the chain fails.
         key: Makes the submit repeatable: the same callback and key find the chain that exists.
-        schema: A JSON schema or a pydantic model class that the answer must fit.
+        schema: What the answer must fit, and is asked for: a pydantic model class, at the top level of one
+            of your modules, makes `Response.parsed` an object of it; a JSON schema plain data.
         accept: Of `blocked`, `truncated`, `empty`: what the callback takes as an answer.
         max_attempts: Sends before the prompt fails; the setting of that name by default.
         priority: Higher goes into a batch first; -9 to 9.
@@ -119,12 +124,15 @@ def submit(
         labels: Names and values to find it by.
         retry_if: `retry_if(response)`, a function at the top level of a module that looks at a usable
             answer; when it returns something true (a text says why), the prompt is sent again.
+        config: google-genai's `GenerateContentConfig`, or a dict of its fields (`temperature`,
+            `system_instruction`, `tools`, …) in either spelling. It wins over what the request says.
 
     Returns:
         A handle with the prompt's id and its chain.
 
     Raises:
         InvalidInputError: Something about it can never work; which, the subclass and message say.
+        BlobError: A file could not be uploaded.
         StoreError: It could not be recorded (outside a chain).
     """
     spec = prompt(
@@ -141,6 +149,7 @@ def submit(
         deadline=deadline,
         labels=labels,
         retry_if=retry_if,
+        config=config,
     )
     _refuse_inside_programs("submit()")
     runtime, scope = active(), open_scope()

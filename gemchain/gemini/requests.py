@@ -98,7 +98,8 @@ def _content_problem(content: Any) -> str | None:
     if not isinstance(content, dict):
         return f"a content is an object with 'role' and 'parts', not {type(content).__name__}"
     if content.get("role") not in ("user", "model"):
-        return f"Please use a valid role: user, model. Found {content.get('role')!r}."
+        hint = "" if "role" in content else " Give the content a 'role': 'user' for what you say."
+        return f"Please use a valid role: user, model. Found {content.get('role')!r}.{hint}"
     return _parts_problem(content.get("parts"))
 
 

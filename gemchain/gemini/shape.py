@@ -1,10 +1,11 @@
 """The part of the `Provider` port that all Gemini-shaped services answer alike."""
 
+from pathlib import Path
 from typing import Any
 
 import orjson
 
-from gemchain.gemini import hashing, requests, rows
+from gemchain.gemini import hashing, media, requests, rows
 from gemchain.ports import Row
 from gemchain.records import InputRow
 
@@ -12,12 +13,22 @@ __all__ = ["GeminiShape"]
 
 
 class GeminiShape:
-    """Reads and writes requests and rows of `generateContent`. Base class of providers."""
+    """Reads and writes requests and rows of `generateContent`. Base class of providers.
+
+    Attributes:
+        for_larger_files: What to do with a file that does not fit into a request.
+    """
+
+    for_larger_files = "send a smaller one"
 
     def check(self, model: str, request: dict[str, Any]) -> None:
         """Refuse what the service would refuse; see `Provider.check`."""
         del model
         requests.check_request(request)
+
+    def attach(self, path: Path) -> dict[str, Any]:
+        """The part with the file's bytes in it; see `Provider.attach`."""
+        return media.inline(path, instead=self.for_larger_files)
 
     def input_line(self, row: InputRow) -> bytes:
         """One line of an input file, newline included, that names the prompt by key and by label."""

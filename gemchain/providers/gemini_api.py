@@ -70,6 +70,11 @@ class GeminiApiProvider(GeminiShape):
     name = "gemini-api"
     limits = LIMITS
     listing_lag = LISTING_LAG
+    for_larger_files = (
+        "upload it with google-genai's client.files.upload(file=…) and pass its uri as {'fileData': "
+        "{'fileUri': …, 'mimeType': …}} (it lives for 48 hours), or use a model of Vertex AI, which reads "
+        "files from Cloud Storage"
+    )
 
     def __init__(self, blobs: Blobs, *, key: str = "", endpoint: str = "") -> None:
         self._blobs = blobs

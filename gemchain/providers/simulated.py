@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -24,6 +25,7 @@ from gemchain.errors import BlobError, BlobNotFoundError, ProviderRejectedError,
 from gemchain.gemini.bill import answered_prompts
 from gemchain.gemini.faults import Draws, Faults, JobFate
 from gemchain.gemini.layout import output_folder
+from gemchain.gemini.media import Uploads
 from gemchain.gemini.output import Simulation, write_output
 from gemchain.gemini.responders import Responder, builtin
 from gemchain.gemini.shape import GeminiShape
@@ -94,11 +96,16 @@ class SimulatedProvider(GeminiShape):
         faults: str | Faults = "",
     ) -> None:
         self._blobs = blobs
+        self._uploads = Uploads(blobs)
         self._clock = clock
         self._responder: Responder = responder or builtin
         self._turnaround = timedelta(seconds=turnaround)
         self._seed = seed
         self.faults = Faults.parse(faults) if isinstance(faults, str) else faults
+
+    def attach(self, path: Path) -> dict[str, Any]:
+        """The part that refers to the file's upload; see `Provider.attach`."""
+        return self._uploads.part(path)
 
     def find(self, batch: Batch) -> Job | None:
         """The first job under this batch's name that did not fail; see `Provider.find`."""

@@ -10,10 +10,12 @@ jobs of one batch, should it ever come to that, never mix their rows.
 import os
 import secrets
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gemchain.errors import ConfigurationError, MissingExtraError, ModelError, ProviderRejectedError
 from gemchain.gemini.layout import is_output, output_folder
+from gemchain.gemini.media import Uploads
 from gemchain.gemini.shape import GeminiShape
 from gemchain.identity import job_name
 from gemchain.ports import Blobs, Job, JobState, Limits
@@ -77,6 +79,7 @@ class VertexProvider(GeminiShape):
                 "gcloud storage buckets create gs://BUCKET"
             )
         self._blobs = blobs
+        self._uploads = Uploads(blobs)
         self._project = project
         self._location = location
         self._endpoint = endpoint
@@ -87,6 +90,10 @@ class VertexProvider(GeminiShape):
         if not model.rpartition("/")[2]:
             raise ModelError(f"{model!r} names no model of Vertex AI; write it as 'gemini-3.5-flash-lite'")
         super().check(model, request)
+
+    def attach(self, path: Path) -> dict[str, Any]:
+        """The part that refers to the file's upload; see `Provider.attach`."""
+        return self._uploads.part(path)
 
     def find(self, batch: Batch) -> Job | None:
         """The first job under this batch's name that has not failed; see `Provider.find`."""

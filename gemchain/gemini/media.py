@@ -1,0 +1,178 @@
+"""Local files as parts of a request: uploaded once by their content, or sent along inside the request.
+
+Crash story. An object is named after its content and written before the prompt that refers to it is
+recorded. Whoever dies in between leaves an object that the next submit of the same file finds.
+"""
+
+import base64
+import hashlib
+import mimetypes
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from gemchain.errors import RequestError
+from gemchain.ports import Blobs
+
+__all__ = ["FOLDER", "INLINE_MAX", "Uploads", "inline", "mime_type"]
+
+FOLDER = "media"
+INLINE_MAX = 14_000_000
+"""Bytes of a file that still fit a request of 20 MB, which base64 makes a third larger."""
+
+SMALL = 8_000_000
+"""Bytes up to which a file is read once, and hashed and uploaded from memory."""
+
+REMEMBERED = 100_000
+"""Files that one process remembers to have uploaded."""
+
+# Python's own table depends on its version and the machine.
+# https://docs.cloud.google.com/gemini-enterprise-agent-platform/models/gemini/3-5-flash
+_TYPES = {
+    ".aac": "audio/aac",
+    ".aiff": "audio/aiff",
+    ".avi": "video/avi",
+    ".csv": "text/csv",
+    ".flac": "audio/flac",
+    ".flv": "video/x-flv",
+    ".heic": "image/heic",
+    ".heif": "image/heif",
+    ".html": "text/html",
+    ".jpeg": "image/jpeg",
+    ".jpg": "image/jpeg",
+    ".json": "application/json",
+    ".m4a": "audio/m4a",
+    ".md": "text/markdown",
+    ".mov": "video/quicktime",
+    ".mp3": "audio/mpeg",
+    ".mp4": "video/mp4",
+    ".mpeg": "video/mpeg",
+    ".mpg": "video/mpeg",
+    ".ogg": "audio/ogg",
+    ".pdf": "application/pdf",
+    ".png": "image/png",
+    ".py": "text/x-python",
+    ".txt": "text/plain",
+    ".wav": "audio/wav",
+    ".webm": "video/webm",
+    ".webp": "image/webp",
+    ".wmv": "video/wmv",
+    ".xml": "text/xml",
+}
+
+
+class _Version(NamedTuple):
+    """A file as it stood: another version of it has another time or size."""
+
+    path: str
+    changed: int
+    size: int
+
+
+def mime_type(path: Path) -> str:
+    """The kind of content, by the file's suffix.
+
+    Raises:
+        RequestError: The suffix tells nothing.
+    """
+    suffix = path.suffix.lower()
+    known = _TYPES.get(suffix) or mimetypes.guess_type(path.name)[0]
+    if known is None:
+        raise RequestError(
+            f"nothing is known of the suffix {suffix!r} of file {str(path)!r}; rename the file, or pass the "
+            "part yourself: {'fileData': {'fileUri': 'gs://…', 'mimeType': '…'}}"
+        )
+    return known
+
+
+def inline(path: Path, *, instead: str) -> dict[str, Any]:
+    """The part that carries a file's bytes inside the request.
+
+    Args:
+        path: A file of at most `INLINE_MAX` bytes.
+        instead: What to do with a larger one, for the error.
+
+    Raises:
+        RequestError: The file is missing, too large, or of an unknown kind.
+    """
+    kind, size = mime_type(path), _version(path).size
+    if size > INLINE_MAX:
+        raise RequestError(
+            f"file {str(path)!r} has {size:,} bytes, and a request has room for {INLINE_MAX:,}; {instead}"
+        )
+    return {"inlineData": {"mimeType": kind, "data": base64.b64encode(_read(path)).decode()}}
+
+
+class Uploads:
+    """The files that were uploaded to the file storage, each content once.
+
+    Args:
+        blobs: Where they go, into the folder `media`.
+    """
+
+    def __init__(self, blobs: Blobs) -> None:
+        self._blobs = blobs
+        self._known: dict[_Version, dict[str, Any]] = {}
+
+    def part(self, path: Path) -> dict[str, Any]:
+        """The part that refers to a file, which is uploaded unless it is there already.
+
+        Raises:
+            RequestError: The file is missing, of an unknown kind, or changed meanwhile.
+            BlobError: It could not be uploaded.
+        """
+        version = _version(path)
+        known = self._known.get(version)
+        if known is None:
+            if len(self._known) >= REMEMBERED:
+                self._known.clear()
+            file = {"mimeType": mime_type(path), "fileUri": self._uploaded(path, version)}
+            known = self._known[version] = {"fileData": file}
+        return known
+
+    def _uploaded(self, path: Path, version: _Version) -> str:
+        data = _read(path) if version.size <= SMALL else None
+        digest = _digest(path) if data is None else hashlib.sha256(data).hexdigest()
+        name = f"{FOLDER}/{digest}{path.suffix.lower()}"
+        uri = self._blobs.uri(name)
+        if self._blobs.stat(uri) is not None:
+            return uri
+        if data is not None:
+            return self._blobs.put(name, data, if_absent=True).uri
+        (info,) = self._blobs.upload_many([(path, name)])
+        if _version(path) != version:
+            self._blobs.delete(uri)  # its name would promise another content than it has
+            raise RequestError(f"file {str(path)!r} changed while it was uploaded; submit again")
+        return info.uri
+
+
+def _version(path: Path) -> _Version:
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    if not path.is_file():
+        raise RequestError(f"{str(path)!r} is no file; a part is one file, so list the files of a folder")
+    if not found.st_size:
+        raise RequestError(f"file {str(path)!r} is empty")
+    return _Version(str(path.absolute()), found.st_mtime_ns, found.st_size)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _digest(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: OSError) -> RequestError:
+    return RequestError(
+        f"file {str(path)!r} cannot be read: {error.strerror}; a relative path starts at {str(Path.cwd())!r}"
+    )

@@ -1,0 +1,56 @@
+"""Answers as objects of classes, for the tests of `schema=`."""
+
+import dataclasses
+
+from pydantic import BaseModel, Field
+
+import gemchain
+
+MODEL = "simulated/gemini-3.5-flash-lite"
+
+
+class Person(BaseModel):
+    name: str
+    age: int = Field(ge=0)
+
+
+class Team(BaseModel):
+    lead: Person
+    members: list[Person]
+    motto: str | None = None
+
+
+class Node(BaseModel):
+    value: int
+    children: list["Node"] = []
+
+
+@dataclasses.dataclass
+class NoModel:
+    name: str
+
+
+class Outer:
+    class Inner(BaseModel):
+        name: str
+
+
+def ask(text: str, config=None) -> None:
+    gemchain.submit(text, MODEL, told, schema=Team, on_error=failed, config=config)
+
+
+def told(response: gemchain.Response) -> list:
+    team = response.parsed
+    assert type(team) is Team
+    return [type(team.lead).__name__, team.lead.age, len(team.members)]
+
+
+def failed(error: gemchain.PromptError) -> list:
+    return [error.reason, error.message]
+
+
+@gemchain.chain
+async def awaited(text: str) -> str:
+    first = await gemchain.prompt(text, MODEL, schema=Person)
+    several = await gemchain.gather([gemchain.prompt(text, MODEL, schema=Person) for _ in range(2)])
+    return " ".join([type(first.parsed).__name__, *(each.parsed.name for each in several)])

@@ -7,17 +7,26 @@ the provider's listing would certainly have shown the earlier one. A launcher th
 taken over when it wants to record its job cancels that job again.
 
 A provider that cannot be reached leaves the batch WRITTEN, to be looked at later. One that
-refuses the job fails the batch and, with its words, the prompts.
+refuses the job fails the batch and, with its words, the prompts. One that a person has to set up
+first (`ConfigurationError`, by which no job came to be) stops the run: the batch is given back as
+it was, and the next run looks at it at once.
 """
 
 import logging
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from gemchain.engine.closing import abandon
 from gemchain.engine.leases import free, leased_until
-from gemchain.errors import ProviderError, ProviderRejectedError, StoreConflictError
+from gemchain.errors import (
+    ConfigurationError,
+    ProviderError,
+    ProviderRejectedError,
+    StoreConflictError,
+    StoreError,
+)
 from gemchain.ports import Job, Provider
 from gemchain.records import Batch, Failure
 from gemchain.runtime import Runtime
@@ -56,7 +65,8 @@ def _launch_one(runtime: Runtime, batch: Batch) -> list[Batch]:
         return _create(runtime, provider, leased)
     looked_at = runtime.store.now()  # before the question: a process may sleep on its answer
     try:
-        job = provider.find(leased)
+        with _untouched(runtime, leased, leased.create_at):
+            job = provider.find(leased)
     except ProviderError as error:
         return _give_way(runtime, leased, error)
     if job is not None:
@@ -71,11 +81,26 @@ def _launch_one(runtime: Runtime, batch: Batch) -> list[Batch]:
 def _create(runtime: Runtime, provider: Provider, leased: Batch) -> list[Batch]:
     asked = runtime.store.save_batch(replace(leased, create_at=runtime.store.now()))
     try:
-        job = provider.create(asked)
+        with _untouched(runtime, asked, leased.create_at):
+            job = provider.create(asked)
     except ProviderError as error:
         # Until this very moment a job may have come to be, so its lag begins now.
         return _give_way(runtime, replace(asked, create_at=runtime.store.now()), error)
     return [_record(runtime, provider, asked, job)]
+
+
+@contextmanager
+def _untouched(runtime: Runtime, held: Batch, create_at: datetime | None) -> Iterator[None]:
+    """Give the batch back as it was when a person has to mend something first: no job came of this call.
+
+    An earlier call may have made one; so `create_at` is that of the earlier call.
+    """
+    try:
+        yield
+    except ConfigurationError:
+        with suppress(StoreError):  # whoever holds it now, or the end of the lease, carries it on
+            runtime.store.save_batch(replace(held, leased_until_at=None, create_at=create_at))
+        raise
 
 
 def _give_way(runtime: Runtime, leased: Batch, error: ProviderError) -> list[Batch]:

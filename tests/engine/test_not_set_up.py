@@ -1,0 +1,107 @@
+"""A provider that a person has to set up first stops the run; nothing is lost, paid twice or waited out."""
+
+import pytest
+
+from gemchain.engine.collect import collect
+from gemchain.engine.drive import drive
+from gemchain.engine.launch import launch
+from gemchain.errors import ConfigurationError, ProviderUnavailableError
+from gemchain.states import BatchState
+
+MEND = "no usable Google credentials; log in with: gcloud auth application-default login"
+
+
+@pytest.fixture
+def batch(stand):
+    """A batch that waits to be sent."""
+    stand.submit("a", "b")
+    return stand.written()
+
+
+def refused(stand, stage):
+    with pytest.raises(ConfigurationError, match="gcloud auth"):
+        stage(stand.runtime)
+
+
+def test_a_run_stops_with_the_message_and_the_batch_is_as_before(stand, batch):
+    stand.provider.next("create", ConfigurationError(MEND))
+    refused(stand, launch)
+    after = stand.batch(batch)
+    assert (after.state, after.leased_until_at, after.create_at) == (BatchState.WRITTEN, None, None)
+    assert (after.poll_at, after.failure, after.job) == (batch.poll_at, None, None)
+    assert stand.provider.created == []
+
+
+def test_once_it_is_mended_the_next_launch_creates_at_once_without_looking_for_a_job(stand, batch):
+    stand.provider.listing_lag = 60.0
+    stand.provider.next("create", ConfigurationError(MEND), ConfigurationError(MEND))
+    refused(stand, launch)
+    refused(stand, launch)
+    began = stand.clock.now()
+    (sent,) = launch(stand.runtime)
+    assert sent.state is BatchState.SENT
+    assert stand.clock.now() == began
+    assert stand.provider.calls["find"] == 0
+    assert [sent.job] == stand.provider.created
+
+
+def test_a_job_that_an_earlier_call_may_have_made_is_still_looked_for(stand, batch):
+    """The reply of a create was lost; then, before the job was found, the login ended."""
+    stand.provider.next("created", ProviderUnavailableError("the reply was lost"))
+    stand.provider.next("find", ConfigurationError(MEND))
+    assert launch(stand.runtime) == []
+    stand.clock.advance(stand.runtime.settings.poll)
+    refused(stand, launch)
+    assert stand.batch(batch).create_at is not None
+    (sent,) = launch(stand.runtime)
+    assert [sent.job] == stand.provider.created
+    assert stand.provider.calls["create"] == 1
+
+
+def test_a_second_create_that_is_refused_keeps_the_mark_of_the_first(stand, batch):
+    stand.provider.next("create", ProviderUnavailableError("503"), ConfigurationError(MEND))
+    launch(stand.runtime)
+    marked = stand.batch(batch).create_at
+    stand.clock.advance(stand.runtime.settings.poll)
+    refused(stand, launch)
+    after = stand.batch(batch)
+    assert (after.create_at, after.leased_until_at) == (marked, None)
+    (sent,) = launch(stand.runtime)
+    assert sent.state is BatchState.SENT
+    assert len(stand.provider.created) == 1
+
+
+def test_asking_after_a_job_stops_too_and_asks_again_at_once(stand):
+    stand.submit("a")
+    sent = stand.sent()
+    stand.provider.land(sent, stand.provider.rows(sent).values())
+    stand.provider.next("poll", ConfigurationError(MEND))
+    refused(stand, collect)
+    assert stand.batch(sent) == sent
+    assert [each.state for each in collect(stand.runtime)] == [BatchState.ARRIVED]
+
+
+@pytest.mark.parametrize("verb", ["create", "poll"])
+def test_the_same_command_goes_on_to_the_end_after_the_mending(stand, verb):
+    ids = stand.submit("a", "b")
+    stand.provider.next(verb, ConfigurationError(MEND))
+    land_when_asked(stand)
+    refused(stand, drive)
+    assert set(stand.states(ids)) == {"CLAIMED"}
+    stopped = stand.clock.now()
+    assert drive(stand.runtime)
+    assert stand.states(ids) == ["DONE", "DONE"]
+    assert len(stand.provider.created) == 1
+    waited = (stand.clock.now() - stopped).total_seconds()
+    assert waited < stand.runtime.settings.lease / 2, "nobody waits for the lease of a run that has stopped"
+
+
+def land_when_asked(stand):
+    """Every job lands as soon as somebody asks after it."""
+    provider, poll = stand.provider, stand.provider.poll
+
+    def landing(batch):
+        provider.land(batch, provider.rows(batch).values())
+        return poll(batch)
+
+    provider.poll = landing

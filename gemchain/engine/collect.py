@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from gemchain.engine.closing import abandon
+from gemchain.engine.closing import abandon, close
 from gemchain.engine.lines import split
 from gemchain.errors import ProviderError, ProviderRejectedError, StoreConflictError
 from gemchain.identity import part_id
@@ -31,7 +31,7 @@ def collect(runtime: Runtime) -> list[Batch]:
     """Ask after every SENT batch that is due.
 
     Returns:
-        The batches that are ARRIVED or FAILED now.
+        The batches that are ARRIVED or FAILED now, or CLOSED for want of output.
     """
     now = runtime.store.now()
     due = [
@@ -102,4 +102,5 @@ def _arrive(runtime: Runtime, batch: Batch, job: Job) -> Batch:
     )
     for part in parts:
         runtime.waker.dispatch(part)
-    return arrived
+    # Without a part nobody would come by to close it before the next sweep.
+    return arrived if parts else close(runtime, arrived)

@@ -100,7 +100,7 @@ class _Run:
         with shared():
             for group in self._groups():
                 self._commit(group)
-        settle(self.runtime, self.ended)
+        settle(self.runtime, sorted(self.ended))
         done = replace(
             self.holder[-1],
             state=PartState.DONE,

@@ -79,19 +79,11 @@ def test_several_files_become_parts_in_their_order(stand, batch):
 @pytest.mark.parametrize("files", [[], [[]]], ids=["no file", "an empty file"])
 def test_an_output_without_a_byte_sends_every_prompt_again(stand, batch, files):
     stand.provider.land(batch, *files)
-    collect(stand.runtime)
-    close_whatever_is_complete(stand)
-    assert stand.batch(batch).state is BatchState.CLOSED
+    (closed,) = collect(stand.runtime)
+    assert closed.state is BatchState.CLOSED
     assert stand.batch(batch).counts.missing == 2
     second = again(stand)
     assert sorted(stand.provider.inputs(second)) == sorted(stand.ids)
-
-
-def close_whatever_is_complete(stand):
-    from gemchain.engine.sweep import sweep
-
-    list(dispatch(stand.runtime))
-    sweep(stand.runtime)
 
 
 def test_the_waker_hears_of_every_part(stand, batch):

@@ -92,10 +92,13 @@ def test_a_batch_that_nobody_closed_is_closed(stand):
     assert stand.batch(batch).counts.done == 1
 
 
-def test_an_arrived_batch_without_a_part_is_closed(stand):
+def test_an_arrived_batch_without_a_part_that_nobody_closed_is_closed(stand):
     stand.submit("a")
-    batch = stand.arrived([])
-    assert batch.parts == 0
+    batch = stand.sent()
+    stand.provider.land(batch, [])
+    with pytest.raises(Crash):
+        collect(stand.killed("commit"))
+    assert stand.batch(batch).state is BatchState.ARRIVED
     assert sweep(stand.runtime) == 1
     assert stand.batch(batch).counts.missing == 1
     assert stand.batch(batch).state is BatchState.CLOSED

@@ -119,8 +119,8 @@ def no_read_back():
 
 def uncounted_attempts():
     """A prompt is sent again and again."""
-    old = "attempt=case.prompt.progress.attempt + 1"
-    return patched((delivery, "_send_again", rewritten(delivery._send_again, old, "attempt=1")))
+    old = "before.attempt + 1"
+    return patched((delivery, "_send_again", rewritten(delivery._send_again, old, "1")))
 
 
 def forgetful_close():

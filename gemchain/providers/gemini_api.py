@@ -117,7 +117,8 @@ class GeminiApiProvider(GeminiShape):
         with _translated(f"create the job of batch {batch.id!r} for model {batch.model!r}"):
             file = self._upload(batch, name)
             job = self._opened().batches.create(model=batch.model, src=file, config={"display_name": name})
-        return self._report(job, batch)
+        # Whether it is over already, `poll` tells: from here on no error may say that there is no job.
+        return Job(job.name or "", JobState.RUNNING)
 
     def poll(self, batch: Batch) -> Job:
         """The job as it stands; a result is downloaded first. See `Provider.poll`."""

@@ -133,7 +133,8 @@ class VertexProvider(GeminiShape):
             made = client.create_batch_prediction_job(
                 parent=_parent(place), batch_prediction_job=job, timeout=TIMEOUT
             )
-        return self._report(made)
+        # Whether it is over already, `poll` tells: from here on no error may say that there is no job.
+        return Job(made.name, JobState.RUNNING)
 
     def poll(self, batch: Batch) -> Job:
         """The job as it stands; see `Provider.poll`."""

@@ -27,8 +27,8 @@ from gemchain.errors import (
 from gemchain.forks import fork_chain
 from gemchain.identity import random_id
 from gemchain.ports import Store
+from gemchain.records import NO_USAGE, ChainMove, Failure, Move, Prompt, Unit, Usage, Verdict
 from gemchain.records import Chain as ChainRecord
-from gemchain.records import ChainMove, Failure, Move, Prompt, Unit, Verdict
 from gemchain.runtime import Runtime, active
 from gemchain.states import OPEN_PROMPT, UNFINISHED_PROMPT, ChainState, PromptState
 
@@ -49,6 +49,7 @@ class ChainStatus:
     Attributes:
         prompts: How many of its prompts are in which state.
         failure: Why it failed, or why it is parked; None otherwise.
+        usage: Tokens and money of all its prompts, as batch and as they would have cost interactively.
     """
 
     id: str
@@ -57,6 +58,7 @@ class ChainStatus:
     created_at: datetime
     ended_at: datetime | None
     failure: Failure | None
+    usage: Usage = NO_USAGE
 
     @property
     def parked(self) -> bool:
@@ -102,13 +104,16 @@ class Chain:
         """
         record = self._record()
         counts: Counter[PromptState] = Counter()
-        parked: Failure | None = None
+        parked, usage = None, NO_USAGE
         for prompt in active().store.chain_prompts(self.id):
             counts[prompt.progress.state] += 1
+            usage = usage.plus(prompt.progress.usage)
             if prompt.progress.state is PromptState.PARKED:
                 parked = prompt.progress.failure
         failure = record.failure or parked
-        return ChainStatus(record.id, record.state, dict(counts), record.created_at, record.ended_at, failure)
+        return ChainStatus(
+            record.id, record.state, dict(counts), record.created_at, record.ended_at, failure, usage
+        )
 
     def result(self, timeout: float | None = None) -> Any:
         """The value that the chain's last function returned.

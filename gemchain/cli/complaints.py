@@ -15,7 +15,7 @@ from gemchain.errors import (
     StoreUnavailableError,
 )
 
-__all__ = ["BAD_INPUT", "INTERRUPTED", "NOT_ALL_DONE", "STOPPED", "complain", "complaining"]
+__all__ = ["BAD_INPUT", "INTERRUPTED", "NOT_ALL_DONE", "STOPPED", "StoppedError", "complain", "complaining"]
 
 NOT_ALL_DONE = 1
 BAD_INPUT = 2
@@ -23,7 +23,12 @@ STOPPED = 3
 """Nothing was wrong with what was asked; the disk, the store or the provider was in the way."""
 INTERRUPTED = 130
 
-_OUTSIDE = (BlobError, ProviderError, StoreFullError, StoreUnavailableError)
+
+class StoppedError(GemchainError):
+    """Work was under way when something turned up that a person has to mend; the same command goes on."""
+
+
+_OUTSIDE = (BlobError, ProviderError, StoppedError, StoreFullError, StoreUnavailableError)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ import orjson
 from rich.console import Console
 
 from gemchain.cli import summary
-from gemchain.cli.complaints import NOT_ALL_DONE
+from gemchain.cli.complaints import NOT_ALL_DONE, StoppedError
 from gemchain.cli.loading import Target, load, locate
 from gemchain.cli.opening import configured, environment
 from gemchain.cli.parameters import Parameters, Params, check_rows
@@ -25,6 +25,7 @@ from gemchain.cli.results import check_output, write_results
 from gemchain.cli.rows import read_rows
 from gemchain.cli.starting import Started, start_rows
 from gemchain.engine.drive import drive
+from gemchain.errors import ConfigurationError
 from gemchain.runtime import Runtime
 from gemchain.states import ChainState
 
@@ -70,6 +71,7 @@ def run_rows(order: Order) -> int:
     Raises:
         InvalidInputError: Something about the file, the function or the rows is wrong; nothing was sent.
         StoreError: The store failed; the same command continues.
+        StoppedError: The provider has to be set up first; the same command continues.
     """
     begun = time.monotonic()
     target = locate(order.target)
@@ -110,7 +112,10 @@ def _start_and_drive(
         meter.own(started.known, started.chains)
     if not started.new and not started.known[ChainState.RUNNING]:
         return _Ran(started, idle=True)
-    idle = drive(runtime, timeout=order.timeout)
+    try:
+        idle = drive(runtime, timeout=order.timeout)
+    except ConfigurationError as error:
+        raise StoppedError(str(error)) from error
     return _Ran(started, idle)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from gemchain.prices import known
 from gemchain.records import Batch, Usage
 
 __all__ = ["KINDS", "Models", "age", "amount", "count", "duration", "models_of", "moment", "money", "tokens"]
@@ -79,7 +80,14 @@ def tokens(usage: Usage) -> str:
 
 
 def money(usage: Usage, models: Models) -> str:
-    """What the tokens cost and what the batch price saved; empty where no price is known."""
+    """What the tokens cost and what the batch price saved; and which models have no known price."""
+    unknown = ", ".join(sorted(each for each in models.real | models.simulated if not known(each)))
+    if not unknown or not usage.prompt_tokens + usage.answer_tokens:
+        return _priced(usage, models)
+    return "; ".join(filter(None, (_priced(usage, models), f"no price known for {unknown}: tokens only")))
+
+
+def _priced(usage: Usage, models: Models) -> str:
     if not usage.cost and not usage.full_cost:
         return ""
     saved = amount(usage.full_cost - usage.cost)

@@ -1,0 +1,122 @@
+"""Tokens and money of a prompt, a chain and a batch, as people see them."""
+
+import pytest
+
+import gemchain
+from gemchain import prices
+from gemchain.cli.wording import Models, amount, money
+from gemchain.records import Usage
+from gemchain.testing import embedded
+from tests.apps import flows
+
+PRICED, UNKNOWN = "gemini-3.5-flash-lite", "gemini-of-tomorrow"
+
+
+@pytest.fixture
+def ran(shop):
+    shop.rows({"topic": "A letter."}, {"topic": "Another."})
+    assert shop.run().exit_code == 0
+    return shop
+
+
+def test_show_prints_tokens_and_money_of_a_chain_a_prompt_and_a_batch(ran):
+    chain = ran.json("show", ran.json("chains")[0]["id"])
+    for identity in (chain["id"], chain["prompts"][0]["id"], ran.json("batches")[0]["id"]):
+        said = ran("show", identity).stdout
+        assert "tokens asked" in said
+        assert " as batch, $" in said
+        assert " interactive, $" in said
+
+
+def test_a_batch_has_what_its_prompts_have_together(ran):
+    chains = [ran.json("show", each["id"]) for each in ran.json("chains")]
+    prompts = [prompt for chain in chains for prompt in chain["prompts"]]
+    for batch in ran.json("batches"):
+        costs = [each["usage"]["cost"] for each in prompts if each["batch"] == batch["id"]]
+        assert batch["usage"]["cost"] == pytest.approx(sum(costs))
+        assert batch["usage"]["full_cost"] == pytest.approx(2 * sum(costs))
+
+
+def test_show_says_of_a_model_without_a_price_that_only_tokens_are_known(shop):
+    shop.rows({"topic": "A letter."})
+    target = shop.module(**{PRICED: UNKNOWN})
+    assert shop.run(f"{target}:start").exit_code == 0
+    for identity in (shop.json("chains")[0]["id"], shop.json("batches")[0]["id"]):
+        said = shop("show", identity).stdout
+        assert f"no price known for {UNKNOWN}: tokens only" in said
+        assert "$" not in said
+
+
+@pytest.mark.parametrize(
+    ("usage", "models", "said"),
+    [
+        (Usage(10, 10), Models(frozenset({UNKNOWN})), f"no price known for {UNKNOWN}: tokens only"),
+        (
+            Usage(10, 10, 1.0, 2.0),
+            Models(frozenset({PRICED, UNKNOWN})),
+            f"$1.00 spent, $1.00 saved against $2.00 interactive; no price known for {UNKNOWN}: tokens only",
+        ),
+        (Usage(), Models(frozenset({UNKNOWN})), ""),
+    ],
+    ids=["none", "one of two", "nothing was asked"],
+)
+def test_models_without_a_price_are_named(usage, models, said):
+    assert money(usage, models) == said
+
+
+def test_the_status_of_a_chain_has_the_sum_of_its_prompts(tmp_path):
+    with embedded(tmp_path, responder=flows.echo) as engine:
+        chain = gemchain.start(flows.outline, "batteries")
+        assert chain.status().usage == Usage()
+        engine.run()
+        usage = chain.status().usage
+        prompts = list(engine.runtime.store.chain_prompts(chain.id))
+    assert len(prompts) > 1
+    assert usage.prompt_tokens == sum(each.progress.usage.prompt_tokens for each in prompts) > 0
+    assert usage.cost == pytest.approx(sum(each.progress.usage.cost for each in prompts))
+    assert prices.known(prompts[0].model) == (usage.cost > 0)
+    assert amount(usage.full_cost) == amount(2 * usage.cost)
+
+
+CLOUD = """
+import gemchain
+
+
+def start(topic):
+    gemchain.submit(topic, "gemini-api/gemini-3.5-flash-lite")
+"""
+
+
+def test_a_provider_that_is_not_set_up_stops_the_run_in_one_line_and_the_same_command_goes_on(
+    shop, monkeypatch
+):
+    from gemchain.providers.gemini_api import GeminiApiProvider
+    from gemchain.providers.simulated import SimulatedProvider
+
+    for name in ("GEMINI_API_KEY", "GOOGLE_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    shop.rows({"id": "a", "topic": "A letter."})
+    target = f"{shop.module(CLOUD)}:start"
+    done = shop.run(target)
+    assert done.exit_code == 3
+    error, advice = [line for line in done.stderr.splitlines() if line[:1] in "✗■"]
+    assert "the Gemini API needs a key" in error
+    assert "Continue with:" in advice
+    assert "Traceback" not in done.stderr
+
+    # The key is there now, and the service is one that answers.
+    stand_ins = {}
+
+    def of(self):
+        from gemchain.clock import SystemClock
+
+        return stand_ins.setdefault(id(self), SimulatedProvider(self._blobs, SystemClock()))
+
+    for verb in ("find", "create", "poll", "read_row", "input_line"):
+        monkeypatch.setattr(
+            GeminiApiProvider, verb, lambda self, *given, verb=verb: getattr(of(self), verb)(*given)
+        )
+    again = shop.run(target)
+    assert again.exit_code == 0, again.stderr
+    assert [line["state"] for line in shop.results()] == ["DONE"]
+    assert len(shop.json("batches")) == 1

@@ -13,7 +13,7 @@ from gemchain.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
-RUN = [ROOT / "README.md", ROOT / "docs" / "quickstart.md"]
+RUN = [ROOT / "README.md", ROOT / "docs" / "quickstart.md", ROOT / "docs" / "requests.md"]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -74,12 +74,14 @@ def test_every_setting_in_the_quickstart_exists():
 
 def test_every_command_that_a_document_names_exists():
     known = {command.name or command.callback.__name__ for command in app.registered_commands}
+    everywhere = set()
     for document in RUN:
         text = document.read_text(encoding="utf-8")
         spans = [*re.findall(r"`(gemchain [^`]+)`", text), *(block for _, block in BLOCK.findall(text))]
         used = set(re.findall(r"gemchain (\w+)(?= |$)", "\n".join(spans), re.MULTILINE))
-        assert {"run", "status", "chains"} <= used
         assert used <= known | {"import"}, used - known
+        everywhere |= used
+    assert {"run", "status", "chains", "show"} <= everywhere
 
 
 def test_the_glossary_is_sorted():

@@ -53,6 +53,7 @@ CREATE TABLE prompts (
     seq          INTEGER PRIMARY KEY,
     id           TEXT NOT NULL UNIQUE,
     chain        INTEGER NOT NULL REFERENCES chains,
+    chain_id     TEXT NOT NULL,             -- spares every reader the chain's row
     queue        INTEGER NOT NULL REFERENCES queues,
     parent_id    TEXT,
     path         TEXT NOT NULL,

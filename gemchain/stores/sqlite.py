@@ -24,8 +24,12 @@ from gemchain.stores.sqlite_tallies import read_tally
 
 __all__ = ["MEMORY", "SqliteStore"]
 
-_GROUP = 2_000
-"""Units in one transaction: others wait for it no longer than some tenths of a second."""
+_GROUP = 10_000
+"""Units in one transaction: others wait for it no longer than some tenths of a second.
+
+Ids are random, so among a million of them every new one touches a page of the index of its own. The
+more of them one transaction writes, the more share a page.
+"""
 
 _PAGE = 1_000
 _PAGE_BYTES = 8 << 20
@@ -49,8 +53,7 @@ _FIND_IDS = " UNION ALL ".join(
     for table in ("chains", "prompts", "batches")
 )
 _UNSETTLED = (
-    "SELECT DISTINCT c.id FROM progress g JOIN prompts p ON p.seq = g.seq JOIN chains c ON c.seq = p.chain "
-    "WHERE g.unsettled = 1 LIMIT ?"
+    "SELECT DISTINCT p.chain_id FROM progress g JOIN prompts p ON p.seq = g.seq WHERE g.unsettled = 1 LIMIT ?"
 )
 _SETTLE = (
     "UPDATE progress SET unsettled = 0 WHERE unsettled = 1 AND seq IN (SELECT p.seq FROM prompts p "

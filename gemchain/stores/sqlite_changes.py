@@ -31,7 +31,7 @@ __all__ = ["Changes", "ConflictError", "mark"]
 QUEUED = PromptState.QUEUED
 
 _INSERT_CHAIN = insert("chains", ("seq", "open", "tokens", *CHAINS.columns))
-_INSERT_PROMPT = insert("prompts", ("seq", "chain", "queue", *PROMPT_COLUMNS))
+_INSERT_PROMPT = insert("prompts", ("seq", "chain", "chain_id", "queue", *PROMPT_COLUMNS))
 _INSERT_REQUEST = insert("requests", ("seq", "body"))
 _MOVE_CHAIN = (
     "UPDATE chains SET state = ?, result = ?, failure = ?, ended_at = ?, open = open + ?, "
@@ -125,7 +125,8 @@ class Changes:
         for seq, ((prompt, request), token) in enumerate(drafts, start=first):
             self._count_draft(prompt)
             queue = self._names.queue_of(prompt)
-            prompts.append((seq, chains[prompt.chain_id], queue, *prompt_values(prompt)))
+            head = seq, chains[prompt.chain_id], prompt.chain_id, queue
+            prompts.append((*head, *prompt_values(prompt)))
             requests.append((seq, request))
             if prompt.progress is FRESH:
                 fresh.append(fresh_values(self._names, seq, prompt, token, self._now))

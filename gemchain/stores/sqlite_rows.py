@@ -59,9 +59,9 @@ PROGRESS_COLUMNS = (
 )
 # fmt: on
 PROMPT_SELECT = (
-    f"SELECT c.id, p.queue, g.version, {', '.join(f'p.{name}' for name in PROMPT_COLUMNS)}, "
+    f"SELECT p.chain_id, p.queue, g.version, {', '.join(f'p.{name}' for name in PROMPT_COLUMNS)}, "
     f"{', '.join(f'g.{name}' for name in PROGRESS_COLUMNS)} "
-    "FROM prompts p JOIN progress g ON g.seq = p.seq JOIN chains c ON c.seq = p.chain "
+    "FROM prompts p JOIN progress g ON g.seq = p.seq "
 )
 
 

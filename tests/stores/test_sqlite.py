@@ -95,6 +95,15 @@ def test_a_newer_schema_is_refused_with_both_versions_and_the_way_out(path):
         assert part in str(caught.value)
 
 
+def test_a_schema_from_before_the_first_release_is_refused_with_the_way_out(path):
+    open_file(path).close()
+    older = sqlite3.connect(path)
+    older.execute("PRAGMA user_version = 1")
+    older.close()
+    with pytest.raises(StoreError, match=f"schema 1, .* needs {SCHEMA_VERSION}: .*another state folder"):
+        open_file(path)
+
+
 def test_a_file_that_is_no_database_is_refused(tmp_path):
     path = tmp_path / "notes.txt"
     path.write_text("not a database, but long enough to look like one to a careless reader. " * 20)

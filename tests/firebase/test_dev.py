@@ -51,7 +51,7 @@ def dev(project):
     process.stdout.close()
 
 
-def test_a_new_user_gets_from_an_empty_folder_to_the_end_of_a_chain(dev):
+def test_a_new_user_gets_from_an_empty_folder_to_the_end_of_a_chain(dev, project):
     process, log = dev
     log.wait_until(lambda: log.count("Stop all:"))
     text = "\n".join(log.lines)
@@ -71,6 +71,16 @@ def test_a_new_user_gets_from_an_empty_folder_to_the_end_of_a_chain(dev):
         check=True,
     )
     assert "DONE" in done.stdout
+    done = subprocess.run(
+        [GEMCHAIN, "doctor", project],
+        env=os.environ | exports,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    assert "nothing waits for a person" in done.stdout
     assert "stand-in" in text
     process.send_signal(signal.SIGINT)
     assert process.wait(60) == 0

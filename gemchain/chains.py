@@ -38,6 +38,9 @@ GROUP = 500
 POLL = 1.0
 """Seconds between two looks at a chain that somebody else drives."""
 
+_HOLDING = frozenset({PromptState.WAITING, PromptState.FAILED, PromptState.PARKED})
+"""States in which a join has handed nothing over yet, or can take it back."""
+
 CALLBACK_ONLY = frozenset({"callback", "raised", "unresolved", "diverged", "aborted"})
 """Failures after which the answer is still good: a retry runs the callback again and pays nothing."""
 
@@ -308,39 +311,51 @@ def retry_prompts(runtime: Runtime, prompts: Sequence[Prompt]) -> int:
     """Send FAILED and PARKED prompts back to work.
 
     A prompt whose answer is safe only runs its callback again and pays nothing; any other is sent
-    again, with all its attempts. Its chain, if it had failed, runs again.
+    again, with all its attempts. Its chain, and the joins around it, if they had failed, run again. A
+    prompt inside a join that has gone on without it stays as it is: nobody waits for it any more.
 
     Returns:
         How many prompts went back; those that somebody else moved first are not counted.
     """
-    done = 0
-    for prompt in _with_failed_joins(runtime.store, prompts):
-        chain = runtime.store.chains([prompt.chain_id])[prompt.chain_id]
-        if chain.state in (ChainState.RUNNING, ChainState.FAILED):
-            done += runtime.store.commit([_retry_unit(prompt, chain)]) == [Verdict.APPLIED]
-            _revive(runtime.store, prompt.chain_id)
+    store, done = runtime.store, 0
+    for prompt in sorted(prompts, key=lambda each: each.path.count("."), reverse=True):
+        chain = store.chains([prompt.chain_id])[prompt.chain_id]
+        joins = _joins_around(store, prompt)
+        if joins is not None and chain.state in (ChainState.RUNNING, ChainState.FAILED):
+            unit = _retry_unit(prompt, joins, chain)
+            if store.commit([unit]) == [Verdict.APPLIED]:
+                done += sum(move.after.state is not move.prompt.progress.state for move in unit.moves)
+            _revive(store, prompt.chain_id)
     runtime.waker.hurry()
     return done
 
 
-def _with_failed_joins(store: Store, prompts: Sequence[Prompt]) -> list[Prompt]:
-    """The prompts, and the joins that failed because of them; inner ones first."""
-    found = {prompt.id: prompt for prompt in prompts}
-    inner = list(prompts)
-    while joins := {each.join_id for each in inner if each.join_id is not None} - found.keys():
-        outer = store.prompts(joins).values()
-        inner = [each for each in outer if each.progress.state is PromptState.FAILED]
-        found |= {each.id: each for each in inner}
-        if not inner:
-            break
-    return sorted(found.values(), key=lambda each: each.path.count("."), reverse=True)
+def _joins_around(store: Store, prompt: Prompt) -> list[Prompt] | None:
+    """The joins that a prompt lies in, innermost first; None when one of them has gone on."""
+    joins: list[Prompt] = []
+    inner = prompt
+    while inner.join_id is not None:
+        inner = store.prompts([inner.join_id])[inner.join_id]
+        if inner.progress.state not in _HOLDING:
+            return None
+        joins.append(inner)
+    return joins
 
 
-def _retry_unit(prompt: Prompt, chain: ChainRecord) -> Unit:
+def _retry_unit(prompt: Prompt, joins: Sequence[Prompt], chain: ChainRecord) -> Unit:
+    """The prompt's move, and in the same commit those of its joins.
+
+    A join that still waits is moved as well, to where it stands: whoever is just adding up its branches
+    then finds it changed, and does not go on without this one.
+    """
     revive = ChainMove(chain.id, ChainState.FAILED, ChainState.RUNNING)
+    around = [
+        Move(each, each.progress if each.progress.state is PromptState.WAITING else _retried(each))
+        for each in joins
+    ]
     return Unit(
         token=random_id("u"),
-        moves=(Move(prompt, _retried(prompt)),),
+        moves=(Move(prompt, _retried(prompt)), *around),
         ending=revive if chain.state is ChainState.FAILED else None,
     )
 

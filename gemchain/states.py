@@ -83,7 +83,8 @@ PROMPT_MOVES: Mapping[PromptState, frozenset[PromptState]] = {
     P.QUEUED: frozenset({P.CLAIMED, P.DONE, P.ANSWERED, P.PARKED, P.FAILED, P.CANCELLED}),
     P.CLAIMED: frozenset({P.DONE, P.QUEUED, P.ANSWERED, P.PARKED, P.FAILED, P.CANCELLED}),
     P.ANSWERED: frozenset({P.ANSWERED, P.DONE, P.QUEUED, P.PARKED, P.FAILED, P.CANCELLED}),
-    P.WAITING: frozenset({P.DONE, P.ANSWERED, P.PARKED, P.FAILED, P.CANCELLED}),
+    # A join whose branch is sent again is touched: whoever adds up its branches just now must see it.
+    P.WAITING: frozenset({P.WAITING, P.DONE, P.ANSWERED, P.PARKED, P.FAILED, P.CANCELLED}),
     P.PARKED: frozenset({P.QUEUED, P.ANSWERED, P.WAITING, P.CANCELLED}),
     P.FAILED: frozenset({P.QUEUED, P.ANSWERED, P.WAITING}),
     P.DONE: frozenset(),

@@ -97,6 +97,20 @@ def test_a_failed_branch_is_retried_together_with_its_join(tmp_path):
         assert chain.result() == ["a", "b"]
 
 
+def test_a_failed_branch_stays_as_it_is_once_its_join_has_gone_on_without_it(tmp_path):
+    def blocks(request):
+        text = flows.echo(request)
+        return BLOCKED if text == "b" else text
+
+    with embedded(tmp_path, responder=blocks) as engine:
+        chain = gemchain.start(joins.rescued, ["a", "b"])
+        engine.run()
+        before = chain.status()
+        assert before.prompts[PromptState.FAILED] == 1
+        assert chain.retry() == 0
+        assert chain.status() == before
+
+
 def test_a_continuation_of_a_join_that_raises_runs_again_and_counts_once(engine):
     joins.angry[:] = [1, 1]
     chain = gemchain.start(joins.moody, ["a", "b"])

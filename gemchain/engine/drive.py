@@ -7,8 +7,7 @@ any two lines, and several processes can drive one state at the same time.
 import gc
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 

@@ -96,6 +96,9 @@ def plain(given: Any, attach: Attach = by_name) -> Any:
     def convert(value: Any) -> Any:
         if isinstance(value, Path):
             return attach(value)
+        if getattr(value, "uri", None) and getattr(value, "mime_type", None):
+            # google-genai's `File`, as its `files.upload` returns it, is no part by itself.
+            return {"fileData": {"fileUri": value.uri, "mimeType": value.mime_type}}
         dump_model = getattr(value, "model_dump", None)
         if callable(dump_model) and not isinstance(value, type):
             # Not mode="json": google-genai would write bytes in the URL-safe alphabet.

@@ -195,8 +195,8 @@ def _resume(case: _Case, outcome: Any, failure: Failure | None) -> Delivery:
     try:
         continued = replay.resume(case.runtime, case.prompt, outcome)
         match continued.step:
-            case Raised(StoreUnavailableError() as error):
-                raise error  # noqa: TRY301 -- it belongs to the store, as below
+            case Raised(StoreUnavailableError() | UnresolvedError() as error):
+                raise error  # noqa: TRY301 -- of the store, or of a class that is gone: as below
             case Raised(error) if isinstance(error, PromptError):
                 return _fail(case, values.failure_of(error))
             case Raised(error):

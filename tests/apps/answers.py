@@ -54,3 +54,13 @@ async def awaited(text: str) -> str:
     first = await gemchain.prompt(text, MODEL, schema=Person)
     several = await gemchain.gather([gemchain.prompt(text, MODEL, schema=Person) for _ in range(2)])
     return " ".join([type(first.parsed).__name__, *(each.parsed.name for each in several)])
+
+
+PERSON_SCHEMA = Person  # by another name, so that the class may go while the module still stands
+
+
+@gemchain.chain
+async def waits(text: str) -> str:
+    first = await gemchain.prompt(text, MODEL, schema=PERSON_SCHEMA)
+    word = await gemchain.wait("a word")
+    return f"{first.parsed.name} {word}"

@@ -1,6 +1,7 @@
 """What every adapter of the `Provider` port must do. Subclasses bring a fixture called `service`."""
 
 import abc
+import base64
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -126,6 +127,18 @@ class ProviderContract(abc.ABC):
     @property
     def labels(self) -> dict[str, Any]:
         return {"labels": {"team": "red"}} if self.takes_labels else {}
+
+    def test_a_file_becomes_a_part_that_the_service_can_read(self, service, tmp_path):
+        file = tmp_path / "note.txt"
+        file.write_bytes(b"a note")
+        part = service.provider.attach(file)
+        assert service.provider.attach(file) == part
+        service.provider.check("m", {"contents": [{"role": "user", "parts": [part]}]})
+        if "inlineData" in part:
+            content = base64.b64decode(part["inlineData"]["data"])
+        else:
+            content = service.blobs.read(part["fileData"]["fileUri"])
+        assert content == b"a note"
 
     @pytest.fixture
     @abc.abstractmethod

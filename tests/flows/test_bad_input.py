@@ -1,6 +1,7 @@
 """Refused at submit: nothing is recorded, and the message says what to do."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -44,6 +45,10 @@ GOOD = {"request": "hello", "model": flows.MODEL, "callback": flows.finish}
         ({"deadline": datetime(2020, 1, 1, tzinfo=UTC)}, gemchain.InvalidInputError, "over"),
         ({"deadline": datetime(2030, 1, 1)}, gemchain.InvalidInputError, "time zone"),  # noqa: DTZ001
         ({"schema": 3}, gemchain.RequestError, "schema"),
+        ({"request": {"contents": [{"parts": [{"text": "x"}]}]}}, gemchain.RequestError, "'role': 'user'"),
+        ({"request": ["x", Path("gone.png")]}, gemchain.RequestError, "gone.png"),
+        ({"config": 3}, gemchain.RequestError, "GenerateContentConfig"),
+        ({"config": {"tools": [flows.finish]}}, gemchain.RequestError, "Python function"),
     ],
 )
 def test_bad_input_is_refused_at_submit_and_leaves_nothing(engine, wrong, error, words):

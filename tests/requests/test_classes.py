@@ -132,6 +132,23 @@ def test_a_record_can_name_no_other_class(name, words):
         Continuations().resolve_model(name)
 
 
+def test_an_async_chain_whose_earlier_answers_lost_their_class_parks_too(tmp_path, monkeypatch):
+    folder = tmp_path / "state"
+    with embedded(folder, responder=lambda request: PERSON) as engine:
+        chain = gemchain.start(answers.waits, "who?")
+        engine.run()
+    with monkeypatch.context() as patched, embedded(folder) as engine:
+        patched.delattr(sys.modules["tests.apps.answers"], "Person")
+        gemchain.resume(chain, "go on")
+        engine.run()
+        assert chain.status().parked
+        assert "no class 'Person'" in chain.status().failure.message
+    with embedded(folder) as engine:
+        chain.retry()
+        engine.run()
+        assert chain.result() == "Ada go on"
+
+
 def test_a_class_that_is_gone_parks_its_prompt_until_it_is_back(tmp_path, monkeypatch):
     folder = tmp_path / "state"
     with embedded(folder, responder=lambda request: GOOD):

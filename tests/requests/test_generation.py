@@ -237,6 +237,14 @@ def test_google_genai_objects_become_rest_with_bytes_in_the_standard_alphabet(gi
     assert as_request(given) == {"contents": [{"role": "user", "parts": [{"text": "look"}, IMAGE]}]}
 
 
+def test_a_file_that_google_genai_uploaded_is_referred_to():
+    file = types.File(name="files/1", uri="https://x/files/1", mime_type="image/png", size_bytes=3)
+    assert as_request([file, "look"])["contents"][0]["parts"] == [
+        {"fileData": {"fileUri": "https://x/files/1", "mimeType": "image/png"}},
+        {"text": "look"},
+    ]
+
+
 def test_an_object_that_is_a_whole_request_passes_as_one():
     class GenerateContentRequest(BaseModel):
         contents: list[types.Content]

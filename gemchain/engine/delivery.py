@@ -320,7 +320,11 @@ def _done(case: _Case, ended: _Ended, failure: Failure | None, *, last: bool) ->
 def _fail(case: _Case, failure: Failure) -> Delivery:
     forked = case.prompt.forked
     after = case.after(
-        PromptState.FAILED, failure=failure, ended_at=case.now, unsettled=forked and case.marked
+        PromptState.FAILED,
+        failure=failure,
+        ended_at=case.now,
+        unsettled=forked and case.marked,
+        result=case.prompt.progress.result if case.prompt.kind == "wait" else None,  # a retry needs it again
     )
     ending = None
     if not forked:

@@ -64,3 +64,25 @@ async def waits(text: str) -> str:
     first = await gemchain.prompt(text, MODEL, schema=PERSON_SCHEMA)
     word = await gemchain.wait("a word")
     return f"{first.parsed.name} {word}"
+
+
+broken = False
+
+
+def _said(value: str) -> str:
+    if broken:
+        raise RuntimeError("not yet mended")
+    return f"said {value}"
+
+
+@gemchain.chain
+async def decided() -> str:
+    return _said(await gemchain.wait("a word"))
+
+
+def decides() -> None:
+    gemchain.wait("a word", hear)
+
+
+def hear(value: str) -> str:
+    return _said(value)

@@ -12,6 +12,8 @@ from tests.simulation.mutants import MUTANTS, unchanged
 from tests.simulation.words import Words, digest
 from tests.simulation.world import simulate
 
+SEEDS = 1_000
+
 PATIENCE = 300
 """Seeds within which every mutant must be noticed."""
 
@@ -22,7 +24,9 @@ TAIL = 60
 def main():
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
-    parser.add_argument("--seeds", type=int, default=1_000, help="how many seeds to run")
+    parser.add_argument(
+        "--seeds", type=int, help=f"how many seeds to run; {SEEDS}, or {PATIENCE} with --mutants"
+    )
     parser.add_argument("--start", type=int, help="the first of them; drawn when not given")
     parser.add_argument("--seed", type=int, help="run this one alone")
     parser.add_argument("--trace", action="store_true", help="show all that happens")
@@ -33,8 +37,8 @@ def main():
     if given.seed is not None:
         return _one(given.seed, given.mutant, trace=given.trace)
     if given.mutants:
-        return _kill(given.seeds if given.start is not None else PATIENCE, given.start or 0, given.processes)
-    return _many(given)
+        return _kill(given.seeds or PATIENCE, given.start or 0, given.processes)
+    return _many(given.seeds or SEEDS, given)
 
 
 def _one(seed, mutant, *, trace):
@@ -49,11 +53,11 @@ def _one(seed, mutant, *, trace):
     return bool(report.violation)
 
 
-def _many(given):
+def _many(seeds, given):
     start = secrets.randbelow(1 << 40) if given.start is None else given.start
     began, faults, broken = time.monotonic(), Counter(), []
     chains = prompts = points = 0
-    runs = [(seed, given.mutant) for seed in range(start, start + given.seeds)]
+    runs = [(seed, given.mutant) for seed in range(start, start + seeds)]
     with Pool(given.processes) as pool:
         for seed, violation, counts, sizes in pool.imap_unordered(_run, runs, chunksize=20):
             faults.update(counts)
@@ -66,7 +70,7 @@ def _many(given):
                 )
     took = time.monotonic() - began
     print(
-        f"{given.seeds} seeds from {start} in {took:.0f} s: "
+        f"{seeds} seeds from {start} in {took:.0f} s: "
         f"{chains} chains, {prompts} prompts, {points} calls of ports"
     )
     print(f"{sum(faults.values())} faults: {_counted(faults)}")

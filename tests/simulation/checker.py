@@ -242,6 +242,10 @@ class Checker:
             self.demand(now.state is P.CLAIMED and now.batch_id == batch.id, "claimed by the batch", name)
             self.demand(after.queue == batch.queue, "a batch is of one model", (name, batch.id))
             self.demand(after.chain_id not in self.quiet, "nothing new after a cancel", name)
+            holder = None if after.join_id is None else self.prompts[after.join_id].progress.state
+            # Cancelling reaches a join and its branches one after the other.
+            waits = holder in (None, P.WAITING, P.CANCELLED)
+            self.demand(waits, "nothing is sent for a join that has gone on", (name, after.join_id))
             self.claims[name] += 1
             allowed = after.max_attempts * (1 + self.retries[name])
             self.demand(self.claims[name] <= allowed, "no more sends than allowed", (name, self.claims[name]))

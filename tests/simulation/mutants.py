@@ -6,12 +6,13 @@ fails, so that no mutant can grow harmless unnoticed.
 
 import inspect
 import textwrap
+from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from unittest.mock import patch
 
-from gemchain import scope
+from gemchain import jsontext, scope
 from gemchain.engine import closing, correlation, delivery, dispatch, drive, launch, sweep
 from gemchain.identity import random_id
 from gemchain.records import Move
@@ -38,7 +39,7 @@ def patched(*changes):
     """Several attributes replaced: `(owner, name, value)`."""
     with ExitStack() as stack:
         for owner, name, value in changes:
-            stack.enter_context(patch.object(owner, name, value))
+            stack.enter_context(patch.object(owner, name, value, create=name == "counted"))
         yield
 
 
@@ -117,6 +118,19 @@ def no_read_back():
     return patched((sqlite_commit, "_was_committed", lambda *_: False))
 
 
+def join_by_counting():
+    """A join goes on after as many looks at it as it has branches."""
+    looks = Counter()
+
+    def counted(runtime, join_id):
+        looks[join_id] += 1
+        return looks[join_id] >= jsontext.load(runtime.store.requests([join_id])[join_id])["branches"]
+
+    old = "not runtime.store.has_open(join_id)"
+    settle_join = rewritten(closing._settle_join, old, "counted(runtime, join_id)")
+    return patched((closing, "counted", counted), (closing, "_settle_join", settle_join))
+
+
 def uncounted_attempts():
     """A prompt is sent again and again."""
     old = "before.attempt + 1"
@@ -154,5 +168,6 @@ MUTANTS: dict[str, Callable[[], AbstractContextManager[None]]] = {
         uncounted_attempts,
         forgetful_close,
         hasty_end,
+        join_by_counting,
     )
 }

@@ -20,10 +20,10 @@ from gemchain.awaits import WaitSpec, drafts_of
 from gemchain.chains import Chain, PromptHandle
 from gemchain.drafting import GatherSpec, PromptSpec, make_item, make_wait_item
 from gemchain.durable import Blocked, Ended, Raised, Replay, active_frame, chain_mark, note_described
-from gemchain.errors import ContinuationError, InvalidInputError, ParamsError
+from gemchain.errors import ContinuationError, InvalidInputError, ParamsError, StoreConflictError
 from gemchain.identity import chain_id, random_id
 from gemchain.records import Chain as ChainRecord
-from gemchain.records import Unit
+from gemchain.records import Unit, Verdict
 from gemchain.runtime import Runtime, active
 from gemchain.scope import Scope, entered, open_scope
 from gemchain.states import ChainState
@@ -204,9 +204,21 @@ def _record(runtime: Runtime, specs: Sequence[PromptSpec | GatherSpec]) -> list[
         assert unit.chain is not None
         units.setdefault(unit.chain.id, unit)
         handles.append(PromptHandle(unit.drafts[0].prompt.id, unit.chain.id))
-    runtime.store.commit(list(units.values()))
+    _commit_new(runtime, list(units.values()))
     runtime.waker.hurry()
     return handles
+
+
+def _commit_new(runtime: Runtime, units: Sequence[Unit]) -> None:
+    """Record new chains. Those that exist already are left as they are: somebody else was first."""
+    verdicts = runtime.store.commit(units)
+    pairs = zip(units, verdicts, strict=True)
+    refused = [unit.chain.id for unit, each in pairs if each is Verdict.CONFLICT and unit.chain is not None]
+    lost = set(refused) - set(runtime.store.chains(refused)) if refused else set()
+    if lost:
+        raise StoreConflictError(
+            f"{len(lost)} chains were not recorded, as {min(lost)}: ids of prompts exist already"
+        )
 
 
 def _lone_chain(runtime: Runtime, spec: PromptSpec | GatherSpec) -> Unit:
@@ -322,7 +334,7 @@ def start(function: Callable[..., Any], *args: Any, key: str | None = None, **pa
     identity = start_id(function, key)
     if key is not None and runtime.store.chains([identity]):
         return Chain(identity)
-    runtime.store.commit([_birth(runtime, function, identity, key, (args, params))])
+    _commit_new(runtime, [_birth(runtime, function, identity, key, (args, params))])
     runtime.waker.hurry()
     return Chain(identity)
 
@@ -366,7 +378,7 @@ def _start_group(
     for row, identity, each in zip(rows, ids, keys, strict=True):
         if identity not in known and identity not in units:
             units[identity] = _birth(runtime, function, identity, each, ((), row))
-    runtime.store.commit(list(units.values()))
+    _commit_new(runtime, list(units.values()))
     return [Chain(identity) for identity in ids]
 
 

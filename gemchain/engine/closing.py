@@ -99,6 +99,8 @@ def settle_marked(runtime: Runtime, limit: int = 1000) -> int:
     for chain_id in chains:
         settle(runtime, [*_waiting_joins(runtime, chain_id), chain_id])
         runtime.store.settle(chain_id)
+        # A branch that ended between the look and the clearing lost its mark: look once more.
+        settle(runtime, [chain_id])
     return len(chains)
 
 

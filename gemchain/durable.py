@@ -15,6 +15,7 @@ business of `engine/replay.py`.
 import hashlib
 import random as random_module
 import uuid as uuid_module
+from abc import abstractmethod
 from collections.abc import Callable, Container, Coroutine, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -99,9 +100,9 @@ class Awaited:
     __slots__ = ()
 
     @property
+    @abstractmethod
     def digest(self) -> str:
         """What a replay compares with what was awaited at the same place before."""
-        raise NotImplementedError
 
     def __await__(self) -> Generator[Any, Any, Any]:
         """Its outcome, inside an async chain."""

@@ -8,7 +8,9 @@ import gemchain
 from gemchain.engine import drive as driving
 from gemchain.engine.drive import PATIENCE, Driver, drive, is_idle
 from gemchain.errors import BlobError, StoreConflictError, StoreRefusedError, StoreUnavailableError
-from gemchain.states import PromptState
+from gemchain.records import Move, Unit
+from gemchain.runtime import using
+from gemchain.states import ChainState, PromptState
 from gemchain.testing import embedded
 from tests.apps import flows, stages
 
@@ -63,6 +65,45 @@ def test_it_stops_when_nothing_is_left_to_do(stand, turns):
     assert drive(stand.runtime)
     assert len(turns) == 1
     assert is_idle(stand.runtime)
+
+
+def test_a_store_that_is_away_while_a_callback_starts_a_chain_is_not_the_callbacks_fault(tmp_path):
+    with embedded(tmp_path, responder=flows.echo, callback_attempts=1) as engine:
+        store = Moody(engine.runtime.store)
+        runtime = replace(engine.runtime, store=store)
+        chain = gemchain.start(flows.start_another, "x")
+        started = []
+
+        def is_away(verb, number):
+            """At the commit of the chain that the callback starts, the first time."""
+            if verb == "commit" and not started:
+                started.append(number)
+                return True
+            return False
+
+        store.is_away = is_away
+        with using(runtime):
+            assert drive(runtime, timeout=HOUR)
+        assert started
+        assert chain.status().state is ChainState.DONE
+
+
+def test_a_chain_that_nobody_has_settled_keeps_it_from_stopping(tmp_path):
+    with embedded(tmp_path, responder=flows.echo) as engine:
+        chain = gemchain.start(flows.fork_at_once, ["x", "y"])
+        driver = Driver(engine.runtime)
+        while driver.turn():
+            pass
+        runtime = engine.runtime
+        prompts = list(runtime.store.chain_prompts(chain.id))
+        for prompt in prompts:
+            # As a process leaves it that dies between its last commit and the look at the chain.
+            after = replace(prompt.progress, state=PromptState.CANCELLED, unsettled=True)
+            runtime.store.commit([Unit(token=f"u{prompt.id}", moves=(Move(prompt, after),))])
+        assert not is_idle(runtime)
+        assert drive(runtime, timeout=HOUR)
+        assert chain.status().state is not ChainState.RUNNING
+        assert is_idle(runtime)
 
 
 def test_it_does_not_rest_while_something_moves(stand, turns):

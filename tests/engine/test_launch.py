@@ -107,6 +107,27 @@ def test_a_listing_that_lags_is_waited_for_before_anything_is_created(stand, bat
     assert [sent.job] == stand.provider.created
 
 
+def test_a_look_at_the_list_counts_from_when_it_began(stand, batch):
+    stand.provider.listing_lag = 20
+    stand.provider.shows_after = 20
+    stand.provider.next("created", ProviderUnavailableError("the reply was lost"))
+    launch(stand.runtime)
+    stand.clock.advance(stand.runtime.settings.poll)
+    found = stand.provider.find
+
+    def find_and_sleep(asked):
+        job = found(asked)
+        stand.clock.advance(25)
+        return job
+
+    stand.provider.find = find_and_sleep
+    launch(stand.runtime)
+    assert stand.provider.calls["create"] == 1
+    stand.provider.find = found
+    launch(stand.runtime)
+    assert [stand.batch(batch).job] == stand.provider.created
+
+
 def test_after_the_lag_a_job_that_never_shows_is_created_anew(stand, batch):
     stand.provider.listing_lag = 20
     stand.provider.next("create", ProviderUnavailableError("nothing came of it"))

@@ -12,12 +12,14 @@ SHORT = (
     ("import_time", "--repeats", "5"),
     ("full_cycle", "--prompts", "10000", "40000"),
     ("store",),
+    ("makespan",),
     ("dispatch_memory", "--rows", "50000"),
 )
 FULL = (
     ("import_time",),
     ("full_cycle", "--prompts", "10000", "100000", "1000000"),
     ("store", "--million"),
+    ("makespan",),
     ("dispatch_memory", "--rows", "1000000"),
     ("dispatch_memory", "--rows", "1000000", "--nameless"),
 )

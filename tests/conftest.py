@@ -1,9 +1,18 @@
 """Fixtures that every test may use."""
 
+import signal
+from contextlib import suppress
+
 import pytest
 
 from gemchain import runtime
 from gemchain.testing import VirtualClock
+
+# A shell that starts the tests in the background lets them ignore SIGINT, and so do the processes they
+# start; those that are sent one have to hear it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    with suppress(ValueError):  # not in the main thread
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

@@ -241,9 +241,12 @@ def test_ctrl_c_tells_the_command_that_continues_and_it_does(shop):
         text=True,
     )
     with running:
-        assert running.stdout.readline() == "asked\n"
-        running.send_signal(signal.SIGINT)
-        _, said = running.communicate(timeout=30)
+        try:
+            assert running.stdout.readline() == "asked\n"
+            running.send_signal(signal.SIGINT)
+            _, said = running.communicate(timeout=60)
+        finally:
+            running.kill()
     assert running.returncode == 130
     assert said == f"■ Interrupted. Continue with:  gemchain {' '.join(words)}\n"
     assert not (shop.folder / "out.jsonl").exists()

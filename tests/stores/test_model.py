@@ -214,11 +214,19 @@ class StoreMachine(RuleBasedStateMachine):
         if names:
             name = names[number % len(names)]
             self.store.settle(name)
+            if self._waits_for_its_end(name) and name in self.store.unsettled_chains(limit=1_000):
+                return  # a store may keep the marks of a chain that has still to be ended
             for prompt in self.model.of_chain(name):
                 after = replace(prompt.progress, unsettled=False)
                 self.model.prompts[prompt.id] = replace(prompt, progress=after)
 
     # How
+
+    def _waits_for_its_end(self, chain_id):
+        """Whether a chain runs although nothing in it is open."""
+        if self.model.chains[chain_id].state is not ChainState.RUNNING:
+            return False
+        return not any(each.progress.state in UNFINISHED_PROMPT for each in self.model.of_chain(chain_id))
 
     def _drafts(self, chain_id, parent, children, model, priority):
         drafts = []

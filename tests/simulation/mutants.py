@@ -16,7 +16,7 @@ from gemchain import jsontext, scope
 from gemchain.engine import closing, correlation, delivery, dispatch, drive, launch, sweep
 from gemchain.identity import random_id
 from gemchain.records import Move
-from gemchain.stores import sqlite_commit
+from gemchain.stores.sqlite import commit as sqlite_commit
 from tests.simulation.ports import FaultyStore
 from tests.simulation.service import FaultyProvider
 

@@ -13,7 +13,7 @@ from google.cloud import firestore as google_firestore
 from gemchain.errors import StoreRefusedError, StoreUnavailableError
 from gemchain.records import Failure, Move, RowCounts, Unit, Usage
 from gemchain.states import BatchState, ChainState, PartState, PromptState
-from gemchain.stores import firestore_claim
+from gemchain.stores.firestore import claim as firestore_claim
 from tests import firestore_state
 from tests.contracts.store_samples import ANSWER, APPLIED, Samples, ids
 

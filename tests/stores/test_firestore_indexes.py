@@ -8,8 +8,8 @@ import pytest
 
 from gemchain.records import Batch, Chain, Part, Progress, Prompt
 from gemchain.states import BatchState, ChainState, PromptState
-from gemchain.stores.firestore_documents import INDEXED, SPILLABLE
-from gemchain.stores.firestore_query import NAME, Query
+from gemchain.stores.firestore.documents import INDEXED, SPILLABLE
+from gemchain.stores.firestore.query import NAME, Query
 
 P = PromptState
 PATH = Path(__file__).parents[2] / "firestore.indexes.json"

@@ -20,7 +20,7 @@ from gemchain.errors import (
 from gemchain.records import Unit
 from gemchain.states import BatchState, ChainState, PromptState
 from gemchain.stores.sqlite import MEMORY, SqliteStore
-from gemchain.stores.sqlite_connection import SCHEMA_VERSION
+from gemchain.stores.sqlite.connection import SCHEMA_VERSION
 from gemchain.testing import VirtualClock
 from tests.contracts.store_contract import StoreContract
 from tests.contracts.store_samples import APPLIED, Samples, ids

@@ -14,10 +14,10 @@ from typing import Any
 
 from gemchain.records import NO_USAGE, Prompt, Tally, Unit, Usage
 from gemchain.states import BatchState, ChainState, PromptState
-from gemchain.stores.firestore_connection import Connection
-from gemchain.stores.firestore_messages import FieldTransform, Message, Write
-from gemchain.stores.firestore_query import Query
-from gemchain.stores.firestore_values import fields_of, put, quoted
+from gemchain.stores.firestore.connection import Connection
+from gemchain.stores.firestore.messages import FieldTransform, Message, Write
+from gemchain.stores.firestore.query import Query
+from gemchain.stores.firestore.values import fields_of, put, quoted
 
 __all__ = ["Deltas", "Tallies"]
 

@@ -18,15 +18,15 @@ from dataclasses import replace
 from gemchain.errors import StoreConflictError, StoreUnavailableError
 from gemchain.records import Batch, InputRow
 from gemchain.states import BatchState, PromptState
-from gemchain.stores.firestore_connection import MEMORY_BYTES, PAUSES, Connection, record_id
-from gemchain.stores.firestore_documents import member_key, queue_key, resting_key
-from gemchain.stores.firestore_errors import FAILURES, PRECONDITIONS, TRANSIENT, translated
-from gemchain.stores.firestore_messages import Message, Write
-from gemchain.stores.firestore_query import Query
-from gemchain.stores.firestore_queues import Queues
-from gemchain.stores.firestore_spill import Spill
-from gemchain.stores.firestore_tallies import Deltas, Tallies
-from gemchain.stores.firestore_values import fields_of, fill, timestamp_of, version_of
+from gemchain.stores.firestore.connection import MEMORY_BYTES, PAUSES, Connection, record_id
+from gemchain.stores.firestore.documents import member_key, queue_key, resting_key
+from gemchain.stores.firestore.errors import FAILURES, PRECONDITIONS, TRANSIENT, translated
+from gemchain.stores.firestore.messages import Message, Write
+from gemchain.stores.firestore.query import Query
+from gemchain.stores.firestore.queues import Queues
+from gemchain.stores.firestore.spill import Spill
+from gemchain.stores.firestore.tallies import Deltas, Tallies
+from gemchain.stores.firestore.values import fields_of, fill, timestamp_of, version_of
 
 __all__ = ["INPUT_FIELDS", "Claim", "input_rows"]
 

@@ -13,14 +13,14 @@ from gemchain.identity import is_join
 from gemchain.ports import Clock
 from gemchain.records import Batch, Chain, InputRow, Part, Prompt, QueueStatus, Tally, Unit, Verdict
 from gemchain.states import BatchState, ChainState, PromptState
-from gemchain.stores.sqlite_batches import insert_batch, replace_batch, replace_part
-from gemchain.stores.sqlite_commit import check_units, commit_group
-from gemchain.stores.sqlite_connection import MEMORY, Connection
-from gemchain.stores.sqlite_names import Names
-from gemchain.stores.sqlite_progress import STOPPED
-from gemchain.stores.sqlite_queues import claim, queue_statuses
-from gemchain.stores.sqlite_rows import BATCHES, CHAINS, PARTS, PROMPT_SELECT, prompt_record, row_of
-from gemchain.stores.sqlite_tallies import read_tally
+from gemchain.stores.sqlite.batches import insert_batch, replace_batch, replace_part
+from gemchain.stores.sqlite.commit import check_units, commit_group
+from gemchain.stores.sqlite.connection import MEMORY, Connection
+from gemchain.stores.sqlite.names import Names
+from gemchain.stores.sqlite.progress import STOPPED
+from gemchain.stores.sqlite.queues import claim, queue_statuses
+from gemchain.stores.sqlite.rows import BATCHES, CHAINS, PARTS, PROMPT_SELECT, prompt_record, row_of
+from gemchain.stores.sqlite.tallies import read_tally
 
 __all__ = ["MEMORY", "SqliteStore"]
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from gemchain.stores.firestore_connection import Connection
-from gemchain.stores.firestore_errors import FAILURES, PRECONDITIONS, translated
-from gemchain.stores.firestore_messages import Message, Write
-from gemchain.stores.firestore_query import NAME, Query
+from gemchain.stores.firestore.connection import Connection
+from gemchain.stores.firestore.errors import FAILURES, PRECONDITIONS, translated
+from gemchain.stores.firestore.messages import Message, Write
+from gemchain.stores.firestore.query import NAME, Query
 
 __all__ = ["marked", "unmark"]
 

@@ -14,14 +14,14 @@ from typing import Any
 from gemchain.errors import StoreConflictError
 from gemchain.records import Batch, Part
 from gemchain.states import BatchState, PartState, check_move
-from gemchain.stores.firestore_connection import PAUSES, Connection
-from gemchain.stores.firestore_documents import batch_fields, part_fields
-from gemchain.stores.firestore_errors import FAILURES, PRECONDITIONS, TRANSIENT, translated
-from gemchain.stores.firestore_messages import Message, Write
-from gemchain.stores.firestore_spill import Spill
-from gemchain.stores.firestore_tallies import Deltas, Tallies
-from gemchain.stores.firestore_values import fields_of, fill, timestamp_of, version_of
-from gemchain.stores.firestore_writes import check_size, created
+from gemchain.stores.firestore.connection import PAUSES, Connection
+from gemchain.stores.firestore.documents import batch_fields, part_fields
+from gemchain.stores.firestore.errors import FAILURES, PRECONDITIONS, TRANSIENT, translated
+from gemchain.stores.firestore.messages import Message, Write
+from gemchain.stores.firestore.spill import Spill
+from gemchain.stores.firestore.tallies import Deltas, Tallies
+from gemchain.stores.firestore.values import fields_of, fill, timestamp_of, version_of
+from gemchain.stores.firestore.writes import check_size, created
 
 __all__ = ["Batches"]
 

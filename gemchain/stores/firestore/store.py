@@ -19,11 +19,11 @@ from gemchain.identity import is_join
 from gemchain.ports import Blobs, Clock
 from gemchain.records import Batch, Chain, InputRow, Part, Prompt, QueueStatus, Tally, Unit, Verdict
 from gemchain.states import BatchState, ChainState, PromptState
-from gemchain.stores.firestore_batches import Batches
-from gemchain.stores.firestore_claim import Claim
-from gemchain.stores.firestore_commit import Committer
-from gemchain.stores.firestore_connection import Connection, record_id
-from gemchain.stores.firestore_documents import (
+from gemchain.stores.firestore.batches import Batches
+from gemchain.stores.firestore.claim import Claim
+from gemchain.stores.firestore.commit import Committer
+from gemchain.stores.firestore.connection import Connection, record_id
+from gemchain.stores.firestore.documents import (
     SHARDS,
     batch_record,
     chain_record,
@@ -31,13 +31,13 @@ from gemchain.stores.firestore_documents import (
     member_key,
     part_record,
 )
-from gemchain.stores.firestore_errors import Place
-from gemchain.stores.firestore_marks import marked, unmark
-from gemchain.stores.firestore_query import NAME, Query
-from gemchain.stores.firestore_queues import Queues
-from gemchain.stores.firestore_reading import Reader
-from gemchain.stores.firestore_spill import Spill
-from gemchain.stores.firestore_tallies import Tallies
+from gemchain.stores.firestore.errors import Place
+from gemchain.stores.firestore.marks import marked, unmark
+from gemchain.stores.firestore.query import NAME, Query
+from gemchain.stores.firestore.queues import Queues
+from gemchain.stores.firestore.reading import Reader
+from gemchain.stores.firestore.spill import Spill
+from gemchain.stores.firestore.tallies import Tallies
 
 __all__ = ["FirestoreStore"]
 

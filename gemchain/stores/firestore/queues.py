@@ -17,13 +17,13 @@ from typing import Any
 
 from gemchain.codec import from_micros
 from gemchain.records import QueueStatus
-from gemchain.stores.firestore_connection import Connection
-from gemchain.stores.firestore_documents import queue_key, queue_of, resting_key
-from gemchain.stores.firestore_errors import FAILURES
-from gemchain.stores.firestore_messages import Message, Write
-from gemchain.stores.firestore_query import Query
-from gemchain.stores.firestore_tallies import Tallies
-from gemchain.stores.firestore_values import fields_of, fill
+from gemchain.stores.firestore.connection import Connection
+from gemchain.stores.firestore.documents import queue_key, queue_of, resting_key
+from gemchain.stores.firestore.errors import FAILURES
+from gemchain.stores.firestore.messages import Message, Write
+from gemchain.stores.firestore.query import Query
+from gemchain.stores.firestore.tallies import Tallies
+from gemchain.stores.firestore.values import fields_of, fill
 
 __all__ = ["Queues"]
 

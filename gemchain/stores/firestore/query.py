@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from gemchain.stores.firestore_messages import Message, StructuredQuery
-from gemchain.stores.firestore_values import put
+from gemchain.stores.firestore.messages import Message, StructuredQuery
+from gemchain.stores.firestore.values import put
 
 __all__ = ["NAME", "Condition", "Query"]
 

@@ -8,8 +8,8 @@ from gemchain import codec
 from gemchain.records import QUEUED as FRESH
 from gemchain.records import Progress, Prompt
 from gemchain.states import UNFINISHED_PROMPT, PromptState
-from gemchain.stores.sqlite_names import Names
-from gemchain.stores.sqlite_rows import CHANGES, PROGRESS_COLUMNS, insert, row_of
+from gemchain.stores.sqlite.names import Names
+from gemchain.stores.sqlite.rows import CHANGES, PROGRESS_COLUMNS, insert, row_of
 
 __all__ = [
     "FINISH",

@@ -15,11 +15,11 @@ from gemchain.codec import failure_to_text, from_micros
 from gemchain.errors import StoreFullError
 from gemchain.records import Chain, ChainMove, Prompt, Unit
 from gemchain.states import ChainState
-from gemchain.stores.firestore_connection import Connection
-from gemchain.stores.firestore_documents import SPILLABLE, chain_fields, progress_fields, prompt_fields
-from gemchain.stores.firestore_messages import Message, Write
-from gemchain.stores.firestore_spill import Spill
-from gemchain.stores.firestore_values import chain_version, fill, put, timestamp_of
+from gemchain.stores.firestore.connection import Connection
+from gemchain.stores.firestore.documents import SPILLABLE, chain_fields, progress_fields, prompt_fields
+from gemchain.stores.firestore.messages import Message, Write
+from gemchain.stores.firestore.spill import Spill
+from gemchain.stores.firestore.values import chain_version, fill, put, timestamp_of
 
 __all__ = ["UnitWriter", "check_size", "created", "moves_chain", "told_version"]
 

@@ -20,14 +20,14 @@ from gemchain.codec import to_micros
 from gemchain.errors import StoreFullError
 from gemchain.records import Unit, Verdict
 from gemchain.states import check_move
-from gemchain.stores.firestore_connection import PAUSES, Connection
-from gemchain.stores.firestore_errors import CONTENDED, FAILURES, PRECONDITIONS, TRANSIENT, translated
-from gemchain.stores.firestore_messages import Message
-from gemchain.stores.firestore_queues import Queues
-from gemchain.stores.firestore_spill import Spill
-from gemchain.stores.firestore_tallies import Deltas, Tallies
-from gemchain.stores.firestore_values import fields_of, timestamp_of, version_of
-from gemchain.stores.firestore_writes import UnitWriter, moves_chain, told_version
+from gemchain.stores.firestore.connection import PAUSES, Connection
+from gemchain.stores.firestore.errors import CONTENDED, FAILURES, PRECONDITIONS, TRANSIENT, translated
+from gemchain.stores.firestore.messages import Message
+from gemchain.stores.firestore.queues import Queues
+from gemchain.stores.firestore.spill import Spill
+from gemchain.stores.firestore.tallies import Deltas, Tallies
+from gemchain.stores.firestore.values import fields_of, timestamp_of, version_of
+from gemchain.stores.firestore.writes import UnitWriter, moves_chain, told_version
 
 __all__ = ["Committer"]
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from gemchain.codec import from_micros, to_micros
-from gemchain.stores.firestore_messages import Message, Timestamp
+from gemchain.stores.firestore.messages import Message, Timestamp
 
 __all__ = [
     "Fields",

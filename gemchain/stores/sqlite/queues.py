@@ -12,9 +12,9 @@ from gemchain.codec import from_micros
 from gemchain.errors import StoreConflictError
 from gemchain.records import Batch, InputRow, QueueStatus, queue_name
 from gemchain.states import BatchState, PromptState
-from gemchain.stores.sqlite_connection import Connection
-from gemchain.stores.sqlite_names import Names
-from gemchain.stores.sqlite_tallies import Deltas
+from gemchain.stores.sqlite.connection import Connection
+from gemchain.stores.sqlite.names import Names
+from gemchain.stores.sqlite.tallies import Deltas
 
 __all__ = ["claim", "queue_statuses"]
 

@@ -6,13 +6,13 @@ from typing import Any, TypeVar
 
 from gemchain.codec import to_micros
 from gemchain.records import Batch, Chain, InputRow, Part, Prompt
-from gemchain.stores.firestore_claim import INPUT_FIELDS, input_rows
-from gemchain.stores.firestore_connection import Connection, record_id
-from gemchain.stores.firestore_documents import WITHOUT_REQUEST, prompt_record
-from gemchain.stores.firestore_messages import Message
-from gemchain.stores.firestore_query import Condition, Query
-from gemchain.stores.firestore_spill import Spill
-from gemchain.stores.firestore_values import fields_of, version_of, with_chain
+from gemchain.stores.firestore.claim import INPUT_FIELDS, input_rows
+from gemchain.stores.firestore.connection import Connection, record_id
+from gemchain.stores.firestore.documents import WITHOUT_REQUEST, prompt_record
+from gemchain.stores.firestore.messages import Message
+from gemchain.stores.firestore.query import Condition, Query
+from gemchain.stores.firestore.spill import Spill
+from gemchain.stores.firestore.values import fields_of, version_of, with_chain
 
 __all__ = ["Reader"]
 

@@ -17,8 +17,8 @@ from typing import Any, TypeVar
 from gemchain.codec import from_micros
 from gemchain.errors import MissingExtraError
 from gemchain.ports import Clock
-from gemchain.stores.firestore_errors import FAILURES, TRANSIENT, Place, translated
-from gemchain.stores.firestore_messages import (
+from gemchain.stores.firestore.errors import FAILURES, TRANSIENT, Place, translated
+from gemchain.stores.firestore.messages import (
     BatchGetDocumentsRequest,
     CommitRequest,
     DocumentMask,
@@ -27,8 +27,8 @@ from gemchain.stores.firestore_messages import (
     RunQueryRequest,
     types,
 )
-from gemchain.stores.firestore_query import Query
-from gemchain.stores.firestore_values import plain, version_of
+from gemchain.stores.firestore.query import Query
+from gemchain.stores.firestore.values import plain, version_of
 
 try:
     from google.cloud import firestore

@@ -4,7 +4,7 @@ from collections import Counter
 
 from gemchain.records import Tally, Usage
 from gemchain.states import BatchState, ChainState, PromptState
-from gemchain.stores.sqlite_connection import Connection
+from gemchain.stores.sqlite.connection import Connection
 
 __all__ = ["Deltas", "read_tally"]
 

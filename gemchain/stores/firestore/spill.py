@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from gemchain.errors import BlobError, BlobNotFoundError, StoreRefusedError, StoreUnavailableError
 from gemchain.ports import Blobs
-from gemchain.stores.firestore_documents import SPILLABLE
+from gemchain.stores.firestore.documents import SPILLABLE
 
 __all__ = ["REQUEST_BYTES", "TEXT_BYTES", "Spill"]
 

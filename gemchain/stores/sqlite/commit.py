@@ -14,10 +14,10 @@ from collections.abc import Iterable, Sequence
 
 from gemchain.records import Unit, Verdict
 from gemchain.states import ChainState, check_move
-from gemchain.stores.sqlite_changes import Changes, ConflictError, mark
-from gemchain.stores.sqlite_connection import Connection
-from gemchain.stores.sqlite_names import Names
-from gemchain.stores.sqlite_rows import row_of
+from gemchain.stores.sqlite.changes import Changes, ConflictError, mark
+from gemchain.stores.sqlite.connection import Connection
+from gemchain.stores.sqlite.names import Names
+from gemchain.stores.sqlite.rows import row_of
 
 __all__ = ["check_units", "commit_group"]
 

@@ -9,9 +9,9 @@ from gemchain import codec
 from gemchain.errors import StoreError
 from gemchain.records import NO_USAGE, ChainMove, Move, Progress, Prompt, Unit
 from gemchain.states import UNFINISHED_PROMPT, PromptState
-from gemchain.stores.sqlite_connection import Connection
-from gemchain.stores.sqlite_names import Names
-from gemchain.stores.sqlite_progress import (
+from gemchain.stores.sqlite.connection import Connection
+from gemchain.stores.sqlite.names import Names
+from gemchain.stores.sqlite.progress import (
     FINISH,
     FRESH,
     INSERT,
@@ -23,8 +23,8 @@ from gemchain.stores.sqlite_progress import (
     move_values,
     only_finishes,
 )
-from gemchain.stores.sqlite_rows import CHAINS, PROMPT_COLUMNS, chain_values, insert, prompt_values
-from gemchain.stores.sqlite_tallies import Deltas
+from gemchain.stores.sqlite.rows import CHAINS, PROMPT_COLUMNS, chain_values, insert, prompt_values
+from gemchain.stores.sqlite.tallies import Deltas
 
 __all__ = ["Changes", "ConflictError", "mark"]
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from gemchain.records import Prompt
-from gemchain.stores.sqlite_connection import Connection
+from gemchain.stores.sqlite.connection import Connection
 
 __all__ = ["Names"]
 

@@ -6,7 +6,8 @@ compare-and-set makes the batch WRITTEN. Whoever dies in between leaves a PLANNE
 lease runs out. The sweep takes it over with `write_input`, which first writes again what the
 batch had claimed, into a file named after the new fence, so that a process that was only slow
 cannot overwrite it. Two assemblers at once make two batches; no prompt is in both. A batch that
-found nothing to claim is closed.
+found nothing to claim is closed. A run whose time is over stops between two claims, and sends what it has
+claimed; the next run finds the rest queued.
 """
 
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from typing import NamedTuple
 
 from gemchain.engine import policy
 from gemchain.engine.forecast import landing, turnarounds
-from gemchain.engine.inputs import queue_names, rules, write_input
+from gemchain.engine.inputs import is_over, queue_names, rules, write_input
 from gemchain.engine.leases import leased_until
 from gemchain.identity import batch_id
 from gemchain.records import Batch, QueueStatus
@@ -40,10 +41,14 @@ class Assembled(NamedTuple):
     look_at: datetime | None
 
 
-def assemble(runtime: Runtime) -> Assembled:
+def assemble(runtime: Runtime, until: datetime | None = None) -> Assembled:
     """Bring every queue that the policy wants sent to a WRITTEN batch.
 
     Queues that are quiet together are sent together: what this very run sends is no reason to hold another.
+
+    Args:
+        runtime: Where the queues are.
+        until: When to stop claiming, by the store's clock; what is left is queued for the next run.
     """
     batches: list[Batch] = []
     looks: list[datetime] = []
@@ -51,8 +56,8 @@ def assemble(runtime: Runtime) -> Assembled:
     around = _around(runtime, queues)
     for queue in queues:
         decision = _decide(runtime, queue, around)
-        while decision.send:
-            batch = _build(runtime, queue.queue)
+        while decision.send and not is_over(runtime, until):
+            batch = _build(runtime, queue.queue, until)
             if batch.state is not BatchState.WRITTEN:
                 break
             batches.append(batch)
@@ -110,7 +115,7 @@ def _decide(runtime: Runtime, queue: QueueStatus, around: _Around) -> policy.Dec
     return policy.decide(queue, world, rules(runtime, name))
 
 
-def _build(runtime: Runtime, queue: str) -> Batch:
+def _build(runtime: Runtime, queue: str, until: datetime | None) -> Batch:
     lane, provider, model = queue_names(queue)
     planned = Batch(
         id=batch_id(),
@@ -120,4 +125,4 @@ def _build(runtime: Runtime, queue: str) -> Batch:
         created_at=runtime.store.now(),
         leased_until_at=leased_until(runtime),
     )
-    return write_input(runtime, runtime.store.plan(planned))
+    return write_input(runtime, runtime.store.plan(planned), until)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from gemchain.engine.leases import giving_back, leased_until
 from gemchain.engine.policy import Rules
@@ -11,7 +11,7 @@ from gemchain.records import Batch, InputRow
 from gemchain.runtime import Runtime
 from gemchain.states import BatchState
 
-__all__ = ["queue_names", "rules", "write_input"]
+__all__ = ["is_over", "queue_names", "rules", "write_input"]
 
 PAGE = 5_000
 """Prompts that one claim takes."""
@@ -46,23 +46,39 @@ def _provider(runtime: Runtime, queue: str) -> Provider:
     return runtime.providers.named(queue_names(queue)[1])
 
 
-def write_input(runtime: Runtime, batch: Batch) -> Batch:
+class _OutOfTimeError(Exception):
+    """What the batch had claimed could not all be written again in time."""
+
+
+def write_input(runtime: Runtime, batch: Batch, until: datetime | None = None) -> Batch:
     """Fill a PLANNED batch that this process holds the lease of, and make it WRITTEN.
 
+    Out of time it claims nothing more, and goes with what it has: a smaller batch now is worth more than a
+    full one later. Only what an earlier holder had claimed must be in the file to the last line; when even
+    that takes too long, the batch is given back, without a file, for the next run to begin again.
+
+    Args:
+        runtime: Where the batch is.
+        batch: The batch as this process leased it.
+        until: When to stop, by the store's clock; None takes as long as it takes.
+
     Returns:
-        The batch: WRITTEN, or CLOSED when there was nothing to claim.
+        The batch: WRITTEN, CLOSED when there was nothing to claim, or PLANNED when it was given back.
 
     Raises:
         StoreConflictError: Somebody else took the batch over.
     """
-    with giving_back(runtime, batch):
-        return _write(runtime, batch)
+    try:
+        with giving_back(runtime, batch):
+            return _write(runtime, batch, until)
+    except _OutOfTimeError:
+        return runtime.store.batches([batch.id])[batch.id]
 
 
-def _write(runtime: Runtime, batch: Batch) -> Batch:
+def _write(runtime: Runtime, batch: Batch, until: datetime | None) -> Batch:
     name = f"batches/{batch.id}/input-{batch.fence}.jsonl"
     with runtime.blobs.writer(name) as out:
-        batch = _fill(runtime, batch, out)
+        batch = _fill(runtime, batch, out, until)
     if not batch.requests:
         runtime.blobs.delete(runtime.blobs.uri(name))
         closed_at = runtime.store.now()
@@ -74,16 +90,18 @@ def _write(runtime: Runtime, batch: Batch) -> Batch:
     return runtime.store.save_batch(written)
 
 
-def _fill(runtime: Runtime, batch: Batch, out: BlobWriter) -> Batch:
+def _fill(runtime: Runtime, batch: Batch, out: BlobWriter, until: datetime | None) -> Batch:
     line = _provider(runtime, batch.queue).input_line
     limit = rules(runtime, batch.queue)
     requests = size = 0
     for rows in _pages(runtime, batch):
+        if requests and is_over(runtime, until):
+            raise _OutOfTimeError
         for row in rows:
             size += out.write(line(row))
         requests += len(rows)
         batch = _renewed(runtime, batch)
-    while (room := _room(limit, requests, size)) is not None:
+    while (room := _room(limit, requests, size)) is not None and not (requests and is_over(runtime, until)):
         rows = runtime.store.claim(batch, limit=room[0], max_bytes=room[1])
         if not rows:
             break
@@ -91,6 +109,11 @@ def _fill(runtime: Runtime, batch: Batch, out: BlobWriter) -> Batch:
         requests += len(rows)
         batch = _renewed(runtime, batch)
     return replace(batch, requests=requests, size=size)
+
+
+def is_over(runtime: Runtime, until: datetime | None) -> bool:
+    """Whether a run that may go on until then has to stop."""
+    return until is not None and runtime.store.now() >= until
 
 
 def _room(limit: Rules, requests: int, size: int) -> tuple[int, int] | None:

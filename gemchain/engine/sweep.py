@@ -7,10 +7,11 @@ same reasons as running those functions twice.
 
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 
 from gemchain.engine.closing import close, is_complete, settle_marked
 from gemchain.engine.delivery import Outcome, deliver
-from gemchain.engine.inputs import write_input
+from gemchain.engine.inputs import is_over, write_input
 from gemchain.engine.leases import free, leased_until
 from gemchain.errors import StoreConflictError
 from gemchain.records import Batch, Failure
@@ -22,7 +23,7 @@ __all__ = ["sweep"]
 LATE = Failure("deadline", "the deadline passed while the prompt was queued")
 
 
-def sweep(runtime: Runtime) -> int:
+def sweep(runtime: Runtime, until: datetime | None = None) -> int:
     """Lead everything that is stuck back to work.
 
     - a batch that was being written when its writer fell silent is taken over and written;
@@ -31,20 +32,26 @@ def sweep(runtime: Runtime) -> int:
     - chains with a marked prompt are settled, or cancelled to the end;
     - queued prompts past their deadline fail.
 
+    Args:
+        runtime: What to sweep.
+        until: When to take over no more batches, by the store's clock; the next sweep goes on with them.
+
     Returns:
         How many things were found; 0 means that nothing was stuck.
     """
-    found = sum(_lead_back(runtime, batch) for batch in runtime.store.open_batches())
+    found = sum(_lead_back(runtime, batch, until) for batch in runtime.store.open_batches())
     for part in runtime.store.open_parts():
         if free(part, runtime.store.now()):
             runtime.waker.dispatch(part)
     return found + settle_marked(runtime) + _give_up_late_ones(runtime)
 
 
-def _lead_back(runtime: Runtime, batch: Batch) -> int:
+def _lead_back(runtime: Runtime, batch: Batch, until: datetime | None) -> int:
+    if is_over(runtime, until):
+        return 0
     with suppress(StoreConflictError):
         if batch.state is BatchState.PLANNED and free(batch, runtime.store.now()):
-            write_input(runtime, _take_over(runtime, batch))
+            write_input(runtime, _take_over(runtime, batch), until)
             return 1
         if is_complete(runtime, batch):
             close(runtime, batch)

@@ -21,7 +21,7 @@ so that every other function of the codebase starts chains where these find them
 https://firebase.google.com/docs/functions/get-started?gen=2nd
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import gemchain
@@ -42,6 +42,9 @@ __all__ = ["gemchainAssemble", "gemchainCollect", "gemchainDispatch", "gemchainS
 
 SWEEPING = timedelta(minutes=4)
 """How long a sweep goes on beginning things, so that it is over before the next one."""
+
+RESERVE = 300
+"""Seconds of a scheduled function that are kept for launching, and for the last thing that was begun."""
 
 ATTEMPTS = 10
 """Calls of one task. What has not worked by then is announced again by the sweep."""
@@ -71,6 +74,12 @@ def _runtime() -> Runtime:
 build_with(_runtime)
 
 
+def _out_of_time_at(runtime: Runtime) -> datetime:
+    """When a scheduled function that begins now has to stop, so that it is never cut off."""
+    whole: int = chosen.SCHEDULE_SECONDS.value
+    return runtime.store.now() + timedelta(seconds=max(whole - RESERVE, whole / 2))
+
+
 @scheduler_fn.on_schedule(
     schedule="every 1 minutes", timeout_sec=chosen.SCHEDULE_SECONDS, max_instances=1, **_STAGE
 )
@@ -78,7 +87,8 @@ def gemchainAssemble(event: scheduler_fn.ScheduledEvent) -> None:  # noqa: ARG00
     """Bring ready prompts into batches, and batches to their providers."""
     from gemchain.firebase.stages import assemble_and_launch
 
-    for batch in assemble_and_launch(active()).batches:
+    runtime = active()
+    for batch in assemble_and_launch(runtime, _out_of_time_at(runtime)).batches:
         logger.info("gemchain: launched", batch=batch.id, state=batch.state, requests=batch.requests)
 
 
@@ -133,7 +143,7 @@ def gemchainSweep(event: scheduler_fn.ScheduledEvent) -> None:  # noqa: ARG001, 
     from gemchain.firebase.stages import sweep_up
 
     runtime = active()
-    moved = sweep_up(runtime, runtime.store.now() + SWEEPING)
+    moved = sweep_up(runtime, runtime.store.now() + SWEEPING, _out_of_time_at(runtime))
     for batch in moved.batches:
         logger.info("gemchain: collected by the sweep", batch=batch.id, state=batch.state)
     if moved.found:

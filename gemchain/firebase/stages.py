@@ -43,9 +43,14 @@ class Moved(NamedTuple):
     found: int = 0
 
 
-def assemble_and_launch(runtime: Runtime) -> Moved:
-    """Send what is ready. Prompts that a cut-off run had claimed are sent by the sweep, or the next run."""
-    assemble(runtime)
+def assemble_and_launch(runtime: Runtime, until: datetime | None = None) -> Moved:
+    """Send what is ready. Prompts that a cut-off run had claimed are sent by the sweep.
+
+    Args:
+        runtime: Where the queues are.
+        until: When to claim nothing more. What is claimed by then is launched; the rest is for the next run.
+    """
+    assemble(runtime, until)
     return Moved(launch(runtime))
 
 
@@ -89,15 +94,16 @@ def dispatch_hinted(runtime: Runtime, batch_id: str, part_id: str) -> Part | Non
         raise BusyError(f"part {part_id} was taken by somebody else: {error}") from error
 
 
-def sweep_up(runtime: Runtime, until: datetime) -> Moved:
+def sweep_up(runtime: Runtime, until: datetime, takeover_until: datetime | None = None) -> Moved:
     """Ask after jobs, find again what is stuck, and run callbacks again whose rest is over.
 
     Args:
         runtime: What to sweep.
-        until: When to stop beginning anything more; what is left waits for the next sweep.
+        until: When to run no more callbacks; what is left waits for the next sweep.
+        takeover_until: When to stop writing a batch that somebody left half-way; the next sweep goes on.
     """
     moved = collect(runtime)
-    found = sweep(replace(runtime, waker=_Reminder(runtime)))
+    found = sweep(replace(runtime, waker=_Reminder(runtime)), takeover_until)
     while runtime.store.now() < until and (again := revisit(runtime)):
         found += again
     return Moved(moved, found)

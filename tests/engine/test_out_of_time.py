@@ -1,4 +1,4 @@
-"""A run with a time limit, as a scheduled function has: it stops between two things, and the next one goes on."""
+"""A run with a time limit, as a scheduled function has, stops between two things; the next one goes on."""
 
 from datetime import timedelta
 

@@ -14,9 +14,6 @@ chain.result()
 """
 
 from gemchain.chains import Chain, ChainStatus, PromptHandle, resume
-from gemchain.continuations import callback
-from gemchain.drafting import GatherSpec, PromptSpec
-from gemchain.durable import chain, now, random, uuid
 from gemchain.errors import (
     Abort,
     BlobError,
@@ -38,9 +35,13 @@ from gemchain.errors import (
     Retry,
     StoreError,
 )
+from gemchain.frames import now, random, uuid
+from gemchain.marks import callback, chain
 from gemchain.responses import PromptError, Response
 from gemchain.scope import Current, current
-from gemchain.submission import gather, prompt, start, start_many, submit, submit_many, wait
+from gemchain.specs import GatherSpec, PromptSpec
+from gemchain.starting import start, start_many
+from gemchain.submission import gather, prompt, submit, submit_many, wait
 from gemchain.wiring import configure, run
 
 __all__ = [

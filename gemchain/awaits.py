@@ -1,35 +1,20 @@
 """What an async chain may await beside prompts, and the records that its awaits become."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from gemchain import jsontext, values
-from gemchain.chains import ChainAwait
-from gemchain.drafting import EMPTY, WAITING, GatherSpec, PromptSpec, make_draft, make_wait
-from gemchain.durable import At, Awaited, Ended, New, Raised
+from gemchain.drafting import EMPTY, WAITING, make_draft, make_wait
+from gemchain.durable import At, Ended, New, Raised
 from gemchain.errors import InvalidInputError
 from gemchain.identity import placed_id
 from gemchain.records import Draft, Progress, Prompt
 from gemchain.runtime import Runtime
 from gemchain.scope import Scope
+from gemchain.specs import ChainAwait, GatherSpec, PromptSpec
 from gemchain.states import PromptState
 
-__all__ = ["WaitSpec", "drafts_of", "placed"]
-
-
-@dataclass(frozen=True, slots=True)
-class WaitSpec(Awaited):
-    """A wait for a person that is described: the arguments of `wait`."""
-
-    name: str = ""
-    callback: Callable[..., Any] | None = None
-    params: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def digest(self) -> str:
-        """What a replay compares."""
-        return f"wait {self.name}"
+__all__ = ["drafts_of", "placed"]
 
 
 def placed(chain_id: str, awaited: At | New) -> str:

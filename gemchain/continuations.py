@@ -6,95 +6,31 @@ a plain function, defined in the very module that is named, and that module must
 application. A record can never name `os:system`.
 """
 
-import importlib
 import inspect
-import site
-import sys
-import sysconfig
 from collections.abc import Callable, Iterator, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from types import FunctionType, ModuleType
-from typing import Any, NamedTuple, TypeVar
+from typing import Any
 
 from gemchain import model_classes
+from gemchain.application import Application, main_name
 from gemchain.closures import PREFIX, Signer
-from gemchain.durable import chain_mark
 from gemchain.errors import ContinuationError, UnresolvedError
+from gemchain.marks import ALIASES, chain_mark, name_mark
 
-__all__ = ["Continuations", "callback"]
+__all__ = ["Continuations"]
 
 _ANY = object()
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-class NameMark(NamedTuple):
-    """What `@gemchain.callback` says of a function: its stored name, and those it had before."""
-
-    name: str
-    aliases: tuple[str, ...]
-
-
-_ALIASES: dict[str, str] = {}
-"""Whole old names, module included, and the names that functions are stored under now."""
-
-
-def callback(name: str | None = None, aliases: Sequence[str] = ()) -> Callable[[F], F]:
-    """Keep a callback's stored name through renames, so that answers on their way still find it.
-
-    Args:
-        name: The name it is stored under; its own by default. Then the function may be renamed freely.
-        aliases: Names it was stored under before: `finish`, or `old.module:finish` when it has moved. A
-            whole name works as soon as the module it lives in now is imported.
-    """
-
-    def mark(function: F) -> F:
-        stored = name or function.__name__
-        if not stored.isidentifier():
-            raise ContinuationError(f"a callback's name must be an identifier, not {stored!r}")
-        function.__gemchain_name__ = NameMark(stored, tuple(aliases))  # type: ignore[attr-defined]
-        _ALIASES.update({each: f"{function.__module__}:{stored}" for each in aliases if ":" in each})
-        return function
-
-    return mark
 
 
 def _named(module: ModuleType, name: str) -> Iterator[FunctionType]:
     """The functions of a module that are, or were, stored under a name other than their own."""
     for each in vars(module).values():
-        mark = getattr(each, "__gemchain_name__", None)
+        mark = name_mark(each)
         if not isinstance(each, FunctionType) or each.__module__ != module.__name__:
             continue
-        if isinstance(mark, NameMark) and (name == mark.name or name in mark.aliases):
+        if mark is not None and (name == mark.name or name in mark.aliases):
             yield each
-
-
-_PACKAGES = frozenset({"site-packages", "dist-packages"})
-
-
-def _main_name() -> str | None:
-    """The name by which another process would import what runs as `__main__`."""
-    main = sys.modules.get("__main__")
-    spec = getattr(main, "__spec__", None)
-    if spec is not None:
-        return str(spec.name).removesuffix(".__main__") if spec.name.endswith(".__main__") else str(spec.name)
-    file = getattr(main, "__file__", None)
-    return Path(file).stem if file else None
-
-
-def _main_folder() -> Path | None:
-    main = sys.modules.get("__main__")
-    file = getattr(main, "__file__", None)
-    if not file or getattr(main, "__spec__", None) is not None:
-        return None
-    return Path(file).resolve().parent
-
-
-def _library_folders() -> tuple[Path, ...]:
-    """Folders of the standard library and of installed packages."""
-    paths = sysconfig.get_paths()
-    found = {paths[key] for key in ("stdlib", "platstdlib", "purelib", "platlib", "scripts")}
-    return tuple(Path(each).resolve() for each in (*found, *site.getsitepackages()))
 
 
 class Continuations:
@@ -110,20 +46,11 @@ class Continuations:
     def __init__(
         self, application: Path | None = None, modules: Sequence[str] = (), signing_key: str = ""
     ) -> None:
-        self._folders = self._application_folders(application)
-        self._modules = tuple(modules)
+        self._application = Application(application, modules)
         self._signer = Signer(signing_key) if signing_key else None
-        self._libraries = _library_folders()
         self._functions: dict[str, Callable[..., Any]] = {}
         self._models: dict[str, Any] = {}
         self._names: dict[tuple[Callable[..., Any], tuple[str, ...]], str] = {}
-
-    @staticmethod
-    def _application_folders(application: Path | None) -> tuple[Path, ...]:
-        if application is not None:
-            return (application.resolve(),)
-        script = _main_folder()
-        return (Path.cwd(),) if script is None else (Path.cwd(), script)
 
     def name(
         self, function: Callable[..., Any], params: Sequence[str] = (), *, first: str = "response"
@@ -185,9 +112,9 @@ class Continuations:
 
     def _describe(self, function: Callable[..., Any]) -> str:
         self._check_plain(function)
-        module, mark = function.__module__, getattr(function, "__gemchain_name__", None)
+        module, mark = function.__module__, name_mark(function)
         if module == "__main__":
-            main = _main_name()
+            main = main_name()
             if main is None:
                 raise ContinuationError(
                     f"{function.__name__!r} lives in an interactive session, where nobody finds it again; "
@@ -245,7 +172,7 @@ class Continuations:
             raise ContinuationError(
                 f"{function.__qualname__!r} is nested in a function; move it to the top level of a module"
             )
-        module = function.__module__ if function.__module__ != "__main__" else _main_name()
+        module = function.__module__ if function.__module__ != "__main__" else main_name()
         name = f"{module}:{mark.name}@{mark.version}"
         try:
             found = self.resolve_chain(name)
@@ -273,7 +200,7 @@ class Continuations:
         chain, _, version = rest.partition("@")
         if not all(part.isidentifier() for part in module_name.split(".")) or not version.isdigit():
             raise UnresolvedError(f"{name!r} is not of the form module:chain@version")
-        module = self.module(module_name)
+        module = self._application.module(module_name)
         found = {
             mark.version: each
             for each in vars(module).values()
@@ -302,7 +229,7 @@ class Continuations:
         return function
 
     def _look_up(self, name: str) -> Callable[..., Any]:
-        moved = _ALIASES.get(name)
+        moved = ALIASES.get(name)
         if moved is not None:
             return self.resolve(moved)
         module_name, colon, qualname = name.partition(":")
@@ -312,7 +239,7 @@ class Continuations:
             or not all(p.isidentifier() for p in module_name.split("."))
         ):
             raise UnresolvedError(f"{name!r} is not of the form module:function")
-        module = self.module(module_name)
+        module = self._application.module(module_name)
         function = vars(module).get(qualname)
         if function is None:
             renamed = next(_named(module, qualname), None)
@@ -331,7 +258,7 @@ class Continuations:
         Raises:
             RequestError: It cannot be found again by that name.
         """
-        module = model.__module__ if model.__module__ != "__main__" else _main_name()
+        module = model.__module__ if model.__module__ != "__main__" else main_name()
         name = f"{module}:{model.__qualname__}"
         try:
             found = self.resolve_model(name)
@@ -349,56 +276,5 @@ class Continuations:
         """
         known = self._models.get(name)
         if known is None:
-            known = self._models[name] = model_classes.find(name, self.module)
+            known = self._models[name] = model_classes.find(name, self._application.module)
         return known
-
-    def module(self, name: str) -> ModuleType:
-        """The application's module of that name.
-
-        Raises:
-            UnresolvedError: There is none, or it is not the application's, or importing it failed.
-        """
-        if name == _main_name() and name not in sys.modules:
-            return sys.modules["__main__"]
-        self._check_ours(name)
-        try:
-            return importlib.import_module(name)
-        except Exception as error:
-            raise UnresolvedError(f"importing {name!r} failed: {type(error).__name__}: {error}") from error
-
-    def _check_ours(self, name: str) -> None:
-        """Refuse a foreign module before anything of it is imported: importing runs code."""
-        if any(name == each or name.startswith(f"{each}.") for each in self._modules):
-            return
-        top = name.partition(".")[0]
-        for each in dict.fromkeys((top, name)):
-            origins = self._origins(each)
-            if not origins:
-                raise UnresolvedError(f"there is no module {each!r}")
-            if not all(self._is_ours(origin) for origin in origins):
-                raise UnresolvedError(
-                    f"module {each!r} is not the application's (it lies outside of "
-                    f"{', '.join(map(str, self._folders))}); setting 'modules' can allow it"
-                )
-
-    @staticmethod
-    def _origins(name: str) -> list[Path]:
-        module = sys.modules.get(name)
-        file = getattr(module, "__file__", None)
-        if file:
-            return [Path(file)]
-        try:
-            spec = find_spec(name)
-        except (ImportError, ValueError, AttributeError):
-            return []
-        if spec is None:
-            return []
-        if spec.origin and spec.has_location:
-            return [Path(spec.origin)]
-        return [Path(each) for each in spec.submodule_search_locations or ()] or [Path("/built-in")]
-
-    def _is_ours(self, origin: Path) -> bool:
-        path = origin.resolve()
-        if _PACKAGES & set(path.parts) or any(path.is_relative_to(each) for each in self._libraries):
-            return False
-        return any(path.is_relative_to(each) for each in self._folders)

@@ -4,14 +4,12 @@ Everything that can be known to be wrong is refused here, with the subclass of `
 that says what, before anything is written.
 """
 
-import hashlib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from gemchain import jsontext
-from gemchain.durable import Awaited
 from gemchain.errors import InvalidInputError, ParamsError, RequestError
 from gemchain.generation import Composed, compose
 from gemchain.identity import branch_id, keyed_child_id, nested_join_id
@@ -19,9 +17,10 @@ from gemchain.records import Draft, Progress, Prompt
 from gemchain.responses import MODEL
 from gemchain.runtime import Runtime
 from gemchain.scope import Item, Scope
+from gemchain.specs import GatherSpec, PromptSpec, WaitSpec
 from gemchain.states import PromptState
 
-__all__ = ["GatherSpec", "PromptSpec", "make_draft", "make_item", "make_wait", "make_wait_item"]
+__all__ = ["make_draft", "make_item", "make_wait", "make_wait_item"]
 
 ACCEPTABLE = frozenset({"blocked", "truncated", "empty"})
 PRIORITIES = range(-9, 10)
@@ -29,51 +28,6 @@ PRIORITIES = range(-9, 10)
 WAITING = Progress(PromptState.WAITING)
 EMPTY = Progress(PromptState.ANSWERED)
 """A join without branches has all its values already."""
-
-
-@dataclass(frozen=True, slots=True)
-class PromptSpec(Awaited):
-    """A prompt that is described but not sent: the arguments of `submit`. Made by `prompt()`."""
-
-    request: Any
-    model: str
-    callback: Callable[..., Any] | None = None
-    params: Mapping[str, Any] = field(default_factory=dict)
-    on_error: Callable[..., Any] | None = None
-    key: str | None = None
-    schema: Any = None
-    accept: Sequence[str] = ()
-    max_attempts: int | None = None
-    priority: int = 0
-    deadline: datetime | timedelta | None = None
-    labels: Mapping[str, str] | None = None
-    retry_if: Callable[..., Any] | None = None
-    config: Any = None
-
-    @property
-    def digest(self) -> str:
-        """What a replay compares: the model, and everything that is sent; a file by its name alone."""
-        composed = compose(self.request, self.config, self.schema)
-        sent = jsontext.dump_bytes([self.model, composed.request])
-        return hashlib.blake2b(sent, digest_size=16).hexdigest()
-
-
-@dataclass(frozen=True, slots=True)
-class GatherSpec(Awaited):
-    """Branches that are described but not sent, and what follows when all are in. Made by `gather()`."""
-
-    branches: tuple[Any, ...]
-    callback: Callable[..., Any] | None = None
-    params: Mapping[str, Any] = field(default_factory=dict)
-    on_error: Callable[..., Any] | None = None
-    return_exceptions: bool = False
-    key: str | None = None
-
-    @property
-    def digest(self) -> str:
-        """What a replay compares. Branches that are programs are compared where they await."""
-        known = [getattr(branch, "digest", "program") for branch in self.branches]
-        return f"gather {len(known)} {hashlib.blake2b(' '.join(known).encode(), digest_size=8).hexdigest()}"
 
 
 def make_draft(runtime: Runtime, scope: Scope, spec: PromptSpec) -> Draft:
@@ -182,7 +136,7 @@ def make_wait(scope: Scope, kind: str, key: str | None) -> Prompt:
     )
 
 
-def make_wait_item(runtime: Runtime, scope: Scope, spec: Any) -> Item:
+def make_wait_item(runtime: Runtime, scope: Scope, spec: WaitSpec) -> Item:
     """What a described wait adds to `scope`.
 
     Raises:
@@ -254,7 +208,7 @@ def _stored(
 
 
 def _checked_params(spec: Any) -> Mapping[str, Any]:
-    params = spec.params
+    params = spec.params or {}
     if not isinstance(params, Mapping) or not all(isinstance(name, str) for name in params):
         raise ParamsError(f"params must be a dict with names as keys, not {params!r}")
     return params

@@ -12,102 +12,16 @@ This module only runs coroutines. Where outcomes come from, and what becomes of 
 business of `engine/replay.py`.
 """
 
-import hashlib
-import random as random_module
-import uuid as uuid_module
-from abc import abstractmethod
-from collections.abc import Callable, Container, Coroutine, Generator, Iterable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from inspect import iscoroutine, iscoroutinefunction
-from typing import Any, NamedTuple, TypeVar
+from datetime import datetime
+from inspect import iscoroutine
+from typing import Any, NamedTuple
 
-from gemchain.errors import ContinuationError, DivergedError, InvalidInputError
+from gemchain.errors import DivergedError, InvalidInputError
+from gemchain.frames import Awaited, Frame, Program, entered_frame
 
-__all__ = [
-    "At",
-    "Awaited",
-    "Blocked",
-    "Ended",
-    "Frame",
-    "Known",
-    "New",
-    "Raised",
-    "Replay",
-    "active_frame",
-    "chain",
-    "chain_mark",
-    "check_awaitable",
-    "note_described",
-    "now",
-    "random",
-    "uuid",
-]
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-class ChainMark(NamedTuple):
-    """What `@gemchain.chain` says of a function.
-
-    Attributes:
-        name: The name under which its chains are stored.
-        version: Chains that were started under it finish under it.
-    """
-
-    name: str
-    version: int
-
-
-def chain(function: F | None = None, *, name: str | None = None, version: int = 1) -> Any:
-    """Make an `async def` function a chain, to be started with `gemchain.start`.
-
-    Inside, `await gemchain.prompt(...)`, `await gemchain.gather([...])`, `await gemchain.wait(...)` and
-    `await gemchain.start(...)` may take days and survive crashes and deploys. The function must be
-    deterministic between them: it is run again from its start whenever an answer arrives. Take time,
-    chance and ids from `gemchain.now()`, `gemchain.random()` and `gemchain.uuid()`.
-
-    Args:
-        function: The function, when used without parentheses.
-        name: Keeps chains alive through a renaming of the function; its own name by default.
-        version: A number to raise when a change of the source must not reach running chains. Keep the
-            old function under its old version until its chains have ended.
-
-    Raises:
-        ContinuationError: It is no `async def` function.
-    """
-
-    def mark(marked: F) -> F:
-        if not iscoroutinefunction(marked):
-            raise ContinuationError(f"@gemchain.chain is for async def functions, not {marked!r}")
-        marked.__gemchain_chain__ = ChainMark(name or marked.__name__, version)  # type: ignore[attr-defined]
-        return marked
-
-    return mark if function is None else mark(function)
-
-
-def chain_mark(function: Any) -> ChainMark | None:
-    """What `@gemchain.chain` said of the function; None when it said nothing."""
-    found = getattr(function, "__gemchain_chain__", None)
-    return found if isinstance(found, ChainMark) else None
-
-
-class Awaited:
-    """What a program may await: descriptions of prompts, gathers and waits."""
-
-    __slots__ = ()
-
-    @property
-    @abstractmethod
-    def digest(self) -> str:
-        """What a replay compares with what was awaited at the same place before."""
-
-    def __await__(self) -> Generator[Any, Any, Any]:
-        """Its outcome, inside an async chain."""
-        check_awaitable(self)
-        return (yield self)
+__all__ = ["At", "Blocked", "Ended", "Known", "New", "Raised", "Replay"]
 
 
 class At(NamedTuple):
@@ -173,95 +87,7 @@ class Blocked(NamedTuple):
     new: tuple[New, ...]
 
 
-Program = Coroutine[Any, Any, Any]
 Step = Ended | Raised | Blocked
-
-
-@dataclass(slots=True)
-class Frame:
-    """One line of execution: the program itself, or one branch of a gather.
-
-    Attributes:
-        path: Empty for the program, `2.1` for branch 1 of the gather at place 2.
-        seed: From which chance derives: the chain's id.
-        now: The time of the last outcome, which is what `gemchain.now()` shows.
-        begun: Branches that were made for some gather; those that nobody runs have to be closed.
-    """
-
-    path: str
-    seed: str
-    now: datetime
-    places: int = 0
-    draws: int = 0
-    closing: bool = False
-    begun: list[Program] = field(default_factory=list)
-
-    def next_place(self) -> str:
-        """The place of the next await."""
-        place = f"{self.path}.{self.places}" if self.path else str(self.places)
-        self.places += 1
-        return place
-
-    def next_draw(self) -> str:
-        """A text that is the same in every replay, and different from all others."""
-        self.draws += 1
-        return f"{self.seed}/{self.path}/{self.draws}"
-
-
-_frame: ContextVar[Frame | None] = ContextVar("gemchain_frame", default=None)
-
-
-def active_frame() -> Frame | None:
-    """The frame of the async chain that runs now; None outside of any."""
-    return _frame.get()
-
-
-def note_described(branches: Iterable[Any] = ()) -> None:
-    """Something is described here, with these branches.
-
-    Raises:
-        InvalidInputError: The program is being suspended, and something in it (a `finally`, a context
-            manager) tries to go on.
-    """
-    frame = _frame.get()
-    if frame is None:
-        return
-    if frame.closing:
-        raise InvalidInputError(
-            "nothing can be submitted while a chain is suspended: a finally block or a context manager "
-            "around an await runs each time the chain stops to wait; do this after the await instead"
-        )
-    frame.begun.extend(branch for branch in branches if iscoroutine(branch))
-
-
-@contextmanager
-def _entered(frame: Frame) -> Iterator[None]:
-    mark = _frame.set(frame)
-    try:
-        yield
-    finally:
-        _frame.reset(mark)
-
-
-def now() -> datetime:
-    """The time of the last outcome, inside an async chain: the same in every replay. Elsewhere, now."""
-    frame = _frame.get()
-    return datetime.now(UTC) if frame is None else frame.now
-
-
-def random() -> float:
-    """A number in [0, 1); inside an async chain the same in every replay."""
-    frame = _frame.get()
-    return random_module.random() if frame is None else random_module.Random(frame.next_draw()).random()
-
-
-def uuid() -> uuid_module.UUID:
-    """A UUID; inside an async chain the same in every replay."""
-    frame = _frame.get()
-    if frame is None:
-        return uuid_module.uuid4()
-    digest = hashlib.blake2b(frame.next_draw().encode(), digest_size=16).digest()
-    return uuid_module.UUID(bytes=digest, version=4)
 
 
 @dataclass(slots=True)
@@ -336,7 +162,7 @@ class Replay:
         resume: Callable[[], Any] = lambda: program.send(None)  # noqa: E731 -- replaced below
         while True:
             try:
-                with _entered(frame):
+                with entered_frame(frame):
                     awaited = resume()
             except StopIteration as stop:
                 return Ended(stop.value)
@@ -394,7 +220,7 @@ class Replay:
     def _close(program: Program, frame: Frame) -> None:
         """Let go of the coroutine; its `finally` blocks run, and may not submit."""
         frame.closing = True
-        with _entered(frame):
+        with entered_frame(frame):
             try:
                 program.close()
             except RuntimeError as error:
@@ -445,16 +271,3 @@ def _line(program: Any) -> str:
         program = program.cr_await
     code, frame = getattr(program, "cr_code", None), getattr(program, "cr_frame", None)
     return "line unknown" if code is None or frame is None else f"{code.co_filename}:{frame.f_lineno}"
-
-
-def check_awaitable(awaited: Any) -> None:
-    """Refuse an await outside of async chains.
-
-    Raises:
-        TypeError: No async chain runs here.
-    """
-    if _frame.get() is None:
-        raise TypeError(
-            f"await {type(awaited).__name__} works inside a function decorated with @gemchain.chain and "
-            "started with gemchain.start; elsewhere use submit() with a callback"
-        )

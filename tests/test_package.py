@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 import gemchain
 
 HEAVY = (
@@ -41,3 +43,19 @@ def test_every_error_hangs_in_the_tree_that_the_docstring_draws():
     names = {words[0] for words in drawn} | {"GemchainError"}
     assert names == set(errors.__all__)
     assert all(issubclass(getattr(errors, name), errors.GemchainError) for name in names)
+
+
+def test_the_arguments_of_a_prompt_are_spelled_alike_for_type_checkers_and_at_run_time():
+    from dataclasses import fields
+
+    from gemchain.specs import PromptOptions, PromptSpec
+
+    kept = [each.name for each in fields(PromptSpec) if each.kw_only]
+    assert kept == list(PromptOptions.__annotations__)
+    documented = gemchain.submit.__doc__ or ""
+    assert all(f"        {name}: " in documented for name in kept)
+
+
+def test_an_argument_that_does_not_exist_is_named_together_with_the_one_that_was_meant():
+    with pytest.raises(TypeError, match="no argument 'max_attemps'; did you mean 'max_attempts'"):
+        gemchain.prompt("x", "simulated/echo", max_attemps=2)

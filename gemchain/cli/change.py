@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Console
 
 from gemchain import jsontext
-from gemchain.chains import cancel_chain, resume, retry_prompts
+from gemchain.chains import resume
 from gemchain.cli.finding import find
 from gemchain.cli.opening import existing
 from gemchain.cli.plain import emit
@@ -14,6 +14,7 @@ from gemchain.cli.wording import count
 from gemchain.engine.cancelling import cancel_batch
 from gemchain.errors import InvalidInputError
 from gemchain.forks import fork_chain
+from gemchain.interventions import cancel_chain, retry_prompts
 from gemchain.ports import Store
 from gemchain.records import Batch, Chain, Prompt
 from gemchain.runtime import Runtime

@@ -16,8 +16,8 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
-from gemchain.durable import chain_mark
 from gemchain.errors import InvalidInputError
+from gemchain.marks import chain_mark
 
 __all__ = ["Target", "load", "locate"]
 

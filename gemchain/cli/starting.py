@@ -11,8 +11,8 @@ from typing import Any
 from gemchain.cli.parameters import Params
 from gemchain.errors import GemchainError, InvalidInputError
 from gemchain.runtime import active
+from gemchain.starting import start_id, start_many
 from gemchain.states import ChainState
-from gemchain.submission import start_id, start_many
 
 __all__ = ["Started", "groups", "row_chain_id", "start_rows"]
 

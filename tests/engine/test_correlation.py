@@ -5,11 +5,11 @@ import random
 import orjson
 import pytest
 
-from gemchain.chains import cancel_chain
 from gemchain.engine import correlation
 from gemchain.engine.collect import collect
 from gemchain.engine.dispatch import dispatch, dispatch_part
 from gemchain.errors import StoreUnavailableError
+from gemchain.interventions import cancel_chain
 from gemchain.records import RowCounts
 from tests.apps import stages
 from tests.support.scripted import answer, error, nameless

@@ -4,13 +4,14 @@ from datetime import timedelta
 
 import pytest
 
-from gemchain.chains import Chain, cancel_chain
+from gemchain.chains import Chain
 from gemchain.engine.assemble import assemble
 from gemchain.engine.closing import settle_marked
 from gemchain.engine.collect import collect
 from gemchain.engine.dispatch import dispatch, revisit
 from gemchain.engine.launch import launch
 from gemchain.engine.sweep import sweep
+from gemchain.interventions import cancel_chain
 from gemchain.runtime import using
 from gemchain.states import BatchState, ChainState
 from tests.apps import stages

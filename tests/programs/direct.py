@@ -3,10 +3,10 @@
 from datetime import UTC, datetime
 from inspect import iscoroutine
 
-from gemchain.drafting import GatherSpec
-from gemchain.durable import Frame, _entered
+from gemchain.frames import Frame, entered_frame
 from gemchain.records import Failure
 from gemchain.responses import PromptError, Response, judge
+from gemchain.specs import GatherSpec
 from tests.programs.tree import program
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -24,7 +24,7 @@ def run(body):
     """How the program ends (`["done", value]` or `["failed", reason, message]`), and the texts it sent."""
     sent = []
     frame = Frame("", "", NOW)
-    with _entered(frame):
+    with entered_frame(frame):
         try:
             return ["done", _finish(program(body), sent)], sent
         except PromptError as error:

@@ -10,10 +10,10 @@ from types import SimpleNamespace
 from unittest.mock import patch
 
 from gemchain import identity, runtime
-from gemchain.chains import retry_prompts
 from gemchain.continuations import Continuations
 from gemchain.engine import correlation, drive, inputs
 from gemchain.errors import UnresolvedError
+from gemchain.interventions import retry_prompts
 from gemchain.runtime import Providers, Runtime
 from gemchain.states import OPEN_PROMPT, ChainState, PromptState
 from gemchain.stores.sqlite import SqliteStore

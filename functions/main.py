@@ -6,13 +6,19 @@ from firebase_functions.core import CloudEvent
 
 import gemchain
 from gemchain.firebase import gemchainAssemble, gemchainCollect, gemchainDispatch, gemchainSweep
-from gemchain.firebase.parameters import BUCKET, REGION, SIGNING_KEY
+from gemchain.firebase.callers import with_the_key
+from gemchain.firebase.parameters import BUCKET, REGION, SIGNING_KEY, START_KEY
+from gemchain.runtime import active
 
 __all__ = ["gemchainAssemble", "gemchainCollect", "gemchainDispatch", "gemchainSweep"]
 
 
-# Private: Cloud Run lets in only who has the role run.invoker. The emulator lets everybody in.
-@https_fn.on_request(region=REGION, invoker="private", secrets=[SIGNING_KEY], timeout_sec=300, memory=512)
+KEYS = [SIGNING_KEY, START_KEY]
+
+
+# Private: Cloud Run lets in only who has the role run.invoker, `with_the_key` only who has the key as well.
+@https_fn.on_request(region=REGION, invoker="private", secrets=KEYS, timeout_sec=300, memory=512)
+@with_the_key
 def startArticles(request: https_fn.Request) -> https_fn.Response:
     """POST `{"rows": [{"topic": …}]}` starts a chain for each row, once for each topic."""
     chains = gemchain.start_many(articles.outline, request.get_json()["rows"], key="topic")
@@ -21,7 +27,8 @@ def startArticles(request: https_fn.Request) -> https_fn.Response:
 
 @storage_fn.on_object_finalized(bucket=BUCKET, region=REGION, secrets=[SIGNING_KEY], memory=512)
 def articleUploaded(event: CloudEvent[storage_fn.StorageObjectData]) -> None:
-    """`uploads/TOPIC.txt` starts a chain. The key makes a repeated event find it, and not start another."""
+    """A text in `uploads/` is a topic. The key makes a repeated event find its chain, not start another."""
     if event.data.name.startswith("uploads/"):
-        topic = event.data.name.removeprefix("uploads/").removesuffix(".txt")
-        gemchain.start(articles.outline, topic=topic, key=f"upload-{topic}")
+        # From our own bucket, whatever the event says: who can write there may start a chain.
+        topic = active().blobs.read(f"gs://{BUCKET.value}/{event.data.name}").decode()
+        gemchain.start(articles.outline, topic=topic, key=event.data.name)

@@ -23,6 +23,7 @@ __all__ = [
     "RETRY_SECONDS",
     "SCHEDULE_SECONDS",
     "SIGNING_KEY",
+    "START_KEY",
 ]
 
 PROJECT = params.PROJECT_ID
@@ -59,3 +60,4 @@ RETRY_SECONDS = params.IntParam(
     "GEMCHAIN_RETRY_SECONDS", default=30, label="Rest before a part is tried again, in seconds"
 )
 SIGNING_KEY = params.SecretParam("GEMCHAIN_SIGNING_KEY", label="Key that signs what must not be forged")
+START_KEY = params.SecretParam("GEMCHAIN_START_KEY", label="Key that callers send to start chains over HTTP")

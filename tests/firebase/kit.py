@@ -92,7 +92,10 @@ def make_project(folder: Path, **settings: str) -> Path:
     functions = folder / "functions"
     shutil.copytree(FUNCTIONS, functions, ignore=shutil.ignore_patterns("venv", "vendor", "__pycache__"))
     (functions / "venv").symlink_to(functions_python())
-    (functions / ".secret.local").write_text("GEMCHAIN_SIGNING_KEY=only-for-tests-and-long-enough\n")
+    names = ("GEMCHAIN_SIGNING_KEY", "GEMCHAIN_START_KEY")
+    (functions / ".secret.local").write_text(
+        "".join(f"{name}=only-for-tests-and-long-enough\n" for name in names)
+    )
     settings = {"GEMCHAIN_BUCKET": BUCKET, **settings}
     lines = (f"{name}={value}\n" for name, value in settings.items())
     (functions / ".env.local").write_text("".join(lines))

@@ -36,7 +36,7 @@ def test_an_uploaded_file_starts_a_chain(deployment):
     deployment.runtime.blobs._bucket.blob("uploads/bees.txt").upload_from_string("about bees")
     deployment.log.wait_until(lambda: deployment.log.count('Finished "us-central1-articleUploaded"') > before)
     chains = deployment.store.list_chains(limit=1000)
-    assert [each.key for each in chains if each.function == "articles:outline"].count("upload-bees") == 1
+    assert [each.key for each in chains if each.function == "articles:outline"].count("uploads/bees.txt") == 1
 
 
 def test_a_batch_of_a_thousand_costs_few_calls_and_hardly_a_task(deployment):

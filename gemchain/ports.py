@@ -206,8 +206,13 @@ class Store(Protocol):
     def unsettled_chains(self, *, limit: int) -> list[str]:
         """Chains with a prompt marked `unsettled`."""
 
-    def settle(self, chain_id: str) -> None:
-        """Clear the `unsettled` mark of a chain's prompts. It is not a move."""
+    def settle(self, prompts: Sequence[Prompt]) -> None:
+        """Clear the `unsettled` mark of each of these prompts that is still as it was read. It is not a move.
+
+        A mark that was made, or made anew, since its prompt was read stays. So whoever reads the marks,
+        then looks whether their chain has ended, and then clears what it read, clears no mark of an end
+        that the look could not see.
+        """
 
     def close(self) -> None:
         """Let go of files and connections. Records stay."""

@@ -97,18 +97,24 @@ def settle_marked(runtime: Runtime, limit: int = 1000) -> int:
     """Settle the chains that somebody marked, with all joins inside them; returns how many."""
     chains = runtime.store.unsettled_chains(limit=limit)
     for chain_id in chains:
-        settle(runtime, [*_waiting_joins(runtime, chain_id), chain_id])
-        runtime.store.settle(chain_id)
-        # A branch that ended between the look and the clearing lost its mark: look once more.
-        settle(runtime, [chain_id])
+        marked, joins = _to_settle(runtime, chain_id)
+        settle(runtime, [*joins, chain_id])
+        # Only marks that were read before the look: it saw their ends, and others are for the next.
+        runtime.store.settle(marked)
     return len(chains)
 
 
-def _waiting_joins(runtime: Runtime, chain_id: str) -> list[str]:
-    """The joins of a chain that still wait, inner ones first."""
-    prompts = runtime.store.chain_prompts(chain_id)
-    joins = [each for each in prompts if each.kind == "join" and each.progress.state is PromptState.WAITING]
-    return [each.id for each in sorted(joins, key=lambda join: join.path.count("."), reverse=True)]
+def _to_settle(runtime: Runtime, chain_id: str) -> tuple[list[Prompt], list[str]]:
+    """The marked prompts of a chain, and its joins that still wait, inner ones first."""
+    marked: list[Prompt] = []
+    joins: list[Prompt] = []
+    for prompt in runtime.store.chain_prompts(chain_id):
+        if prompt.progress.unsettled:
+            marked.append(prompt)
+        if prompt.kind == "join" and prompt.progress.state is PromptState.WAITING:
+            joins.append(prompt)
+    joins.sort(key=lambda join: join.path.count("."), reverse=True)
+    return marked, [each.id for each in joins]
 
 
 def scope_of(prompt: Prompt) -> str:

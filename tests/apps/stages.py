@@ -41,6 +41,18 @@ def fork_in_a_hurry(*texts):
         gemchain.submit(text, "model", take, deadline=timedelta(seconds=60))
 
 
+def gather_in_a_hurry(*texts):
+    deadlines = [timedelta(seconds=60 * (number + 1)) for number in range(len(texts))]
+    branches = [
+        gemchain.prompt(text, "model", take, deadline=at) for text, at in zip(texts, deadlines, strict=True)
+    ]
+    gemchain.gather(branches, together, return_exceptions=True)
+
+
+def together(results):
+    return [str(each) for each in results]
+
+
 def rescue(error):
     errors.append(error)
     return error.reason

@@ -321,7 +321,7 @@ class AnswerContract:
         given.store.commit([Unit("t", ending=given.end("c-p1"))])
         assert sorted(given.store.unsettled_chains(limit=10)) == ["c-p1", "c-p2"]
         assert len(given.store.unsettled_chains(limit=1)) == 1
-        given.store.settle("c-p1")
+        given.store.settle(given.read("p1"))
         assert given.store.unsettled_chains(limit=10) == ["c-p2"]
 
     def test_settling_is_no_move(self, given):
@@ -329,7 +329,7 @@ class AnswerContract:
         failed = given.move(prompt, P.FAILED, unsettled=True)
         given.store.commit([Unit("t", ending=given.end("c-p1"))])
         tally = given.store.tally()
-        given.store.settle("c-p1")
+        given.store.settle([failed])
         found = given.read("p1")[0]
         assert found.progress == replace(failed.progress, unsettled=False)
         assert given.store.tally() == tally
@@ -340,9 +340,36 @@ class AnswerContract:
         for prompt in given.read("p1", "p2"):
             given.move(prompt, P.FAILED, unsettled=True)
         assert given.store.unsettled_chains(limit=10) == ["c1"]
-        given.store.settle("c1")
+        given.store.settle(list(given.store.chain_prompts("c1")))
         assert given.store.unsettled_chains(limit=10) == []
 
-    def test_settling_an_unknown_chain_does_nothing(self, given):
-        given.store.settle("nobody")
-        assert given.store.unsettled_chains(limit=10) == []
+    def test_a_mark_made_after_its_prompt_was_read_stays(self, given):
+        """Who settles looks at the chain in between: that look did not see the second prompt end."""
+        given.start("c1", "p1", "p2")
+        given.claim(given.plan())
+        one, two = given.read("p1", "p2")
+        seen = [given.move(one, P.FAILED, unsettled=True), two]
+        given.move(two, P.FAILED, unsettled=True)
+        given.store.settle(seen)
+        assert [each.progress.unsettled for each in given.read("p1", "p2")] == [False, True]
+        assert given.store.unsettled_chains(limit=10) == ["c1"]
+
+    def test_a_mark_made_anew_after_its_prompt_was_read_stays(self, given):
+        one, two = (given.move(each, P.FAILED, unsettled=True) for each in given.claimed("p1", "p2"))
+        back = given.move(one, P.ANSWERED, unsettled=False)
+        given.move(back, P.FAILED, unsettled=True)
+        given.store.settle([one, two])
+        assert [each.progress.unsettled for each in given.read("p1", "p2")] == [True, False]
+
+    def test_a_mark_cannot_be_cleared_while_its_prompt_moves_on(self, given):
+        (prompt,) = given.claimed("p1")
+        failed = given.move(prompt, P.FAILED, unsettled=True)
+        given.move(failed, P.QUEUED, unsettled=False)
+        given.store.settle([failed])
+        assert (given.state("p1"), given.store.unsettled_chains(limit=10)) == (P.QUEUED, [])
+
+    def test_settling_nothing_does_nothing(self, given):
+        unmarked = given.claimed("p1")
+        given.store.settle([])
+        given.store.settle(unmarked)
+        assert given.read("p1")[0].progress == unmarked[0].progress

@@ -8,6 +8,7 @@ import pytest
 from gemchain.engine.closing import abandon, close, is_complete, settle, settle_marked
 from gemchain.engine.collect import collect
 from gemchain.engine.dispatch import dispatch, dispatch_part
+from gemchain.engine.sweep import sweep
 from gemchain.errors import StoreConflictError
 from gemchain.records import Failure
 from gemchain.states import BatchState, ChainState
@@ -147,6 +148,23 @@ def test_two_dispatchers_that_end_the_last_two_branches_at_once_end_the_chain_on
     dispatch_part(runtime, first)
     ended = chain_of(stand, chain)
     assert (ended.state, ended.result) == (ChainState.DONE, '["a","b"]')
+
+
+def test_a_branch_of_a_join_that_ends_while_the_marks_are_cleared_is_not_forgotten(stand):
+    """Its process dies before it looks itself, so its mark is all that is left to tell of it."""
+    stand.set(grace=1_000)
+    chain = stand.start(stages.gather_in_a_hurry, "a", "b")
+
+    def the_other_ends():
+        stand.clock.advance(60)
+        with pytest.raises(Crash):
+            sweep(stand.killed("commit", after=True))
+
+    stand.clock.advance(61)
+    sweep(stand.interrupted("has_open", the_other_ends, after=True))
+    assert chain_of(stand, chain).state is ChainState.RUNNING
+    sweep(stand.runtime)
+    assert chain_of(stand, chain).state is ChainState.DONE
 
 
 def test_settling_twice_changes_nothing(stand):

@@ -325,12 +325,12 @@ class Checker:
             self.demand(before.state is not PartState.DONE, "a part is done once", part.id)
         self.parts[part.id] = part
 
-    def on_settled(self, chain_id):
-        """The marks of a chain were cleared."""
-        for name in [each for each, prompt in self.prompts.items() if prompt.chain_id == chain_id]:
-            prompt = self.prompts[name]
-            if prompt.progress.unsettled:
-                self.prompts[name] = replace(prompt, progress=replace(prompt.progress, unsettled=False))
+    def on_settled(self, settled):
+        """The marks of prompts were cleared, of those that nobody had moved since they were read."""
+        for each in settled:
+            prompt = self.prompts[each.id]
+            if prompt.version == each.version:
+                self.prompts[each.id] = replace(prompt, progress=replace(prompt.progress, unsettled=False))
 
 
 def _is_branch(unit, draft):
@@ -381,6 +381,6 @@ class CheckedStore:
         self._checker.on_part(stored)
         return stored
 
-    def settle(self, chain_id):
-        self._inner.settle(chain_id)
-        self._checker.on_settled(chain_id)
+    def settle(self, prompts):
+        self._inner.settle(prompts)
+        self._checker.on_settled(prompts)

@@ -198,20 +198,14 @@ class TestConflicts:
         again = [Unit(f"u{number}", chain(f"c{number}", given.clock.now())) for number in range(2, 5)]
         assert given.store.commit(again) == [CONFLICT, APPLIED, APPLIED]
 
-    def test_a_mark_that_was_renewed_while_it_is_cleared_stays(self, given, between):
-        given.start("c1", "p1", "p2")
+    def test_many_marks_of_which_some_were_renewed_are_cleared_but_for_those(self, given):
+        names = [f"p{number}" for number in range(5)]
+        given.start("c1", *names)
         given.claim(given.plan())
-        for prompt in given.read("p1", "p2"):
-            given.move(prompt, P.FAILED, unsettled=True)
-
-        def renew():
-            back = given.move(given.read("p1")[0], P.ANSWERED, unsettled=False)
-            given.move(back, P.FAILED, unsettled=True)
-
-        between(renew)
-        given.store.settle("c1")
-        assert [each.progress.unsettled for each in given.read("p1", "p2")] == [True, False]
-        assert given.store.unsettled_chains(limit=1) == ["c1"]
+        seen = [given.move(each, P.FAILED, unsettled=True) for each in given.read(*names)]
+        given.move(given.move(seen[2], P.ANSWERED, unsettled=False), P.FAILED, unsettled=True)
+        given.store.settle(seen)
+        assert [each.progress.unsettled for each in given.read(*names)] == [False, False, True, False, False]
 
 
 class TestClaimers:

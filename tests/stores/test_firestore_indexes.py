@@ -96,7 +96,7 @@ def test_every_query_of_every_call_uses_one_indexed_field(on_firestore, used):
         lambda: store.overdue(limit=1),
         lambda: store.ended_waits(limit=1),
         lambda: store.unsettled_chains(limit=1),
-        lambda: store.settle("c-p1"),
+        lambda: store.settle(given.read("p1")),
     ):
         call()
     assert all(len(paths) <= 1 for _, paths in used)

@@ -208,25 +208,20 @@ class StoreMachine(RuleBasedStateMachine):
             batch = planned[number % len(planned)]
             self.model.batches[batch.id] = self.store.save_batch(replace(batch, state=BatchState.CLOSED))
 
-    @rule(number=PICK)
-    def a_chain_is_settled(self, number):
-        names = sorted(self.model.chains)
-        if names:
-            name = names[number % len(names)]
-            self.store.settle(name)
-            if self._waits_for_its_end(name) and name in self.store.unsettled_chains(limit=1_000):
-                return  # a store may keep the marks of a chain that has still to be ended
-            for prompt in self.model.of_chain(name):
-                after = replace(prompt.progress, unsettled=False)
-                self.model.prompts[prompt.id] = replace(prompt, progress=after)
+    @rule(number=PICK, old=st.booleans())
+    def marks_are_cleared(self, number, old):
+        known = self._pick(number, old=old)
+        if known is None:
+            return
+        prompt, changes = known
+        self.store.settle([prompt])
+        if prompt.progress.unsettled and self.model.changes[prompt.id] == changes:
+            settled = self.model.prompts[prompt.id]
+            after = replace(settled.progress, unsettled=False)
+            self.model.prompts[prompt.id] = replace(settled, progress=after)
+            self.reads.pop(prompt.id)  # a store may give it another version
 
     # How
-
-    def _waits_for_its_end(self, chain_id):
-        """Whether a chain runs although nothing in it is open."""
-        if self.model.chains[chain_id].state is not ChainState.RUNNING:
-            return False
-        return not any(each.progress.state in UNFINISHED_PROMPT for each in self.model.of_chain(chain_id))
 
     def _drafts(self, chain_id, parent, children, model, priority):
         drafts = []

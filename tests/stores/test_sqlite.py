@@ -168,11 +168,11 @@ def test_a_file_that_another_process_holds_is_unavailable(path, clock):
     holder = sqlite3.connect(path, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
     with pytest.raises(StoreUnavailableError, match=r"gemchain\.db.*locked"):
-        store.settle("c1")
+        store.settle([])
     assert store.list_chains() == []
     holder.execute("ROLLBACK")
     holder.close()
-    store.settle("c1")
+    store.settle([])
     store.close()
 
 
@@ -246,20 +246,6 @@ def test_work_that_is_accepted_is_forced_to_the_disk_and_answers_are_not(given, 
     assert level_after(lambda: given.move(two, P.DONE)) == normal
     stop = Unit("t", ending=given.end("c1", ChainState.CANCELLED))
     assert level_after(lambda: file_store.commit([stop])) == full
-
-
-def test_settling_waits_until_the_chain_has_ended_or_goes_on(given, file_store):
-    given.start("c1", "p1", "p2")
-    given.claim(given.plan())
-    for prompt in given.read("p1", "p2"):
-        given.move(prompt, P.FAILED, unsettled=True)
-    # Somebody looked while p2 was open, p2 ended, and only now the look is written down: nobody has
-    # seen both ended, so the mark must stay.
-    file_store.settle("c1")
-    assert file_store.unsettled_chains(limit=10) == ["c1"]
-    file_store.commit([Unit("t", ending=given.end("c1", ChainState.FAILED))])
-    file_store.settle("c1")
-    assert file_store.unsettled_chains(limit=10) == []
 
 
 def test_a_killed_process_loses_no_commit_that_returned(path):

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 
+from gemchain.records import Prompt
 from gemchain.stores.firestore.connection import Connection
 from gemchain.stores.firestore.errors import FAILURES, PRECONDITIONS, translated
 from gemchain.stores.firestore.messages import Message, Write
-from gemchain.stores.firestore.query import NAME, Query
+from gemchain.stores.firestore.query import Query
+from gemchain.stores.firestore.values import timestamp_of
 
 __all__ = ["marked", "unmark"]
 
@@ -23,25 +25,25 @@ def marked(connection: Connection, limit: int) -> list[str]:
     return list(found)[:limit]
 
 
-def unmark(connection: Connection, chain_id: str) -> None:
-    """Clear the marks of a chain. A prompt that went back and ended anew meanwhile keeps its new mark.
+def unmark(connection: Connection, prompts: Sequence[Prompt]) -> None:
+    """Clear the marks of prompts that nobody moved since they were read.
 
     Raises:
         StoreError: The service failed; some marks may be left.
     """
-    query = Query([("unsettled", "==", chain_id)], fields=[NAME])
-    for page in connection.pages("prompts", query, PAGE):
-        writes = [_cleared(document) for document in page]
-        if not _applied(connection, writes):
-            for write in writes:
+    writes = [_cleared(connection, each) for each in prompts if each.progress.unsettled]
+    for start in range(0, len(writes), PAGE):
+        page = writes[start : start + PAGE]
+        if not _applied(connection, page):
+            for write in page:
                 _applied(connection, [write])
 
 
-def _cleared(document: Message) -> Message:
+def _cleared(connection: Connection, prompt: Prompt) -> Message:
     write = Write()
-    write.update.name = document.name
+    write.update.name = connection.name("prompts", prompt.id)
     write.update_mask.field_paths.append("unsettled")
-    write.current_document.update_time.CopyFrom(document.update_time)
+    write.current_document.update_time.CopyFrom(timestamp_of(prompt.version))
     return write
 
 

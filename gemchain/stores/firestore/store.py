@@ -264,9 +264,9 @@ class FirestoreStore:
         """Chains with a prompt marked `unsettled`, by id."""
         return marked(self._connection, limit)
 
-    def settle(self, chain_id: str) -> None:
-        """Clear the `unsettled` mark of a chain's prompts."""
-        unmark(self._connection, chain_id)
+    def settle(self, prompts: Sequence[Prompt]) -> None:
+        """Clear the `unsettled` mark of prompts that are still as they were read; they get new versions."""
+        unmark(self._connection, prompts)
 
     def close(self) -> None:
         """Let go of the connection."""

@@ -55,10 +55,7 @@ _FIND_IDS = " UNION ALL ".join(
 _UNSETTLED = (
     "SELECT DISTINCT p.chain_id FROM progress g JOIN prompts p ON p.seq = g.seq WHERE g.unsettled = 1 LIMIT ?"
 )
-_SETTLE = (
-    "UPDATE progress SET unsettled = 0 WHERE unsettled = 1 AND seq IN (SELECT p.seq FROM prompts p "
-    "JOIN chains c ON c.seq = p.chain WHERE c.id = ? AND (c.state <> 'RUNNING' OR c.open > 0))"
-)
+_SETTLE = "UPDATE progress SET unsettled = 0 WHERE unsettled = 1 AND version = ? AND seq = ?"
 
 
 class SqliteStore:
@@ -236,14 +233,10 @@ class SqliteStore:
         """Chains with a prompt marked `unsettled`."""
         return [each for (each,) in self._db.rows(_UNSETTLED, (limit,))]
 
-    def settle(self, chain_id: str) -> None:
-        """Clear the `unsettled` mark of a chain's prompts; their versions stay.
-
-        The marks of a chain that runs with nothing open stay as well: its last prompt ended after the
-        caller had looked, so the chain has still to be ended.
-        """
+    def settle(self, prompts: Sequence[Prompt]) -> None:
+        """Clear the `unsettled` mark of prompts that are still as they were read; their versions stay."""
         with self._db.transaction():
-            self._db.execute(_SETTLE, (chain_id,))
+            self._db.execute_all(_SETTLE, [(each.version, row_of(each.version)) for each in prompts])
 
     def close(self) -> None:
         """Let go of the file. Records stay, except those of `:memory:`."""

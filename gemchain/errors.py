@@ -21,6 +21,7 @@ GemchainError
 │   ├── StoreUnavailableError     unreachable, exhausted or contended: the same call may work later
 │   ├── StoreRefusedError         permission denied or not set up: a person must mend it
 │   ├── StoreFullError            no room left on the disk, or a record is larger than the store takes
+│   ├── DamagedError              a record makes no sense: somebody else wrote it
 │   └── NewerSchemaError          the state was written by a newer gemchain
 ├── BlobError                     the file storage failed
 │   └── BlobNotFoundError         no such object, or not in this generation
@@ -48,6 +49,7 @@ __all__ = [
     "ChainTimeoutError",
     "ConfigurationError",
     "ContinuationError",
+    "DamagedError",
     "DivergedError",
     "GemchainError",
     "InvalidInputError",
@@ -161,6 +163,10 @@ class StoreRefusedError(StoreError):
 
 class StoreFullError(StoreError):
     """The disk is full, or a record is larger than the store takes."""
+
+
+class DamagedError(StoreError):
+    """A record makes no sense: gemchain has not written it so. It is passed over, or parked."""
 
 
 class NewerSchemaError(StoreError):

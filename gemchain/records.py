@@ -22,6 +22,7 @@ __all__ = [
     "ChainMove",
     "Draft",
     "Failure",
+    "Forgotten",
     "InputRow",
     "Move",
     "OutputFile",
@@ -30,6 +31,7 @@ __all__ = [
     "Prompt",
     "QueueStatus",
     "RowCounts",
+    "Space",
     "Tally",
     "Unit",
     "Usage",
@@ -94,7 +96,8 @@ class Failure:
         reason: One word: `blocked`, `truncated`, `empty`, `invalid` (does not fit the schema), `error`
             (the row carries an error), `missing` (no row came back), `job` (the whole job failed),
             `rejected` (the provider refused the job), `callback` (the next function raised),
-            `unresolved` (the next function cannot be found), `deadline`.
+            `unresolved` (the next function cannot be found), `damaged` (its record makes no sense),
+            `deadline`.
         message: What happened, in the provider's or the function's own words.
         retryable: Whether sending the prompt again may help.
         traceback: Where the callback raised, as text.
@@ -169,6 +172,8 @@ class Prompt:
         branch: Place of the branch in its join.
         request_hash: Canonical hash of the request, where somebody needed one.
         version: The store's mark of this state of the record, for compare-and-set.
+        damage: What of the stored record makes no sense, in words; None for one that gemchain wrote. Such
+            a prompt is parked with these words, and nothing of it is run or sent.
     """
 
     id: str
@@ -201,6 +206,7 @@ class Prompt:
     created_at: datetime
     progress: Progress = QUEUED
     version: int = 0
+    damage: str | None = None
 
     @property
     def queue(self) -> str:
@@ -228,7 +234,8 @@ class Chain:
     """All prompts that descend from one start.
 
     Attributes:
-        key: The user's key; None for a chain that nobody can start twice.
+        key: The user's key, or the chain's own id where a function that may run again started it; None for
+            a chain that nobody can start twice.
         function: `module:qualname` of the function that started it.
         args: JSON text of the function's arguments, for people and for replay.
         code_version: The version of an async chain that it runs on to its end.
@@ -433,3 +440,24 @@ class Tally:
     chains: dict[ChainState, int] = field(default_factory=dict)
     batches: dict[BatchState, int] = field(default_factory=dict)
     usage: Usage = NO_USAGE
+
+
+class Forgotten(NamedTuple):
+    """What retention removed, or would remove.
+
+    Attributes:
+        chains: Chains of which nothing is left.
+        kept_keys: Chains that keep their record, with key and result, and lost the rest.
+        prompts: Prompts of both.
+    """
+
+    chains: int = 0
+    kept_keys: int = 0
+    prompts: int = 0
+
+
+class Space(NamedTuple):
+    """Bytes of a store: all that it takes, and how much of it waits to be used again."""
+
+    size: int
+    free: int

@@ -20,7 +20,7 @@ __all__ = ["claim", "queue_statuses"]
 
 _NEXT_RANK = "SELECT min(rank) FROM progress WHERE queue = ? AND rank > ?"
 _READY = (
-    "SELECT g.seq, p.size, p.id, r.body, p.request_hash "
+    "SELECT g.seq, CAST(p.size AS INTEGER), p.id, r.body, p.request_hash "
     "FROM progress g JOIN prompts p ON p.seq = g.seq JOIN requests r ON r.seq = g.seq "
     "WHERE g.queue = ? AND g.rank = ? AND g.waits_at <= ? ORDER BY g.waits_at, g.seq LIMIT ?"
 )

@@ -2,14 +2,20 @@
 
 A prompt's version is `seq * 2^20 + changes`: whoever holds the record holds its row number too, so
 a move finds its row without the index of ids.
+
+Rows are not trusted, since anything may have written them, and checking every value of every row would cost
+a fifth of reading it. So a row is looked at closely only when its values have types that were never seen to
+be sound.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from enum import StrEnum
+from math import isfinite
 from typing import Any, Generic, TypeVar
 
 from gemchain import codec
+from gemchain.errors import DamagedError
 from gemchain.records import NO_USAGE, AnswerRef, Batch, Chain, Part, Progress, Prompt, Usage
 from gemchain.states import BatchState, ChainState, PartState, PromptState
 
@@ -21,6 +27,7 @@ __all__ = [
     "PROGRESS_COLUMNS",
     "PROMPT_COLUMNS",
     "PROMPT_SELECT",
+    "SEQ",
     "Table",
     "chain_values",
     "insert",
@@ -59,10 +66,13 @@ PROGRESS_COLUMNS = (
 )
 # fmt: on
 PROMPT_SELECT = (
-    f"SELECT p.chain_id, p.queue, g.version, {', '.join(f'p.{name}' for name in PROMPT_COLUMNS)}, "
+    f"SELECT p.chain_id, p.queue, g.version, g.seq, {', '.join(f'p.{name}' for name in PROMPT_COLUMNS)}, "
     f"{', '.join(f'g.{name}' for name in PROGRESS_COLUMNS)} "
     "FROM prompts p JOIN progress g ON g.seq = p.seq "
 )
+
+SEQ = 3
+"""Where a row of `PROMPT_SELECT` holds its number."""
 
 
 def prompt_values(prompt: Prompt) -> tuple[Any, ...]:
@@ -95,9 +105,13 @@ def prompt_values(prompt: Prompt) -> tuple[Any, ...]:
     )
 
 
+Queues = Callable[[int], tuple[str, str, str]]
 _STATES: Mapping[str, PromptState] = {state.value: state for state in PromptState}
 _time = codec.from_micros
 
+
+_sound_shapes: set[tuple[type, ...]] = set()
+_SHAPES = 4096
 
 _PROMPT_SLOTS = tuple(getattr(Prompt, each.name).__set__ for each in fields(Prompt))
 _PROGRESS_SLOTS = tuple(getattr(Progress, each.name).__set__ for each in fields(Progress))
@@ -112,17 +126,36 @@ def _filled(kind: type[F], slots: tuple[Callable[[Any, Any], None], ...], values
     return record
 
 
-def prompt_record(
-    row: tuple[Any, ...], queues: Callable[[int], tuple[str, str, str]], names: Callable[[int], str]
-) -> Prompt:
+def prompt_record(row: tuple[Any, ...], queues: Queues, names: Callable[[int], str]) -> Prompt:
     """The prompt in a row of `PROMPT_SELECT`."""
+    shape = tuple(map(type, row))
+    if shape not in _sound_shapes:
+        return _inspected(row, shape, queues, names)
+    try:
+        return _quickly(row, queues, names)
+    except codec.UNREADABLE:
+        return _closely(row, queues, names)
+
+
+def _inspected(
+    row: tuple[Any, ...], shape: tuple[type, ...], queues: Queues, names: Callable[[int], str]
+) -> Prompt:
+    prompt = _closely(row, queues, names)
+    if prompt.damage is None and len(_sound_shapes) < _SHAPES:
+        _sound_shapes.add(shape)
+    return prompt
+
+
+def _quickly(row: tuple[Any, ...], queues: Queues, names: Callable[[int], str]) -> Prompt:
     # fmt: off
     (
-        chain_id, queue, version, id_, parent_id, path, depth, kind, size, callback, params, on_error,
+        chain_id, queue, version, seq, id_, parent_id, path, depth, kind, size, callback, params, on_error,
         retry_if, closure, schema, accept, max_attempts, priority, deadline_at, labels, key, forked,
         durable, join_id, branch, request_hash, created_at, *progress,
     ) = row
     # fmt: on
+    if version // CHANGES != seq:
+        raise DamagedError("the version is another row's")
     lane, provider, model = queues(queue)
     # In the order of the fields.
     # fmt: off
@@ -131,6 +164,7 @@ def prompt_record(
         retry_if, closure, schema, tuple(accept.split(",")) if accept else (), max_attempts, priority,
         None if deadline_at is None else _time(deadline_at), labels, key, bool(forked), bool(durable),
         join_id, branch, request_hash, _time(created_at), _progress_record(progress, names), version,
+        None,
     )
     # fmt: on
     return _filled(Prompt, _PROMPT_SLOTS, values)
@@ -147,8 +181,12 @@ def _progress_record(row: list[Any], names: Callable[[int], str]) -> Progress:
     answer = usage = None
     if answer_file is not None:
         answer = AnswerRef(names(answer_file), answer_generation, answer_offset, answer_length)
+        if answer_offset < 0 or answer_length < 0:
+            raise DamagedError("no place in a file")
     if prompt_tokens or answer_tokens or cost or full_cost:
         usage = Usage(prompt_tokens, answer_tokens, cost, full_cost)
+        if not isfinite(cost + full_cost):
+            raise DamagedError("no amount of money")
     values = (
         _STATES[state],
         attempt,
@@ -165,6 +203,54 @@ def _progress_record(row: list[Any], names: Callable[[int], str]) -> Progress:
         bool(unsettled),
     )
     return _filled(Progress, _PROGRESS_SLOTS, values)
+
+
+_TIMES = frozenset({"deadline_at", "created_at", "not_before_at", "claimed_at", "answered_at", "ended_at"})
+_FLAGS = frozenset({"forked", "durable", "unsettled"})
+_ALL_COLUMNS = ("chain_id", "queue", "version", "seq", *PROMPT_COLUMNS, *PROGRESS_COLUMNS)
+
+
+def _closely(row: tuple[Any, ...], queues: Queues, names: Callable[[int], str]) -> Prompt:
+    """The prompt in a row that may be anything: see `codec.prompt_of`."""
+    read = dict(zip(_ALL_COLUMNS, row, strict=True))
+    found: dict[str, Any] = {name: read[name] for name in ("chain_id", *PROMPT_COLUMNS, *PROGRESS_COLUMNS)}
+
+    def decoded(name: str, decode: Callable[[], Any]) -> None:
+        try:
+            found[name] = decode()
+        except codec.UNREADABLE:
+            found[name] = _NONSENSE
+
+    for name in _TIMES:
+        decoded(name, lambda name=name: codec.from_micros(read[name]))  # type: ignore[misc]
+    for name in _FLAGS:
+        decoded(name, lambda name=name: {0: False, 1: True}[read[name]])  # type: ignore[misc]
+    decoded("accept", lambda: tuple(read["accept"].split(",")) if read["accept"] else ())
+    decoded("lane", lambda: queues(read["queue"])[0])
+    decoded("provider", lambda: queues(read["queue"])[1])
+    decoded("model", lambda: queues(read["queue"])[2])
+    decoded("state", lambda: _STATES[read["state"]])
+    decoded("failure", lambda: codec.failure_from_text(read["failure"]))
+    decoded("usage", lambda: codec.usage_of({name: read[name] for name in Usage._fields}))
+    decoded("batch_id", lambda: None if read["batch"] is None else names(read["batch"]))
+    decoded("answer", lambda: _answer(read, names))
+    # A version that does not lead back to its row would move another.
+    whose = read["version"] // CHANGES == read["seq"] if type(read["version"]) is int else False
+    return codec.prompt_of(found, found, read["version"] if whose else 0)
+
+
+_NONSENSE = object()
+
+
+def _answer(read: Mapping[str, Any], names: Callable[[int], str]) -> AnswerRef | None:
+    if read["answer_file"] is None:
+        return None
+    return codec.answer_of(
+        [
+            names(read["answer_file"]),
+            *(read[f"answer_{name}"] for name in ("generation", "offset", "length")),
+        ]
+    )
 
 
 _Codec = tuple[Callable[[Any], Any], Callable[[Any], Any]]
@@ -192,7 +278,9 @@ class Table(Generic[R]):
 
     def __init__(self, name: str, record: type[R], states: type[StrEnum]) -> None:
         self.name = name
+        self._kind: type[R] = record
         self._build: Callable[..., R] = record
+        self._shapes: set[tuple[type, ...]] = set()
         self._codecs = {"state": (str, states)} | {
             each.name: _TIME if each.name.endswith("_at") else _CODECS[each.name]
             for each in fields(record)
@@ -214,11 +302,35 @@ class Table(Generic[R]):
         return row
 
     def record(self, row: tuple[Any, ...]) -> R:
-        """The record in a row of `select`."""
+        """The record in a row of `select`.
+
+        Raises:
+            DamagedError: It makes no sense.
+        """
+        shape = tuple(map(type, row))
+        known = shape in self._shapes
         read = dict(zip(self._names, row, strict=True))
-        for name, (_, decode) in self._codecs.items():
-            read[name] = decode(read[name])
-        return self._build(**read)
+        try:
+            for name, (_, decode) in self._codecs.items():
+                read[name] = decode(read[name])
+        except codec.UNREADABLE as error:
+            raise DamagedError(f"{name!r}: {error}") from error
+        if known:
+            return self._build(**read)
+        record: R = codec.record_of(self._kind, read)
+        if len(self._shapes) < _SHAPES:
+            self._shapes.add(shape)
+        return record
+
+    def records(self, rows: Iterable[tuple[Any, ...]]) -> list[R]:
+        """The records in rows of `select`; those that make no sense are left out, and the log says so."""
+        found = []
+        for row in rows:
+            try:
+                found.append(self.record(row))
+            except DamagedError as error:
+                codec.note_damage(self.name, row[0], error)
+        return found
 
 
 def chain_values(chain: Chain, token: str) -> tuple[Any, ...]:

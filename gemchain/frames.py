@@ -104,8 +104,8 @@ def note_described(branches: Iterable[Any] = ()) -> None:
 
 
 @contextmanager
-def entered_frame(frame: Frame) -> Iterator[None]:
-    """Let `active_frame` be this one inside the block."""
+def entered_frame(frame: Frame | None) -> Iterator[None]:
+    """Let `active_frame` be this one inside the block; None for what is no part of the program."""
     mark = _frame.set(frame)
     try:
         yield

@@ -13,7 +13,7 @@ from gemchain.awaits import drafts_of
 from gemchain.chains import Chain
 from gemchain.durable import Blocked, Ended, Raised, Replay
 from gemchain.errors import ContinuationError, InvalidInputError, ParamsError
-from gemchain.frames import active_frame, note_described
+from gemchain.frames import active_frame, entered_frame, note_described
 from gemchain.identity import chain_id, random_id
 from gemchain.marks import chain_mark
 from gemchain.recording import groups, record_chains
@@ -147,7 +147,7 @@ def _birth(
         return _program_birth(runtime, function, identity, key, arguments)
     args, params = arguments
     scope = Scope(identity, None, runtime.clock.now())
-    with entered(scope):
+    with entered(scope), entered_frame(None):
         value = function(*args, **params)
     drafts = scope.children()
     ended = not drafts

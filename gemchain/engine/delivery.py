@@ -193,7 +193,7 @@ def _resume(case: _Case, outcome: Any, failure: Failure | None) -> Delivery:
     A failure is kept when the program raises: the next run has to meet the same one.
     """
     try:
-        continued = replay.resume(case.runtime, case.prompt, outcome)
+        continued = replay.resume(case.runtime, case.prompt, outcome, case.now)
         match continued.step:
             case Raised(StoreUnavailableError() | UnresolvedError() as error):
                 raise error  # noqa: TRY301 -- of the store, or of a class that is gone: as below

@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from gemchain import jsontext, values
@@ -85,32 +86,33 @@ def _session(runtime: Runtime, chain_id: str) -> Iterator[_Session]:
                 sessions.popitem(last=False)[1].replay.close()
 
 
-def resume(runtime: Runtime, prompt: Prompt, outcome: Any) -> Continued:
+def resume(runtime: Runtime, prompt: Prompt, outcome: Any, now: datetime) -> Continued:
     """Run the chain on from the outcome of `prompt`.
 
     Args:
         runtime: Where the chain and its history are.
         prompt: What the chain awaited.
         outcome: What the await gives; an exception is raised there.
+        now: When the outcome came, as the prompt's own record will say: every later run shows the same.
 
     Raises:
         UnresolvedError: The function, or its version, is gone.
         DivergedError: The function no longer does what its history says.
     """
     assert prompt.callback is not None
-    scope = Scope(prompt.chain_id, prompt, runtime.clock.now())
+    scope = Scope(prompt.chain_id, prompt, now)
     frame_path = prompt.path.rpartition(".")[0]
     with _session(runtime, prompt.chain_id) as session, entered(scope):
-        step = _run(runtime, session, prompt, outcome, frame_path)
+        history = _History(runtime, prompt, outcome, now)
+        step = _run(runtime, session, history, prompt, frame_path)
     new = step.new if isinstance(step, Blocked) else ()
     return Continued(step, drafts_of(runtime, scope, prompt.callback, new), bool(frame_path))
 
 
 def _run(
-    runtime: Runtime, session: _Session, prompt: Prompt, outcome: Any, frame_path: str
+    runtime: Runtime, session: _Session, history: "_History", prompt: Prompt, frame_path: str
 ) -> Ended | Raised | Blocked:
     chain, replay = session.chain, session.replay
-    history = _History(runtime, chain.id, prompt, outcome)
     replay.known = history.known
     try:
         step = replay.run_branch(frame_path)
@@ -128,11 +130,12 @@ def _run(
 class _History:
     """The finished prompts of a chain, looked up by place as the replay comes to them."""
 
-    def __init__(self, runtime: Runtime, chain_id: str, prompt: Prompt, outcome: Any) -> None:
+    def __init__(self, runtime: Runtime, prompt: Prompt, outcome: Any, now: datetime) -> None:
         self._runtime = runtime
-        self._chain_id = chain_id
+        self._chain_id = prompt.chain_id
         self._prompt = prompt
         self._outcome = outcome
+        self._now = now
         self._reached = False
         self._records: dict[str, Prompt] = {}
         self._fetched: set[str] = set()
@@ -157,7 +160,7 @@ class _History:
         if identity == self._prompt.id:
             self._reached = True
             digest = self._prompt.request_hash or ""
-            return Known(digest, finished=True, value=self._outcome, at=self._runtime.clock.now())
+            return Known(digest, finished=True, value=self._outcome, at=self._now)
         self._fetch(at.place.rpartition(".")[0])
         record = self._records.get(identity)
         if record is None:

@@ -4,6 +4,7 @@ import asyncio
 
 import gemchain
 from gemchain import chain, gather, prompt, wait
+from tests.apps import flows
 from tests.apps.flows import MODEL, OTHER
 
 calls: list[str] = []
@@ -117,6 +118,13 @@ async def tells_time():
 
 
 @chain
+async def sends_the_time():
+    for _ in range(3):
+        await prompt(f"at {gemchain.now().isoformat()}", MODEL)
+    return "on time"
+
+
+@chain
 async def approval(text):
     draft = await prompt(text, MODEL)
     decision = await wait("approval")
@@ -134,6 +142,11 @@ async def two_waits():
 async def parent(words):
     children = [gemchain.start(three, word) for word in words]
     return [await child for child in children]
+
+
+@chain
+async def mixed_parent(topic):
+    return await gemchain.start(flows.outline, topic)
 
 
 @chain

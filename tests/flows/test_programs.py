@@ -4,7 +4,7 @@ import pytest
 
 import gemchain
 from gemchain.states import ChainState, PromptState
-from gemchain.testing import embedded
+from gemchain.testing import VirtualClock, embedded
 from tests.apps import flows, programs
 
 BLOCKED = {"promptFeedback": {"blockReason": "SAFETY"}}
@@ -84,6 +84,22 @@ def test_time_chance_and_ids_are_the_same_in_every_replay(engine):
     assert before[0] < between[0]
     assert before[1] != between[1]
     assert before[2] != between[2]
+
+
+def test_a_program_sees_the_same_time_in_every_run_although_clocks_go_on(engine, monkeypatch):
+    stood = VirtualClock.now
+
+    def ticking(clock):
+        clock.advance(0.001)
+        return stood(clock)
+
+    monkeypatch.setattr(VirtualClock, "now", ticking)
+    assert gemchain.start(programs.sends_the_time).result() == "on time"
+
+
+def test_a_program_starts_a_chain_of_callbacks_and_awaits_it(engine):
+    chain = gemchain.start(programs.mixed_parent, "x")
+    assert chain.result() == gemchain.start(flows.outline, "x").result()
 
 
 def test_a_person_approves_days_later_in_a_new_process(tmp_path):

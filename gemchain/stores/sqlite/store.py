@@ -19,7 +19,7 @@ from gemchain.stores.sqlite.connection import MEMORY, Connection
 from gemchain.stores.sqlite.names import Names
 from gemchain.stores.sqlite.progress import STOPPED
 from gemchain.stores.sqlite.queues import claim, queue_statuses
-from gemchain.stores.sqlite.rows import BATCHES, CHAINS, PARTS, PROMPT_SELECT, prompt_record, row_of
+from gemchain.stores.sqlite.rows import BATCHES, CHAINS, PARTS, PROMPT_SELECT, SEQ, prompt_record, row_of
 from gemchain.stores.sqlite.tallies import read_tally
 
 __all__ = ["MEMORY", "SqliteStore"]
@@ -37,7 +37,7 @@ _PAGE_BYTES = 8 << 20
 _AMONG = "IN (SELECT value FROM json_each(?))"
 _OPEN_BATCH = "state IN ('PLANNED', 'WRITTEN', 'SENT', 'ARRIVED')"
 _INPUT_ROWS = (
-    "SELECT p.size, g.seq, p.id, r.body, p.request_hash "
+    "SELECT CAST(p.size AS INTEGER), g.seq, p.id, r.body, p.request_hash "
     "FROM progress g JOIN prompts p ON p.seq = g.seq JOIN requests r ON r.seq = g.seq "
     "WHERE g.batch = ? AND g.state = 'CLAIMED' AND g.seq > ? ORDER BY g.seq LIMIT ?"
 )
@@ -106,7 +106,7 @@ class SqliteStore:
     def chains(self, ids: Collection[str]) -> dict[str, Chain]:
         """The chains with these ids."""
         rows = self._db.rows(f"{CHAINS.select} WHERE id {_AMONG}", (_json(ids),))
-        return {chain.id: chain for chain in map(CHAINS.record, rows)}
+        return {chain.id: chain for chain in CHAINS.records(rows)}
 
     def chain_prompts(self, chain_id: str) -> Iterator[Prompt]:
         """All prompts of a chain, or of a join's branches, oldest first."""
@@ -130,7 +130,7 @@ class SqliteStore:
             ("seq < (SELECT seq FROM chains WHERE id = ?)", after),
         )
         rows = self._db.rows(f"{CHAINS.select} {where} ORDER BY seq DESC LIMIT ?", (*values, limit))
-        return [CHAINS.record(row) for row in rows]
+        return CHAINS.records(rows)
 
     def list_prompts(self, *, state: PromptState, limit: int = 100) -> list[Prompt]:
         """Up to `limit` prompts in a state."""
@@ -180,30 +180,30 @@ class SqliteStore:
     def batches(self, ids: Collection[str]) -> dict[str, Batch]:
         """The batches with these ids."""
         rows = self._db.rows(f"{BATCHES.select} WHERE id {_AMONG}", (_json(ids),))
-        return {batch.id: batch for batch in map(BATCHES.record, rows)}
+        return {batch.id: batch for batch in BATCHES.records(rows)}
 
     def open_batches(self) -> list[Batch]:
         """Every batch that is PLANNED, WRITTEN, SENT or ARRIVED, oldest first."""
         rows = self._db.rows(f"{BATCHES.select} WHERE {_OPEN_BATCH} ORDER BY seq")
-        return [BATCHES.record(row) for row in rows]
+        return BATCHES.records(rows)
 
     def list_batches(self, *, state: BatchState | None = None, limit: int = 100) -> list[Batch]:
         """Batches, newest first."""
         where, values = _conditions(("state = ?", None if state is None else state.value))
         rows = self._db.rows(f"{BATCHES.select} {where} ORDER BY seq DESC LIMIT ?", (*values, limit))
-        return [BATCHES.record(row) for row in rows]
+        return BATCHES.records(rows)
 
     def open_parts(self, batch_id: str | None = None) -> list[Part]:
         """Parts that are not DONE, of one batch or of all, in order."""
         where, values = _conditions(("batch_id = ?", batch_id))
         where = f"{where} AND" if where else "WHERE"
         sql = f"{PARTS.select} {where} state = 'WAITING' ORDER BY batch_id, \"index\""
-        return [PARTS.record(row) for row in self._db.rows(sql, values)]
+        return PARTS.records(self._db.rows(sql, values))
 
     def batch_parts(self, batch_id: str) -> list[Part]:
         """All parts of a batch, in order."""
         rows = self._db.rows(f'{PARTS.select} WHERE batch_id = ? ORDER BY "index"', (batch_id,))
-        return [PARTS.record(row) for row in rows]
+        return PARTS.records(rows)
 
     def save_part(self, part: Part) -> Part:
         """Replace a part."""
@@ -257,9 +257,9 @@ class SqliteStore:
     def _pages(self, where: str, *values: Any) -> Iterator[list[Prompt]]:
         """Pages by row number: moves between two pages neither hide a prompt nor show it twice."""
         last = 0
-        while page := self._select(where, *values, last, _PAGE):
-            yield page
-            last = row_of(page[-1].version)
+        while rows := self._db.rows(PROMPT_SELECT + where, (*values, last, _PAGE)):
+            yield self._records(rows)
+            last = rows[-1][SEQ]
 
 
 def _json(ids: Collection[str]) -> str:

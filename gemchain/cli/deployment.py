@@ -27,11 +27,14 @@ def init(
     ] = False,
     debug: Debug = False,
 ) -> None:
-    """Write a codebase for `firebase deploy` into a new Firebase project, or into one that exists."""
+    """Write a codebase for `firebase deploy` into a new Firebase project, or into one that exists.
+
+    Ends with 1 when something is left that only you can do, such as a rule that opens everything.
+    """
     from gemchain.cli.init import init as write
 
     with complaining(debug):
-        write(folder, dry_run=dry_run)
+        raise typer.Exit(write(folder, dry_run=dry_run))
 
 
 def dev(  # noqa: PLR0917 -- the command's options; typer passes them by name

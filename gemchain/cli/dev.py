@@ -13,6 +13,7 @@ from urllib.error import URLError
 
 from rich.console import Console
 
+from gemchain.cli import dotenv
 from gemchain.emulators.firebase.official import why_not_official
 from gemchain.emulators.firebase.suite import EMULATORS, Suite
 from gemchain.errors import ConfigurationError, MissingExtraError
@@ -52,9 +53,10 @@ def dev(folder: Path, *, minute: float, turnaround: float, stand_in: bool, free_
         console.print(
             f"Firestore is gemchain's own stand-in, in memory: {why_not}. No Firestore triggers, no rules."
         )
-    bucket = _setting(source, "GEMCHAIN_BUCKET") or f"{PROJECT}.appspot.com"
-    files = f"gs://{bucket}/{_setting(source, 'GEMCHAIN_PREFIX') or 'gemchain'}"
-    region = _setting(source, "GEMCHAIN_REGION") or "us-central1"
+    chosen = dotenv.read(source, PROJECT, emulated=True)
+    bucket = chosen.get("GEMCHAIN_BUCKET") or f"{PROJECT}.appspot.com"
+    files = f"gs://{bucket}/{dotenv.places(chosen).folder}"
+    region = chosen.get("GEMCHAIN_REGION") or "us-central1"
     with ExitStack() as stack, suppress(KeyboardInterrupt):
         suite = Suite(
             folder,
@@ -94,16 +96,6 @@ def _source(folder: Path, config: dict[str, Any]) -> Path:
         if main.exists() and "gemchain.firebase" in main.read_text():
             return source
     raise ConfigurationError("no codebase in firebase.json imports gemchain.firebase; add one: gemchain init")
-
-
-def _setting(source: Path, name: str) -> str | None:
-    """A line of the `.env` files that the emulators read, the later file first."""
-    for file in (".env.local", f".env.{PROJECT}", ".env"):
-        path = source / file
-        for line in path.read_text().splitlines() if path.exists() else ():
-            if line.startswith(f"{name}="):
-                return line.removeprefix(f"{name}=").strip().strip("\"'")
-    return None
 
 
 def _ports(config: dict[str, Any]) -> dict[str, int]:

@@ -6,26 +6,26 @@ and only then written.
 
 import difflib
 import json
-import secrets
-import sys
-from collections.abc import Iterator
-from importlib.resources import files
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from rich.console import Console
 
+from gemchain.cli import merging, rules
+from gemchain.cli.dotenv import Places, places, read
 from gemchain.cli.wheel import wheel_name, write_wheel
 from gemchain.errors import ConfigurationError
 
-__all__ = ["Change", "init", "plan"]
+__all__ = ["Change", "Plan", "init", "plan"]
 
 SOURCE = "functions"
 OTHER_SOURCE = "functions-gemchain"
 """Where the codebase goes when `functions` belongs to somebody else."""
 
-PYTHONS = ("python311", "python312", "python313")
-PORTS = {"functions": 5001, "firestore": 8080, "storage": 9199, "tasks": 9499, "eventarc": 9299}
+SECRETS = ".secret.local"
 
 
 class Change(NamedTuple):
@@ -43,91 +43,129 @@ class Change(NamedTuple):
         return "leave" if self.before == self.after else "merge"
 
 
-def init(folder: Path, *, dry_run: bool) -> None:
+@dataclass(slots=True)
+class Plan:
+    """What to write, what to tell, and what only the user can do."""
+
+    changes: list[Change] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    left_to_do: list[str] = field(default_factory=list)
+
+
+def init(folder: Path, *, dry_run: bool) -> int:
     """Write the codebase, or show what would be written.
+
+    Returns:
+        The exit code: 1 when something is left that only the user can do, and was told.
 
     Raises:
         ConfigurationError: A file that has to be merged cannot be read.
     """
     source = _source(folder)
-    changes, notes = plan(folder, source)
-    console = Console(highlight=False, soft_wrap=True)
-    for change in changes:
+    planned = plan(folder, source)
+    console = Console(highlight=False, soft_wrap=True, markup=False)
+    for change in planned.changes:
         if dry_run:
-            console.print(_diff(folder, change), markup=False, end="")
+            console.print(_diff(folder, change), end="")
         elif change.before != change.after:
             change.path.parent.mkdir(parents=True, exist_ok=True)
             change.path.write_text(change.after)
-            console.print(f"{change.verb}  {change.path.relative_to(folder)}", markup=False)
+            console.print(f"{change.verb}  {change.path.relative_to(folder)}")
     if not dry_run:
-        wheel = write_wheel(folder / source / "vendor")
-        console.print(f"write  {wheel.relative_to(folder)}", markup=False)
-    for note in notes:
-        console.print(f"note   {note}", markup=False)
+        console.print(f"write  {write_wheel(folder / source / 'vendor').relative_to(folder)}")
+    for note in planned.notes:
+        console.print(f"note   {note}")
+    for each in planned.left_to_do:
+        console.print(f"\nTO DO  {each}")
     if not dry_run:
         _say_what_next(console, folder)
+    return 1 if planned.left_to_do else 0
 
 
 def _say_what_next(console: Console, folder: Path) -> None:
     where = "" if folder.resolve() == Path.cwd() else f" {folder}"
-    console.print("\nTry it on this machine:    gemchain dev" + where, markup=False)
-    console.print(
-        "Deploy it, once set up:    firebase deploy --project PROJECT   (docs/deploy.md)", markup=False
-    )
+    console.print(f"\nTry it on this machine:    gemchain dev{where}")
+    console.print("Deploy it, once set up:    firebase deploy --project PROJECT   (docs/deploy.md)")
 
 
-def plan(folder: Path, source: str) -> tuple[list[Change], list[str]]:
-    """What to write, and what to tell the user about files that are kept as they are."""
-    changes: list[Change] = []
-    notes: list[str] = []
+def plan(folder: Path, source: str) -> Plan:
+    """What would be written into a folder, and told."""
+    planned = Plan()
+    ours = _places(folder / source)
     for name, text in _codebase():
-        _keep_or_write(folder / source / name, text, changes, notes)
-    for name in ("firestore.rules", "storage.rules"):
-        path = folder / name
-        if not path.exists():
-            changes.append(Change(path, None, _template(name)))
-        elif path.read_text() != _template(name):
-            notes += _opened(path)
-    changes.append(_merged(folder / "firestore.indexes.json", _with_indexes))
-    changes.append(_merged(folder / "firebase.json", lambda config: _with_gemchain(config, source)))
-    return changes, notes
+        _keep_or_write(folder / source / name, text, planned)
+    config = _merged(folder / "firebase.json", lambda found: merging.with_codebase(found, source))
+    chosen = json.loads(config.after)
+    collections = sorted(
+        {each["collectionGroup"] for each in merging.indexes(ours.collections)["fieldOverrides"]}
+    )
+    firestore = _file(chosen["firestore"], "rules", "firestore.rules")
+    _rules(folder / firestore, "firestore.rules", rules.FIRESTORE, collections, planned)
+    storage = _file(chosen["storage"], "rules", "storage.rules")
+    _rules(folder / storage, "storage.rules", rules.STORAGE, [ours.folder], planned)
+    path = folder / _file(chosen["firestore"], "indexes", "firestore.indexes.json")
+    planned.changes.append(_merged(path, lambda found: merging.with_indexes(found, ours.collections)))
+    planned.changes.append(config)
+    return planned
 
 
-def _template(name: str) -> str:
-    return files("gemchain.cli").joinpath("codebase", f"{name.removeprefix('.')}.txt").read_text()
+def _places(source: Path) -> Places:
+    """By every `.env` of the codebase, those of single projects included."""
+    values: dict[str, str] = {}
+    for path in sorted(source.glob(".env*")):
+        values |= read(source, path.name.removeprefix(".env.") if path.name != ".env" else None)
+    return places(values)
+
+
+def _file(section: Any, key: str, default: str) -> str:
+    """The name of a file in a section of `firebase.json`, which may also be a list, one for each database."""
+    for each in section if isinstance(section, list) else [section]:
+        if each.get(key):
+            return str(each[key])
+    return default
 
 
 def _codebase() -> Iterator[tuple[str, str]]:
     """The files of the functions' folder."""
     for name in ("main.py", "articles.py", ".env", ".env.local", ".gitignore"):
-        yield name, _template(name).replace("vendor/\n", "")  # the wheel is part of such a codebase
+        yield name, merging.template(name).replace("vendor/\n", "")  # the wheel is part of such a codebase
     yield "requirements.txt", f"./vendor/{wheel_name()}[firebase]\n"
-    yield ".secret.local", f"GEMCHAIN_SIGNING_KEY={secrets.token_urlsafe(32)}\n"
+    yield SECRETS, ""
 
 
-def _keep_or_write(path: Path, text: str, changes: list[Change], notes: list[str]) -> None:
-    if not path.exists():
-        changes.append(Change(path, None, text))
+def _keep_or_write(path: Path, text: str, planned: Plan) -> None:
+    before = path.read_text() if path.exists() else None
+    if path.name == SECRETS:
+        planned.changes.append(Change(path, before, merging.keys(before or "")))
+    elif before is None:
+        planned.changes.append(Change(path, None, text))
     elif path.name == "requirements.txt":
-        changes.append(Change(path, path.read_text(), _with_requirement(path.read_text(), text)))
-    elif path.name != ".secret.local" and path.read_text() != text:
-        notes.append(f"{path.name} is there and stays as it is")
+        planned.changes.append(Change(path, before, merging.with_requirement(before, text)))
+    elif before != text:
+        planned.notes.append(f"{path.name} is there and stays as it is")
 
 
-def _with_requirement(before: str, ours: str) -> str:
-    """The requirements with this version's wheel in place of an older one's."""
-    lines = [line for line in before.splitlines(keepends=True) if "/gemchain-" not in line]
-    if lines and not lines[-1].endswith("\n"):
-        lines[-1] += "\n"
-    return before if ours in before else "".join([*lines, ours])
-
-
-def _opened(path: Path) -> Iterator[str]:
-    """Rules only ever add permission, so none of ours would help against one that opens everything."""
-    text = path.read_text()
-    yield f"{path.name} is there and stays as it is; what no rule allows is denied to clients, gemchain's too"
-    if "{document=**}" in text or "/{allPaths=**}" in text or "{file=**}" in text:
-        yield f"{path.name} has a rule for everything: see that it lets no client at gemchain's records"
+def _rules(path: Path, name: str, service: rules.Service, ours: list[str], planned: Plan) -> None:
+    if not path.exists():
+        planned.changes.append(Change(path, None, merging.template(name)))
+        return
+    before = path.read_text()
+    if before == merging.template(name):
+        return
+    try:
+        planned.changes.append(Change(path, before, rules.merged(before, service, ours)))
+        wide = rules.opened(before, service)
+    except rules.UnreadableError as error:
+        planned.left_to_do.append(
+            f"{path.name} stays as it is, since {error}. Put this into its `match {service.root}`:\n\n"
+            f"{rules.block(ours)}"
+        )
+        return
+    planned.left_to_do += [
+        f"{path.name} opens what is gemchain's to clients, and no other rule can close it again: narrow the "
+        f"rules of `match {each}`, so that they allow nothing in {', '.join(ours)}"
+        for each in wide
+    ]
 
 
 def _source(folder: Path) -> str:
@@ -136,7 +174,7 @@ def _source(folder: Path) -> str:
     return OTHER_SOURCE if theirs else SOURCE
 
 
-def _merged(path: Path, merge: Any) -> Change:
+def _merged(path: Path, merge: Callable[[dict[str, Any]], dict[str, Any]]) -> Change:
     """A JSON file with our part in it."""
     before = path.read_text() if path.exists() else None
     try:
@@ -150,59 +188,11 @@ def _merged(path: Path, merge: Any) -> Change:
     return Change(path, before, json.dumps(merged, indent=2) + "\n")
 
 
-def _with_indexes(config: dict[str, Any]) -> dict[str, Any]:
-    ours = json.loads(_template("firestore.indexes.json"))
-    merged = {**config}
-    for key in ("indexes", "fieldOverrides"):
-        theirs = list(config.get(key, []))
-        names = {_index_name(each) for each in theirs}
-        merged[key] = theirs + [each for each in ours.get(key, []) if _index_name(each) not in names]
-    return merged
-
-
-def _index_name(index: dict[str, Any]) -> str:
-    fields = index.get("fieldPath") or json.dumps(index.get("fields"), sort_keys=True)
-    return f"{index['collectionGroup']}/{fields}"
-
-
-def _with_gemchain(config: dict[str, Any], source: str) -> dict[str, Any]:
-    merged = {**config}
-    merged["functions"] = _with_codebase(config.get("functions", []), source)
-    merged["firestore"] = {
-        "rules": "firestore.rules",
-        "indexes": "firestore.indexes.json",
-        **config.get("firestore", {}),
-    }
-    merged.setdefault("storage", {"rules": "storage.rules"})
-    emulators = dict(config.get("emulators", {}))
-    for name, port in PORTS.items():
-        emulators.setdefault(name, {"port": port})
-    merged["emulators"] = emulators
-    return merged
-
-
-def _with_codebase(functions: Any, source: str) -> list[dict[str, Any]]:
-    known = functions if isinstance(functions, list) else [functions]
-    if any(each.get("source", SOURCE) == source for each in known):
-        return list(known)
-    ours = {
-        "source": source,
-        "codebase": "default" if not known else "gemchain",
-        "runtime": _runtime(),
-        "ignore": ["venv", "__pycache__", "*.local", ".gitignore"],
-    }
-    return [*known, ours]
-
-
-def _runtime() -> str:
-    ours = f"python3{sys.version_info.minor}"
-    return ours if ours in PYTHONS else PYTHONS[-1]
-
-
 def _diff(folder: Path, change: Change) -> str:
     name = change.path.relative_to(folder).as_posix()
-    secret = change.path.name == ".secret.local"
-    after = "GEMCHAIN_SIGNING_KEY=(drawn at random)\n" if secret else change.after
+    after, before = change.after, change.before or ""
+    if change.path.name == SECRETS:
+        before, after = (re.sub(r"=.*", "=(drawn at random)", each) for each in (before, after))
     old = "/dev/null" if change.before is None else name
-    before = (change.before or "").splitlines(keepends=True)
-    return "".join(difflib.unified_diff(before, after.splitlines(keepends=True), old, name))
+    lines = difflib.unified_diff(before.splitlines(keepends=True), after.splitlines(keepends=True), old, name)
+    return "".join(lines)

@@ -106,13 +106,94 @@ def test_a_project_that_is_there_keeps_its_own_and_gets_a_codebase_beside_it(ini
 
 def test_files_that_differ_are_kept_and_named(init, tmp_path):
     init()
-    main, rules = tmp_path / "functions" / "main.py", tmp_path / "firestore.rules"
+    main = tmp_path / "functions" / "main.py"
     main.write_text("import gemchain  # mine")
-    rules.write_text("match /{document=**} { allow read; }")
     said = init()
     assert main.read_text() == "import gemchain  # mine"
     assert "main.py is there and stays as it is" in said
-    assert "a rule for everything" in said
+
+
+def test_keys_that_a_later_gemchain_needs_are_added_beside_those_that_are_there(init, tmp_path):
+    secrets = tmp_path / "functions" / ".secret.local"
+    secrets.parent.mkdir()
+    (secrets.parent / "main.py").write_text("import gemchain")
+    secrets.write_text("GEMCHAIN_SIGNING_KEY=mine\nOTHER=theirs")
+    init()
+    lines = secrets.read_text().splitlines()
+    assert lines[:2] == ["GEMCHAIN_SIGNING_KEY=mine", "OTHER=theirs"]
+    assert len(lines) == 3
+    assert lines[2].startswith("GEMCHAIN_START_KEY=")
+
+
+THEIR_RULES = """rules_version = '2';
+service cloud.firestore {
+  match /databases/{database}/documents {
+    match /shoes/{shoe} {
+      allow read: if true;
+    }
+  }
+}
+"""
+
+
+def test_rules_that_are_there_are_kept_and_gemchains_put_into_them_once(init, tmp_path):
+    path = tmp_path / "firestore.rules"
+    path.write_text(THEIR_RULES)
+    assert "merge  firestore.rules" in init()
+    merged = path.read_text()
+    ours = [line for line in merged.splitlines(keepends=True) if "gemchain" in line]
+    assert "".join(line for line in merged.splitlines(keepends=True) if line not in ours) == THEIR_RULES
+    assert any("match /gemchain_prompts/{all=**} { allow read, write: if false; }" in line for line in ours)
+    init()
+    assert path.read_text() == merged
+
+
+def test_a_dry_run_shows_what_would_be_put_into_the_rules(init, tmp_path):
+    (tmp_path / "firestore.rules").write_text(THEIR_RULES)
+    assert "+    match /gemchain_chains/{all=**} { allow read, write: if false; }" in init("--dry-run")
+    assert (tmp_path / "firestore.rules").read_text() == THEIR_RULES
+
+
+def test_rules_that_open_everything_are_told_with_their_path_and_an_exit_code(tmp_path):
+    wide = THEIR_RULES.replace("/shoes/{shoe}", "/{any=**}")
+    (tmp_path / "firestore.rules").write_text(wide)
+    done = CliRunner().invoke(app, ["init", str(tmp_path)])
+    assert done.exit_code == 1
+    assert "narrow the rules of `match /databases/{database}/documents/{any=**}`" in done.output
+    assert (tmp_path / "functions" / "main.py").exists()
+
+
+def test_rules_that_cannot_be_understood_stay_and_the_lines_to_paste_are_printed(tmp_path):
+    path = tmp_path / "storage.rules"
+    path.write_text("service firebase.storage {")
+    done = CliRunner().invoke(app, ["init", str(tmp_path)])
+    assert done.exit_code == 1
+    assert path.read_text() == "service firebase.storage {"
+    assert "match /gemchain/{all=**} { allow read, write: if false; }" in done.output
+
+
+def test_other_names_for_collections_and_folder_reach_indexes_and_rules(init, tmp_path):
+    source = tmp_path / "functions"
+    source.mkdir()
+    (source / "main.py").write_text("import gemchain")
+    (source / ".env").write_text("GEMCHAIN_PREFIX=batches\n")
+    (source / ".env.shop").write_text("GEMCHAIN_STORE=firestore://shop/(default)?prefix=chains\n")
+    (tmp_path / "firestore.rules").write_text(THEIR_RULES)
+    (tmp_path / "storage.rules").write_text("service firebase.storage {\n  match /b/{b}/o {\n  }\n}\n")
+    init()
+    assert "/chains_prompts/{all=**}" in (tmp_path / "firestore.rules").read_text()
+    assert "    match /batches/{all=**}" in (tmp_path / "storage.rules").read_text()
+    names = json.loads((tmp_path / "firestore.indexes.json").read_text())["fieldOverrides"]
+    assert {each["collectionGroup"].partition("_")[0] for each in names} == {"chains"}
+
+
+def test_the_files_that_firebase_json_names_are_the_ones_that_are_merged(init, tmp_path):
+    (tmp_path / "firebase.json").write_text('{"firestore": {"rules": "mine.rules", "indexes": "mine.json"}}')
+    (tmp_path / "mine.rules").write_text(THEIR_RULES)
+    init()
+    assert "gemchain_prompts" in (tmp_path / "mine.rules").read_text()
+    assert "gemchain_prompts" in (tmp_path / "mine.json").read_text()
+    assert not (tmp_path / "firestore.rules").exists()
 
 
 def test_a_firebase_json_that_is_none_is_refused_in_a_line(tmp_path):

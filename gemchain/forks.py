@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from gemchain.errors import ChainNotFoundError, InvalidInputError
 from gemchain.identity import placed_id, random_id
+from gemchain.interventions import cancel_chain
 from gemchain.records import NO_USAGE, Chain, Draft, Progress, Prompt, Unit
 from gemchain.runtime import Runtime
 from gemchain.states import OPEN_PROMPT, ChainState, PromptState
@@ -42,6 +43,10 @@ def fork_chain(runtime: Runtime, chain_id: str, from_prompt: str) -> str:
     identity = random_id("c")
     kept = _kept_of_program(prompts, first) if first.durable else _kept(prompts, first)
     runtime.store.commit([_unit(runtime, chain_id, identity, kept, first)])
+    # Whose prompts are all there now was not being removed: from here on the fork keeps the answers.
+    if len(runtime.store.prompts(list(kept))) < len(kept):
+        cancel_chain(runtime.store, identity)
+        raise ChainNotFoundError(f"chain {chain_id} was removed (`gemchain gc`) while it was being forked")
     runtime.waker.hurry()
     return identity
 

@@ -17,11 +17,13 @@ from gemchain.records import (
     Batch,
     Chain,
     Failure,
+    Forgotten,
     InputRow,
     OutputFile,
     Part,
     Prompt,
     QueueStatus,
+    Space,
     Tally,
     Unit,
     Verdict,
@@ -119,7 +121,10 @@ class Store(Protocol):
         """Ids of chains, prompts and batches that start with `prefix`."""
 
     def tally(self) -> Tally:
-        """How many records stand where. Cheap enough to ask several times a second."""
+        """How many records stand where. Cheap enough to ask several times a second.
+
+        What retention removed stays counted: these are the numbers of all that ever was.
+        """
 
     def queues(self) -> list[QueueStatus]:
         """Every queue in which prompts wait."""
@@ -201,7 +206,7 @@ class Store(Protocol):
         """QUEUED prompts whose `deadline_at` has passed."""
 
     def ended_waits(self, *, limit: int) -> list[Prompt]:
-        """WAITING prompts of kind `chain` (their `key` is the chain's id) whose chain has ended."""
+        """WAITING prompts of kind `chain` (`key` is its id) whose chain has ended, or is not there."""
 
     def unsettled_chains(self, *, limit: int) -> list[str]:
         """Chains with a prompt marked `unsettled`."""
@@ -213,6 +218,41 @@ class Store(Protocol):
         then looks whether their chain has ended, and then clears what it read, clears no mark of an end
         that the look could not see.
         """
+
+    def forget_chains(
+        self, before: datetime, *, keys: bool = False, dry_run: bool = False
+    ) -> Iterator[Forgotten]:
+        """Remove chains that ended before a time, with all of their prompts, in many short commits.
+
+        A chain stays while it is RUNNING; while any of its prompts is unfinished (PARKED ones are kept for
+        ever) or marked `unsettled`; while a batch that is still open holds one of them; and while another
+        chain waits for it. Of a chain with a key the record stays, without its arguments, so that whoever
+        starts it again finds it and its result, and nothing is paid twice. Safe to call at any time, beside
+        anything, and to break off; a chain that somebody sends back to work meanwhile stays.
+
+        Args:
+            before: The end of a chain's days.
+            keys: Remove the records of chains with a key, too: under their keys they can start anew.
+            dry_run: Tell what would go, and remove nothing.
+
+        Yields:
+            What each commit removed. To be read to the end.
+        """
+
+    def unused_batches(self, before: datetime) -> Iterator[Batch]:
+        """CLOSED and FAILED batches that ended before a time and whose id no prompt carries any more.
+
+        The caller may forget each before it asks for the next.
+        """
+
+    def forget_batch(self, batch: Batch) -> None:
+        """Remove a batch and its parts; nothing happens when it is gone, open, or carried by a prompt."""
+
+    def space(self) -> Space | None:
+        """How much room the records take; None where the store cannot tell."""
+
+    def compact(self) -> None:
+        """Give free space back to the disk, where the store keeps any. May take long, and hold up others."""
 
     def close(self) -> None:
         """Let go of files and connections. Records stay."""

@@ -51,7 +51,7 @@ def start(function: Callable[..., Any], *args: Any, key: str | None = None, **pa
     identity = start_id(function, key)
     if key is not None and runtime.store.chains([identity]):
         return Chain(identity)
-    record_chains(runtime, [_birth(runtime, function, identity, key, (args, params))])
+    record_chains(runtime, [_birth(runtime, function, identity, _kept_key(identity, key), (args, params))])
     runtime.waker.hurry()
     return Chain(identity)
 
@@ -94,7 +94,7 @@ def _start_group(
     units: dict[str, Unit] = {}
     for row, identity, each in zip(rows, ids, keys, strict=True):
         if identity not in known and identity not in units:
-            units[identity] = _birth(runtime, function, identity, each, ((), row))
+            units[identity] = _birth(runtime, function, identity, _kept_key(identity, each), ((), row))
     record_chains(runtime, list(units.values()))
     return [Chain(identity) for identity in ids]
 
@@ -134,6 +134,12 @@ def start_id(function: Callable[..., Any], key: str | None) -> str:
         return random_id("c")
     scope.starts += 1
     return chain_id(scope.parent.id if scope.parent else scope.chain_id, f"{name}#{scope.starts}")
+
+
+def _kept_key(identity: str, key: str | None) -> str | None:
+    """A function that may run again may start its chain again: the record has to outlive the prompts."""
+    inside = active_frame() is not None or open_scope() is not None
+    return identity if key is None and inside else key
 
 
 def _birth(

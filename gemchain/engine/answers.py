@@ -37,7 +37,10 @@ def join_outcome(runtime: Runtime, join: Prompt) -> Outcome | None:
 def _chain_outcome(runtime: Runtime, prompt: Prompt) -> Outcome:
     """What the chain that this one awaits came to."""
     assert prompt.key is not None
-    chain = runtime.store.chains([prompt.key])[prompt.key]
+    chain = runtime.store.chains([prompt.key]).get(prompt.key)
+    if chain is None:
+        gone = f"there is no chain {prompt.key}: it was never started, or `gemchain gc` removed it"
+        return Outcome(failure=Failure("missing", gone))
     if chain.state is ChainState.DONE:
         return Outcome(value=jsontext.load(chain.result or "null"))
     lost = chain.failure or Failure("cancelled", f"chain {chain.id} was cancelled")

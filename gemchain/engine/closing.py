@@ -137,7 +137,9 @@ def settle(runtime: Runtime, scopes: Iterable[str]) -> None:
 
 
 def _settle_chain(runtime: Runtime, chain_id: str) -> None:
-    chain = runtime.store.chains([chain_id])[chain_id]
+    chain = runtime.store.chains([chain_id]).get(chain_id)
+    if chain is None:
+        return  # it ended, and retention removed it
     if chain.state is ChainState.CANCELLED:
         cancel_chain(runtime.store, chain_id)
     elif chain.state is ChainState.RUNNING and not runtime.store.has_open(chain_id):
@@ -147,7 +149,9 @@ def _settle_chain(runtime: Runtime, chain_id: str) -> None:
 
 def _settle_join(runtime: Runtime, join_id: str) -> list[str]:
     """Fire a join whose branches have all ended; returns the scopes that may end with it."""
-    join = runtime.store.prompts([join_id])[join_id]
+    join = runtime.store.prompts([join_id]).get(join_id)
+    if join is None:
+        return []  # its chain ended, and retention removed it
     state = join.progress.state
     if state is PromptState.WAITING and not runtime.store.has_open(join_id):
         outcome = join_outcome(runtime, join)

@@ -68,7 +68,9 @@ def dispatch_part(runtime: Runtime, part: Part) -> Part:
     Raises:
         StoreConflictError: Somebody else works on the part; nothing is lost by stopping.
     """
-    batch = runtime.store.batches([part.batch_id])[part.batch_id]
+    batch = runtime.store.batches([part.batch_id]).get(part.batch_id)
+    if batch is None:
+        raise StoreConflictError(f"batch {part.batch_id!r} was closed, and removed, by somebody else")
     holder = [lease_part(runtime, part)]
     with returning(runtime, holder):
         _Run(runtime, batch, holder).to_the_end()

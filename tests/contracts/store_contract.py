@@ -20,6 +20,7 @@ from tests.contracts.store_commits import CommitContract, RepetitionContract
 from tests.contracts.store_queues import AnswerContract, ClaimContract, QueueContract
 from tests.contracts.store_races import RaceContract
 from tests.contracts.store_readings import JoinContract, ReadingContract, ReturnContract, TallyContract
+from tests.contracts.store_retention import RetentionContract
 from tests.contracts.store_samples import OpenStore, Samples
 
 
@@ -36,6 +37,7 @@ class StoreContract(
     TallyContract,
     JoinContract,
     ReturnContract,
+    RetentionContract,
     RaceContract,
     abc.ABC,
 ):

@@ -85,6 +85,15 @@ class Spill:
                 content[name] = text.decode()
 
 
+    def remove(self, names: Collection[str]) -> None:
+        """Remove texts; those that are gone already do not matter.
+
+        Raises:
+            StoreUnavailableError: The blobs failed; try again.
+        """
+        _each(lambda name: self._blobs.delete(self._blobs.uri(name)), names, "removing")
+
+
 def _each(call: Callable[[A], B], items: Collection[A], doing: str) -> list[B]:
     try:
         with ThreadPoolExecutor(_PARALLEL) as pool:

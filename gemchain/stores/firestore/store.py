@@ -36,6 +36,7 @@ from gemchain.stores.firestore.marks import marked, unmark
 from gemchain.stores.firestore.query import NAME, Query
 from gemchain.stores.firestore.queues import Queues
 from gemchain.stores.firestore.reading import Reader
+from gemchain.stores.firestore.retention import Retention
 from gemchain.stores.firestore.spill import Spill
 from gemchain.stores.firestore.tallies import Tallies
 
@@ -44,7 +45,7 @@ __all__ = ["FirestoreStore"]
 _ADDRESS = re.compile(r"firestore://(?P<project>[^/?#]+)(/(?P<database>[^/?#]*))?(\?(?P<options>[^#]*))?")
 
 
-class FirestoreStore:
+class FirestoreStore(Retention):
     """A `Store` in Firestore. `gemchain.ports.Store` is the contract.
 
     What it adds to the contract: among prompts of one priority a short queue gives whoever waited longest
@@ -250,12 +251,12 @@ class FirestoreStore:
         return found
 
     def ended_waits(self, *, limit: int) -> list[Prompt]:
-        """WAITING prompts of kind `chain` whose chain has ended."""
+        """WAITING prompts of kind `chain` whose chain has ended, or is not there."""
         found: list[Prompt] = []
         for waiting in self._reader.pages(("awaits", ">", ""), order="awaits"):
             chains = self.chains({prompt.key for prompt in waiting if prompt.key})
-            ended = {each.id for each in chains.values() if each.state is not ChainState.RUNNING}
-            found += [prompt for prompt in waiting if prompt.key in ended]
+            running = {each.id for each in chains.values() if each.state is ChainState.RUNNING}
+            found += [prompt for prompt in waiting if prompt.key not in running]
             if len(found) >= limit:
                 break
         return found[:limit]

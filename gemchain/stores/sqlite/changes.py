@@ -23,6 +23,7 @@ from gemchain.stores.sqlite.progress import (
     move_values,
     only_finishes,
 )
+from gemchain.stores.sqlite.retention import HIGHEST_ROW
 from gemchain.stores.sqlite.rows import CHAINS, PROMPT_COLUMNS, chain_values, insert, prompt_values
 from gemchain.stores.sqlite.tallies import Deltas
 
@@ -120,7 +121,7 @@ class Changes:
         if not drafts:
             return
         chains = self._chain_rows(units)
-        first = self._next_row("prompts")
+        first = max(self._next_row("prompts"), self._after_removed())
         prompts, requests, fresh, others = [], [], [], []
         for seq, ((prompt, request), token) in enumerate(drafts, start=first):
             self._count_draft(prompt)
@@ -193,6 +194,11 @@ class Changes:
         row = self._db.row(f"SELECT coalesce(max(seq), 0) + 1 FROM {table}")
         assert row is not None
         return int(row[0])
+
+    def _after_removed(self) -> int:
+        """Behind every prompt that was removed: old versions of those must fit no new one."""
+        row = self._db.row("SELECT value FROM tallies WHERE name = ?", (HIGHEST_ROW,))
+        return 1 if row is None else int(row[0]) + 1
 
     def _insert(self, sql: str, rows: Sequence[tuple[object, ...]]) -> None:
         """Insert rows.

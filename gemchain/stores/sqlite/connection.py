@@ -147,6 +147,22 @@ class Connection:
             raise
         self._db.execute("RELEASE attempt")
 
+    def rewrite(self) -> None:
+        """Write the file anew without its free pages, and empty the log.
+
+        Raises:
+            StoreUnavailableError: Others are writing; nothing happened.
+            StoreFullError: The disk has no room for a second copy; nothing happened.
+        """
+        with self._lock, self._translated():
+            # The copy is as large as what is left: it belongs on the disk.
+            self._db.execute("PRAGMA temp_store = FILE")
+            try:
+                self._db.execute("VACUUM")
+            finally:
+                self._db.execute("PRAGMA temp_store = MEMORY")
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def _be_durable(self, *, durable: bool) -> None:
         if durable is not self._durable:
             self._db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")

@@ -19,6 +19,7 @@ from gemchain.stores.sqlite.connection import MEMORY, Connection
 from gemchain.stores.sqlite.names import Names
 from gemchain.stores.sqlite.progress import STOPPED
 from gemchain.stores.sqlite.queues import claim, queue_statuses
+from gemchain.stores.sqlite.retention import Retention
 from gemchain.stores.sqlite.rows import BATCHES, CHAINS, PARTS, PROMPT_SELECT, SEQ, prompt_record, row_of
 from gemchain.stores.sqlite.tallies import read_tally
 
@@ -58,7 +59,7 @@ _UNSETTLED = (
 _SETTLE = "UPDATE progress SET unsettled = 0 WHERE unsettled = 1 AND version = ? AND seq = ?"
 
 
-class SqliteStore:
+class SqliteStore(Retention):
     """A `Store` in one SQLite file. `gemchain.ports.Store` is the contract.
 
     What it adds to the contract: among prompts of one priority, whoever waited longest goes first, a
@@ -225,8 +226,8 @@ class SqliteStore:
         return self._select(where, self._micros(), limit)
 
     def ended_waits(self, *, limit: int) -> list[Prompt]:
-        """WAITING prompts of kind `chain` whose chain has ended."""
-        ended = "EXISTS (SELECT 1 FROM chains e WHERE e.id = g.awaits AND e.state <> 'RUNNING')"
+        """WAITING prompts of kind `chain` whose chain has ended, or is not there."""
+        ended = "NOT EXISTS (SELECT 1 FROM chains e WHERE e.id = g.awaits AND e.state = 'RUNNING')"
         return self._select(f"WHERE g.awaits IS NOT NULL AND {ended} LIMIT ?", limit)
 
     def unsettled_chains(self, *, limit: int) -> list[str]:

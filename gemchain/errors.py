@@ -3,7 +3,8 @@
 ```
 GemchainError
 ├── ConfigurationError            a setting, an address or an extra is wrong or missing
-│   └── MissingExtraError         a package is not installed; the message names the extra
+│   ├── MissingExtraError         a package is not installed; the message names the extra
+│   └── NotSetUpError             some providers have to be set up first; the others went on
 ├── InvalidInputError             refused at submit: nothing was recorded, nothing will be paid
 │   ├── RequestError              the request is empty, malformed or too large
 │   ├── ModelError                no such provider or model
@@ -35,6 +36,7 @@ GemchainError
 ```
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 __all__ = [
@@ -85,6 +87,18 @@ class MissingExtraError(ConfigurationError):
 
     def __init__(self, what: str, extra: str) -> None:
         super().__init__(f"{what} needs packages that are not installed: pip install 'gemchain[{extra}]'")
+
+
+class NotSetUpError(ConfigurationError):
+    """Some providers have to be set up first; everything else went on, and nothing of theirs is lost.
+
+    Attributes:
+        errors: What each lacks, by the provider's name.
+    """
+
+    def __init__(self, errors: Mapping[str, Exception]) -> None:
+        super().__init__("\n".join(f"provider {name!r}: {error}" for name, error in errors.items()))
+        self.errors = dict(errors)
 
 
 class InvalidInputError(GemchainError):

@@ -10,7 +10,7 @@ found nothing to claim is closed. A run whose time is over stops between two cla
 claimed; the next run finds the rest queued.
 """
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ from gemchain.engine import policy
 from gemchain.engine.forecast import landing, turnarounds
 from gemchain.engine.inputs import is_over, queue_names, rules, write_input
 from gemchain.engine.leases import leased_until
+from gemchain.engine.troubles import Troubles
 from gemchain.identity import batch_id
 from gemchain.records import Batch, QueueStatus
 from gemchain.runtime import Runtime
@@ -41,7 +42,7 @@ class Assembled(NamedTuple):
     look_at: datetime | None
 
 
-def assemble(runtime: Runtime, until: datetime | None = None) -> Assembled:
+def assemble(runtime: Runtime, until: datetime | None = None, *, without: Container[str] = ()) -> Assembled:
     """Bring every queue that the policy wants sent to a WRITTEN batch.
 
     Queues that are quiet together are sent together: what this very run sends is no reason to hold another.
@@ -49,22 +50,35 @@ def assemble(runtime: Runtime, until: datetime | None = None) -> Assembled:
     Args:
         runtime: Where the queues are.
         until: When to stop claiming, by the store's clock; what is left is queued for the next run.
+        without: Providers to leave alone, since they are known to be not set up.
+
+    Raises:
+        NotSetUpError: A queue's provider lacks something, or is not known here; all others were assembled.
     """
     batches: list[Batch] = []
-    looks: list[datetime] = []
-    queues = runtime.store.queues()
-    around = _around(runtime, queues)
+    looks: list[datetime | None] = []
+    troubles = Troubles(without)
+    queues = [each for each in runtime.store.queues() if queue_names(each.queue)[1] not in troubles]
+    around = _around(runtime, queues, without)
     for queue in queues:
-        decision = _decide(runtime, queue, around)
-        while decision.send and not is_over(runtime, until):
-            batch = _build(runtime, queue.queue, until)
-            if batch.state is not BatchState.WRITTEN:
-                break
-            batches.append(batch)
-            decision = _decide(runtime, _reread(runtime, queue.queue), around)
-        if decision.look_at is not None:
-            looks.append(decision.look_at)
-    return Assembled(batches, min(looks, default=None))
+        with troubles.of(queue_names(queue.queue)[1]):
+            looks.append(_bring(runtime, queue, around, until, batches))
+    troubles.tell()
+    return Assembled(batches, min(filter(None, looks), default=None))
+
+
+def _bring(
+    runtime: Runtime, queue: QueueStatus, around: "_Around", until: datetime | None, batches: list[Batch]
+) -> datetime | None:
+    """Bring one queue to as many batches as the policy wants; when to look at it again."""
+    decision = _decide(runtime, queue, around)
+    while decision.send and not is_over(runtime, until):
+        batch = _build(runtime, queue.queue, until)
+        if batch.state is not BatchState.WRITTEN:
+            break
+        batches.append(batch)
+        decision = _decide(runtime, _reread(runtime, queue.queue), around)
+    return decision.look_at
 
 
 def _reread(runtime: Runtime, name: str) -> QueueStatus:
@@ -81,7 +95,7 @@ class _Around(NamedTuple):
     sent_at: dict[str, datetime]
 
 
-def _around(runtime: Runtime, queues: Sequence[QueueStatus]) -> _Around:
+def _around(runtime: Runtime, queues: Sequence[QueueStatus], without: Container[str]) -> _Around:
     if not any(queue.ready for queue in queues):
         return _Around(0, (), {}, {})
     store, now = runtime.store, runtime.store.now()
@@ -90,7 +104,7 @@ def _around(runtime: Runtime, queues: Sequence[QueueStatus]) -> _Around:
     for batch in store.open_batches():
         if batch.state is BatchState.ARRIVED:
             arriving += 1
-        else:
+        elif batch.provider not in without:  # nobody waits for what may never be sent
             out.append(batch)
     recent = store.list_batches(limit=RECENT) if out else []
     usual = turnarounds(recent)

@@ -6,12 +6,14 @@ again; two collectors at once compute the same parts, and one of them loses the 
 """
 
 import logging
+from collections.abc import Container
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from gemchain.engine.closing import abandon, close
 from gemchain.engine.lines import split
+from gemchain.engine.troubles import Troubles
 from gemchain.errors import ProviderError, ProviderRejectedError, StoreConflictError
 from gemchain.identity import part_id
 from gemchain.ports import Job, JobState
@@ -27,20 +29,30 @@ PATIENCE = 0.02
 """Share of a job's age that passes between two questions after it."""
 
 
-def collect(runtime: Runtime) -> list[Batch]:
+def collect(runtime: Runtime, *, without: Container[str] = ()) -> list[Batch]:
     """Ask after every SENT batch that is due.
+
+    Args:
+        runtime: What to collect in.
+        without: Providers to leave alone, since they are known to be not set up.
 
     Returns:
         The batches that are ARRIVED or FAILED now, or CLOSED for want of output.
+
+    Raises:
+        NotSetUpError: A provider lacks something; all others were asked.
     """
     now = runtime.store.now()
     due = [
         each for each in runtime.store.open_batches() if each.state is BatchState.SENT and _is_due(each, now)
     ]
     moved = []
+    troubles = Troubles(without)
     for batch in due:
-        with suppress(StoreConflictError):
-            moved += collect_one(runtime, batch)
+        if batch.provider not in troubles:
+            with suppress(StoreConflictError), troubles.of(batch.provider):
+                moved += collect_one(runtime, batch)
+    troubles.tell()
     return moved
 
 

@@ -14,7 +14,7 @@ from gemchain import jsontext, values
 from gemchain.closures import PREFIX
 from gemchain.durable import Blocked, Ended, Raised
 from gemchain.engine import branches, replay
-from gemchain.errors import Abort, DivergedError, Retry, StoreUnavailableError, UnresolvedError
+from gemchain.errors import Abort, DamagedError, DivergedError, Retry, StoreUnavailableError, UnresolvedError
 from gemchain.identity import random_id
 from gemchain.records import (
     NO_USAGE,
@@ -34,6 +34,9 @@ from gemchain.scope import Scope, entered
 from gemchain.states import ChainState, PromptState
 
 __all__ = ["Delivery", "Outcome", "deliver"]
+
+
+DOUBLINGS = 60
 
 
 class Outcome(NamedTuple):
@@ -90,7 +93,18 @@ class _Case:
         self.now = runtime.clock.now()
         before = prompt.progress
         self.usage = before.usage.plus(outcome.usage) if outcome.usage is not NO_USAGE else before.usage
-        self.response = None if outcome.body is None else _response(prompt, outcome)
+        self.response: Response | None = None
+
+    def understand(self) -> None:
+        """Make the response of what came back.
+
+        Raises:
+            DamagedError: The record, or what is to be given to its function, makes no sense.
+        """
+        if self.prompt.damage is not None:
+            raise DamagedError(self.prompt.damage)
+        if self.outcome.body is not None:
+            self.response = _response(self.prompt, self.outcome)
 
     def after(
         self,
@@ -136,8 +150,15 @@ def _response(prompt: Prompt, outcome: Outcome) -> Response:
         model=prompt.model,
         prompt_id=prompt.id,
         schema=prompt.schema,
-        parse=None if prompt.schema is None else parser(prompt.schema),
+        parse=None if prompt.schema is None else _parser(prompt.schema),
     )
+
+
+def _parser(schema: str) -> Callable[[str], Any]:
+    try:
+        return parser(schema)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise DamagedError(f"'schema' cannot be read: {error}") from error
 
 
 def deliver(runtime: Runtime, prompt: Prompt, outcome: Outcome, *, marked: bool = True) -> Delivery:
@@ -155,7 +176,10 @@ def deliver(runtime: Runtime, prompt: Prompt, outcome: Outcome, *, marked: bool 
     """
     case = _Case(runtime, prompt, outcome, marked=marked)
     try:
+        case.understand()
         failure = outcome.failure or _unusable(case)
+    except DamagedError as error:
+        return _park(case, error)
     except UnresolvedError as error:
         return _park(case, error)
     except Exception as error:  # noqa: BLE001 -- a user's retry_if may raise anything
@@ -258,7 +282,8 @@ def _misfit(response: Response | None) -> Failure | None:
 
 def _delay(runtime: Runtime, attempts: int) -> timedelta:
     settings = runtime.settings
-    return timedelta(seconds=min(settings.retry_delay * 2 ** (attempts - 1), settings.retry_delay_max))
+    doubled = min(max(attempts, 1) - 1, DOUBLINGS)  # 2 to the power of what a record says may be no number
+    return timedelta(seconds=min(settings.retry_delay * 2**doubled, settings.retry_delay_max))
 
 
 def _send_again(case: _Case, failure: Failure, retry_at: datetime) -> Delivery:
@@ -334,8 +359,11 @@ def _fail(case: _Case, failure: Failure) -> Delivery:
     return Delivery(case.unit(after, ending=ending), "failed", ends_branch=forked)
 
 
-def _park(case: _Case, error: UnresolvedError | DivergedError) -> Delivery:
-    failure = Failure("diverged" if isinstance(error, DivergedError) else "unresolved", str(error))
+_PARKED_FOR = {UnresolvedError: "unresolved", DivergedError: "diverged", DamagedError: "damaged"}
+
+
+def _park(case: _Case, error: UnresolvedError | DivergedError | DamagedError) -> Delivery:
+    failure = Failure(_PARKED_FOR[type(error)], str(error))
     after = case.after(PromptState.PARKED, failure=failure, result=case.prompt.progress.result)
     return Delivery(case.unit(after), "waiting", ends_branch=False)
 

@@ -6,7 +6,7 @@ any two lines, and several processes can drive one state at the same time.
 
 import gc
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -14,9 +14,10 @@ from datetime import datetime, timedelta
 from gemchain.engine.assemble import assemble
 from gemchain.engine.collect import collect
 from gemchain.engine.dispatch import dispatch, revisit
+from gemchain.engine.inputs import queue_names
 from gemchain.engine.launch import launch
 from gemchain.engine.sweep import sweep
-from gemchain.errors import StoreConflictError, StoreUnavailableError
+from gemchain.errors import BlobNotFoundError, NotSetUpError, StoreConflictError, StoreUnavailableError
 from gemchain.records import Batch
 from gemchain.runtime import Runtime
 from gemchain.states import OPEN_PROMPT, BatchState
@@ -59,6 +60,9 @@ class Driver:
 
     Attributes:
         watch: Called after every piece of work, for whoever shows progress; keep it quick.
+        aside: Providers that a person has to set up first, and what each lacks. They are asked again when
+            they were left alone for `poll_max`: somebody may have mended it meanwhile.
+        lost: Why a part of an output could not be read in the last turn.
     """
 
     runtime: Runtime
@@ -67,6 +71,9 @@ class Driver:
     _look_at: datetime | None = None
     _sweep_at: datetime | None = None
     _failures: int = field(default=0)
+    aside: dict[str, Exception] = field(default_factory=dict)
+    lost: BlobNotFoundError | None = None
+    _ask_again_at: datetime | None = None
 
     def turn(self) -> bool:
         """Run every stage once.
@@ -99,26 +106,76 @@ class Driver:
     def _stages(self) -> bool:
         runtime = self.runtime
         self._turned_at = runtime.store.now()
-        moved = bool(collect(runtime))
-        for _ in dispatch(runtime):
-            moved = True
-            self.watch()
+        self._forgive(self._turned_at)
+        moved = self._going_on(lambda: bool(collect(runtime, without=self.aside)))
+        moved |= self._going_on(self._dispatch)
         moved |= bool(revisit(runtime))
-        assembled = assemble(runtime)
-        self._look_at = assembled.look_at
-        moved |= bool(assembled.batches)
-        moved |= bool(launch(runtime))
-        moved |= self._sweep()
+        moved |= self._going_on(self._assemble)
+        moved |= self._going_on(lambda: bool(launch(runtime, without=self.aside)))
+        moved |= self._going_on(self._sweep)
         self.watch()
         self._failures = 0
         return moved
+
+    def _going_on(self, stage: Callable[[], bool]) -> bool:
+        """Whether a stage moved anything; a provider that is not set up is put aside, once it was met."""
+        try:
+            return stage()
+        except NotSetUpError as error:
+            for name, why in error.errors.items():
+                log.warning("provider %r is left alone for now: %s", name, why)
+            self.aside |= error.errors
+            seconds = self.runtime.settings.poll_max
+            self._ask_again_at = self.runtime.store.now() + timedelta(seconds=seconds)
+            return True
+
+    def _forgive(self, now: datetime) -> None:
+        if self._ask_again_at is not None and now >= self._ask_again_at:
+            self.aside, self._ask_again_at = {}, None
+
+    def _dispatch(self) -> bool:
+        self.lost = None
+        moved = False
+        try:
+            for _ in dispatch(self.runtime):
+                moved = True
+                self.watch()
+        except BlobNotFoundError as error:
+            self.lost = error
+        return moved
+
+    def _assemble(self) -> bool:
+        assembled = assemble(self.runtime, without=self.aside)
+        self._look_at = assembled.look_at
+        return bool(assembled.batches)
 
     def _sweep(self) -> bool:
         now = self.runtime.store.now()
         if self._sweep_at is not None and now < self._sweep_at:
             return False
         self._sweep_at = now + timedelta(seconds=self.runtime.settings.sweep)
-        return bool(sweep(self.runtime))
+        return bool(sweep(self.runtime, without=self.aside))
+
+    def is_not_stuck(self) -> bool:
+        """True; or, once nothing is left but what a person has to mend, an error that says what.
+
+        Raises:
+            NotSetUpError: All that is left is for providers that were put aside.
+            BlobNotFoundError: All that is left lies in outputs that are not there any more.
+        """
+        if (self.aside or self.lost) and self._is_all_stuck():
+            raise self.lost or NotSetUpError(self.aside)
+        return True
+
+    def _is_all_stuck(self) -> bool:
+        store, aside = self.runtime.store, self.aside
+        return not (
+            any(_may_move(batch, aside, lost=self.lost is not None) for batch in store.open_batches())
+            or any(queue_names(each.queue)[1] not in aside for each in store.queues())
+            or store.next_answer_at() is not None
+            or store.unsettled_chains(limit=1)
+            or store.ended_waits(limit=1)
+        )
 
     def rest(self, until: datetime | None) -> None:
         """Rest until something is due, somebody hurries, or `until`."""
@@ -145,6 +202,11 @@ class Driver:
         # What was due before the last turn began and is still there belongs to somebody else.
         turned_at = self._turned_at or now
         return [each for each in times if each is not None and each > turned_at]
+
+
+def _may_move(batch: Batch, aside: Container[str], *, lost: bool) -> bool:
+    """Whether a batch goes on by itself; with a lost output, an arrived one may be the one that lost it."""
+    return not (lost if batch.state is BatchState.ARRIVED else batch.provider in aside)
 
 
 def _batch_due(batch: Batch) -> datetime | None:
@@ -177,6 +239,10 @@ def drive(
 
     Returns:
         Whether it stopped for `until` or for idleness, and not for the timeout.
+
+    Raises:
+        NotSetUpError: A person has to set up a provider first; all that does not need it is done.
+        BlobNotFoundError: An output is not there any more; all that does not need it is done.
     """
     with _rare_collections():
         return _drive(Driver(runtime, watch), until, until_idle=until_idle, timeout=timeout)
@@ -204,5 +270,7 @@ def _drive(driver: Driver, until: Callable[[], bool], *, until_idle: bool, timeo
             continue
         if until_idle and driver.patiently(lambda: is_idle(runtime), otherwise=False):
             return True
+        if until_idle:
+            driver.patiently(driver.is_not_stuck, otherwise=True)
         driver.rest(end)
     return True

@@ -8,18 +8,19 @@ taken over when it wants to record its job cancels that job again.
 
 A provider that cannot be reached leaves the batch WRITTEN, to be looked at later. One that
 refuses the job fails the batch and, with its words, the prompts. One that a person has to set up
-first (`ConfigurationError`, by which no job came to be) stops the run: the batch is given back as
-it was, and the next run looks at it at once.
+first (`ConfigurationError`, by which no job came to be) is left alone: the batch is given back as
+it was, the batches of other providers are sent, and the next run looks at it at once.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from gemchain.engine.closing import abandon
 from gemchain.engine.leases import free, leased_until
+from gemchain.engine.troubles import Troubles
 from gemchain.errors import (
     ConfigurationError,
     ProviderError,
@@ -37,21 +38,32 @@ __all__ = ["launch"]
 log = logging.getLogger("gemchain")
 
 
-def launch(runtime: Runtime) -> list[Batch]:
+def launch(runtime: Runtime, *, without: Container[str] = ()) -> list[Batch]:
     """Send every WRITTEN batch that nobody else is about to send.
+
+    Args:
+        runtime: What to launch in.
+        without: Providers to leave alone, since they are known to be not set up.
 
     Returns:
         The batches that are SENT or FAILED now.
+
+    Raises:
+        NotSetUpError: A provider lacks something; the batches of all others were sent.
     """
     moved = []
+    troubles = Troubles(without)
     for batch in runtime.store.open_batches():
-        if batch.state is BatchState.WRITTEN and _is_due(batch, runtime.store.now()):
-            with suppress(StoreConflictError):
+        if batch.provider not in troubles and _is_due(batch, runtime.store.now()):
+            with suppress(StoreConflictError), troubles.of(batch.provider):
                 moved += _launch_one(runtime, batch)
+    troubles.tell()
     return moved
 
 
 def _is_due(batch: Batch, now: datetime) -> bool:
+    if batch.state is not BatchState.WRITTEN:
+        return False
     return free(batch, now) and (batch.poll_at is None or batch.poll_at <= now)
 
 

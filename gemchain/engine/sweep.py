@@ -5,6 +5,7 @@ function whose work it is. Running it twice, or in two processes at once, is har
 same reasons as running those functions twice.
 """
 
+from collections.abc import Container
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -13,6 +14,7 @@ from gemchain.engine.closing import close, is_complete, settle_marked
 from gemchain.engine.delivery import Outcome, deliver
 from gemchain.engine.inputs import is_over, write_input
 from gemchain.engine.leases import free, leased_until
+from gemchain.engine.troubles import Troubles
 from gemchain.errors import StoreConflictError
 from gemchain.records import Batch, Failure
 from gemchain.runtime import Runtime
@@ -23,7 +25,7 @@ __all__ = ["sweep"]
 LATE = Failure("deadline", "the deadline passed while the prompt was queued")
 
 
-def sweep(runtime: Runtime, until: datetime | None = None) -> int:
+def sweep(runtime: Runtime, until: datetime | None = None, *, without: Container[str] = ()) -> int:
     """Lead everything that is stuck back to work.
 
     - a batch that was being written when its writer fell silent is taken over and written;
@@ -35,15 +37,26 @@ def sweep(runtime: Runtime, until: datetime | None = None) -> int:
     Args:
         runtime: What to sweep.
         until: When to take over no more batches, by the store's clock; the next sweep goes on with them.
+        without: Providers to leave alone, since they are known to be not set up.
 
     Returns:
         How many things were found; 0 means that nothing was stuck.
+
+    Raises:
+        NotSetUpError: A provider lacks something, or is not known here; everything else was swept.
     """
-    found = sum(_lead_back(runtime, batch, until) for batch in runtime.store.open_batches())
+    found = 0
+    troubles = Troubles(without)
+    for batch in runtime.store.open_batches():
+        if batch.provider not in troubles:
+            with troubles.of(batch.provider):
+                found += _lead_back(runtime, batch, until)
     for part in runtime.store.open_parts():
         if free(part, runtime.store.now()):
             runtime.waker.dispatch(part)
-    return found + settle_marked(runtime) + _give_up_late_ones(runtime)
+    found += settle_marked(runtime) + _give_up_late_ones(runtime)
+    troubles.tell()
+    return found
 
 
 def _lead_back(runtime: Runtime, batch: Batch, until: datetime | None) -> int:

@@ -16,6 +16,7 @@ from gemchain.engine.dispatch import dispatch_part, revisit
 from gemchain.engine.launch import launch
 from gemchain.engine.leases import free
 from gemchain.engine.sweep import sweep
+from gemchain.engine.troubles import Troubles
 from gemchain.errors import StoreConflictError
 from gemchain.gemini.layout import batch_of_output
 from gemchain.ports import Waker
@@ -49,9 +50,17 @@ def assemble_and_launch(runtime: Runtime, until: datetime | None = None) -> Move
     Args:
         runtime: Where the queues are.
         until: When to claim nothing more. What is claimed by then is launched; the rest is for the next run.
+
+    Raises:
+        NotSetUpError: A provider lacks something; what the others take was sent.
     """
-    assemble(runtime, until)
-    return Moved(launch(runtime))
+    troubles, moved = Troubles(), Moved([])
+    with troubles.of_stage():
+        assemble(runtime, until)
+    with troubles.of_stage():
+        moved = Moved(launch(runtime))
+    troubles.tell()
+    return moved
 
 
 def collect_hinted(runtime: Runtime, name: str) -> Moved:
@@ -101,11 +110,18 @@ def sweep_up(runtime: Runtime, until: datetime, takeover_until: datetime | None 
         runtime: What to sweep.
         until: When to run no more callbacks; what is left waits for the next sweep.
         takeover_until: When to stop writing a batch that somebody left half-way; the next sweep goes on.
+
+    Raises:
+        NotSetUpError: A provider lacks something; everything else was done.
     """
-    moved = collect(runtime)
-    found = sweep(replace(runtime, waker=_Reminder(runtime)), takeover_until)
+    troubles, moved, found = Troubles(), list[Batch](), 0
+    with troubles.of_stage():
+        moved = collect(runtime)
+    with troubles.of_stage():
+        found = sweep(replace(runtime, waker=_Reminder(runtime)), takeover_until)
     while runtime.store.now() < until and (again := revisit(runtime)):
         found += again
+    troubles.tell()
     return Moved(moved, found)
 
 

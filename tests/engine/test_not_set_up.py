@@ -1,12 +1,21 @@
-"""A provider that a person has to set up first stops the run; nothing is lost, paid twice or waited out."""
+"""A provider that a person has to set up first holds up nobody else; nothing is lost or paid twice.
+
+What does not need it goes on, and in the end the run says which provider lacks what.
+"""
+
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from gemchain.engine.collect import collect
 from gemchain.engine.drive import drive
 from gemchain.engine.launch import launch
-from gemchain.errors import ConfigurationError, ProviderUnavailableError
+from gemchain.errors import BlobNotFoundError, ConfigurationError, NotSetUpError, ProviderUnavailableError
+from gemchain.runtime import Providers
 from gemchain.states import BatchState
+from tests.apps import stages
+from tests.support.scripted import ScriptedProvider
 
 MEND = "no usable Google credentials; log in with: gcloud auth application-default login"
 
@@ -98,10 +107,82 @@ def test_the_same_command_goes_on_to_the_end_after_the_mending(stand, verb):
 
 def land_when_asked(stand):
     """Every job lands as soon as somebody asks after it."""
-    provider, poll = stand.provider, stand.provider.poll
+    land_at_once(stand.provider)
+
+
+def land_at_once(provider):
+    poll = provider.poll
 
     def landing(batch):
         provider.land(batch, provider.rows(batch).values())
         return poll(batch)
 
     provider.poll = landing
+
+
+@pytest.fixture
+def other(stand):
+    """A second provider, well set up."""
+    provider = ScriptedProvider(stand.blobs, stand.clock)
+    provider.name = "other"
+    both = {"scripted": lambda: stand.provider, "other": lambda: provider}
+    choose = lambda model: tuple(model.split("/")) if "/" in model else ("scripted", model)  # noqa: E731
+    stand.runtime = replace(stand.runtime, providers=Providers(both, choose))
+    land_at_once(provider)
+    land_at_once(stand.provider)
+    return provider
+
+
+@pytest.mark.parametrize("verb", ["create", "poll"])
+def test_chains_of_another_provider_run_to_their_end_and_then_the_run_says_what_is_lacking(
+    stand, other, verb
+):
+    stuck = stand.submit("a")
+    fine = stand.submit("b", model="other/x", callback=stages.carry_on)
+    stand.provider.next(verb, *[ConfigurationError(MEND)] * 9)
+    with pytest.raises(NotSetUpError, match=r"'scripted'.*gcloud auth") as raised:
+        drive(stand.runtime)
+    assert set(raised.value.errors) == {"scripted"}
+    assert stand.states(stuck) == ["CLAIMED"]
+    assert stand.states(fine) == ["DONE"]
+    assert stand.provider.calls[verb] == 1, "it is not asked at every turn"
+
+
+def test_a_provider_that_is_mended_while_others_run_is_asked_again(stand, other):
+    stuck = stand.submit("a")
+    stand.submit("b", model="other/x")
+    stand.provider.next("create", ConfigurationError(MEND))
+    other.next("poll", *[ProviderUnavailableError("503")] * 90)
+    assert drive(stand.runtime)
+    assert stand.states(stuck) == ["DONE"]
+
+
+def test_a_queue_whose_provider_nobody_knows_here_holds_up_no_other(stand, other):
+    strange = stand.submit("a", model="other/x")
+    stand.runtime = replace(
+        stand.runtime, providers=Providers({"scripted": lambda: stand.provider}, lambda m: ("scripted", m))
+    )
+    fine = stand.submit("b")
+    with pytest.raises(NotSetUpError, match="no provider is called 'other'"):
+        drive(stand.runtime)
+    assert stand.states(fine) == ["DONE"]
+    assert stand.states(strange) == ["QUEUED"]
+
+
+def test_who_runs_for_ever_goes_on_without_it(stand, other):
+    stuck = stand.submit("a")
+    stand.provider.next("create", *[ConfigurationError(MEND)] * 3)
+    end = stand.clock.now() + timedelta(seconds=4 * stand.runtime.settings.poll_max)
+    assert drive(stand.runtime, until_idle=False, until=lambda: stand.clock.now() >= end)
+    assert stand.states(stuck) == ["DONE"]
+
+
+def test_an_output_that_was_removed_holds_up_no_other_part_and_is_told_in_the_end(stand):
+    ids = stand.submit("a")
+    batch = stand.arrived()
+    stand.blobs.delete(batch.output[0].uri)
+    fine = stand.submit("b")
+    land_when_asked(stand)
+    with pytest.raises(BlobNotFoundError, match=r"predictions\.jsonl"):
+        drive(stand.runtime)
+    assert stand.states(ids + fine) == ["CLAIMED", "DONE"]

@@ -20,8 +20,9 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from gemchain.cli.wheel import write_wheel
-from gemchain.emulators.firebase.suite import Suite, free_port
+from gemchain.emulators.firebase.suite import Suite
 from gemchain.emulators.vertex import VertexEmulator
+from gemchain.gemini.responders import Responder
 from gemchain.settings import Settings
 from gemchain.states import ChainState
 from gemchain.testing import VirtualClock
@@ -31,9 +32,11 @@ HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parents[1]
 CACHE = HERE / ".cache"
 FUNCTIONS = REPOSITORY / "functions"
-BUCKET = "demo-gemchain.appspot.com"
+PROJECT = "demo-gemchain"
+BUCKET = f"{PROJECT}.appspot.com"
 REGION = "us-central1"
 TURNAROUND = 60.0
+LOADED = "Loaded functions definitions"
 PYTHON = f"python{sys.version_info.major}.{sys.version_info.minor}"
 
 
@@ -46,6 +49,17 @@ def run(*command: str | Path, folder: Path = HERE) -> None:
         [str(each) for each in command], cwd=folder, capture_output=True, text=True, check=False, timeout=900
     )
     assert done.returncode == 0, f"{command} failed:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+
+
+def gemchain(*arguments: str) -> str:
+    """What the command line says, from outside of the functions, of the project in the emulators."""
+    address = {"GEMCHAIN_STORE": f"firestore://{PROJECT}", "GEMCHAIN_BLOBS": f"gs://{BUCKET}/gemchain"}
+    command = [Path(sys.executable).with_name("gemchain"), *arguments]
+    done = subprocess.run(
+        command, env=os.environ | address, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    return done.stdout
 
 
 def firebase_tools() -> list[str]:
@@ -141,8 +155,12 @@ class Deployment:
         self.store = self.runtime.store
 
     def start_chains(self, rows: list[dict]) -> list[str]:
-        data = json.dumps({"rows": rows}).encode()
-        url = self.suite.function_url("startArticles", REGION)
+        return self.start("startArticles", {"rows": rows})
+
+    def start(self, function: str, body: object) -> list[str]:
+        """The chains that an HTTP function says it has started."""
+        data = json.dumps(body).encode()
+        url = self.suite.function_url(function, REGION)
         request = Request(url, data, {"Content-Type": "application/json"})
         try:
             with urlopen(request, timeout=120) as reply:
@@ -173,32 +191,41 @@ class Deployment:
         assert not failures, "\n".join([*failures, *self.log.lines[-60:]])
         return [json.loads(found[each].result or "null") for each in chains]
 
+    def redeploy(self, file: Path, text: str) -> None:
+        """Change a source; the emulator loads the codebase anew."""
+        loaded = self.log.count(LOADED)
+        file.write_text(text)
+        self.log.wait_until(lambda: self.log.count(LOADED) > loaded)
+
     def calls(self, function: str) -> int:
         return self.log.count(f'Beginning execution of "{REGION}-{function}"')
 
 
 @contextmanager
 def deployed(
-    folder: Path, change: Callable[[Path], None] = lambda _: None, **settings: str
+    folder: Path,
+    change: Callable[[Path], None] = lambda _: None,
+    responder: Responder | None = None,
+    **settings: str,
 ) -> Iterator[Deployment]:
     """Start everything on the repository's project.
 
     Args:
         folder: An empty one.
         change: Changes the copy of the project, as a fault would.
+        responder: Answers in place of the model.
         settings: For the functions' `.env.local`.
     """
-    log, clock, port = Log(), VirtualClock(), free_port()
-    settings |= {"GEMCHAIN_VERTEX_ENDPOINT": f"http://127.0.0.1:{port}"}
-    change(make_project(folder, **settings))
+    log, clock = Log(), VirtualClock()
     suite = Suite(folder, firebase=firebase_tools(), listen=log.hear)
     with (
         mock.patch.dict(os.environ, suite.variables),
-        suite,
-        VertexEmulator(port, clock=clock, turnaround=TURNAROUND) as vertex,
+        VertexEmulator(clock=clock, turnaround=TURNAROUND, responder=responder) as vertex,
     ):
-        deployment = Deployment(suite, log, vertex, clock)
-        try:
-            yield deployment
-        finally:
-            deployment.store.close()
+        change(make_project(folder, **{"GEMCHAIN_VERTEX_ENDPOINT": vertex.url, **settings}))
+        with suite:
+            deployment = Deployment(suite, log, vertex, clock)
+            try:
+                yield deployment
+            finally:
+                deployment.store.close()

@@ -1,10 +1,6 @@
 """The same chains while everything goes wrong: on one deployment, since each takes its time to start."""
 
-import os
-import subprocess
-import sys
 import textwrap
-from pathlib import Path
 
 import pytest
 
@@ -99,38 +95,18 @@ def test_events_dropped_tasks_doubled_functions_killed_and_a_job_expired_change_
     assert set(broken.vertex.paid_rows().values()) == {1}
 
 
-def redeploy(deployment, file, text):
-    loaded = deployment.log.count("Loaded functions definitions")
-    file.write_text(text)
-    deployment.log.wait_until(lambda: deployment.log.count("Loaded functions definitions") > loaded)
-
-
-def gemchain(deployment, *arguments):
-    """The command line, from outside of the functions."""
-    address = {
-        "GEMCHAIN_STORE": f"firestore://{deployment.suite.project}",
-        "GEMCHAIN_BLOBS": f"gs://{kit.BUCKET}/gemchain",
-    }
-    command = [Path(sys.executable).with_name("gemchain"), *arguments]
-    done = subprocess.run(
-        command, env=os.environ | address, capture_output=True, text=True, timeout=60, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 def test_a_renamed_callback_parks_its_prompts_until_a_deploy_brings_it_back(broken, expected):
     articles = broken.suite.folder / "functions" / "articles.py"
     before = articles.read_text()
     rows = [{"topic": "a name that changes"}]
     chains = broken.start_chains(rows)
-    redeploy(broken, articles, before.replace("def draft(", "def write("))
+    broken.redeploy(articles, before.replace("def draft(", "def write("))
     drive(broken, 1)
     (prompt,) = broken.store.chain_prompts(chains[0])
     assert prompt.progress.state is PromptState.PARKED
     assert "draft" in prompt.progress.failure.message
-    redeploy(broken, articles, before)
-    assert "1 prompt" in gemchain(broken, "retry", chains[0])
+    broken.redeploy(articles, before)
+    assert "1 prompt" in kit.gemchain("retry", chains[0])
     broken.sweep()
     drive(broken, 2)
     assert broken.results(chains) == expected(rows)

@@ -2,14 +2,15 @@
 
 import json
 import os
+import random
 import shutil
 import signal
 import socket
 import subprocess
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -18,7 +19,7 @@ from urllib.request import Request, urlopen
 from gemchain.emulators.firebase import java
 from gemchain.errors import ConfigurationError
 
-__all__ = ["EMULATORS", "Suite", "free_port", "held_ports"]
+__all__ = ["EMULATORS", "Suite", "free_ports"]
 
 EMULATORS = ("functions", "firestore", "storage", "tasks", "eventarc")
 _PORTS = (*EMULATORS, "hub", "logging")
@@ -35,20 +36,23 @@ def _nothing(_: str) -> None:
     pass
 
 
-@contextmanager
-def held_ports(count: int) -> Iterator[list[int]]:
-    """Free ports of the loopback, each told from the others; free again when the block ends."""
+PORTS = range(20_000, 32_000)
+"""Below what systems give to outgoing connections (from 32768 on Linux, from 49152 elsewhere): a port from
+there may be taken again, by any connection, between the moment it was found free and its emulator's start."""
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of the loopback that nobody uses now, each told from the others."""
     with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        yield [each.getsockname()[1] for each in sockets]
-
-
-def free_port() -> int:
-    """A port of the loopback that nobody uses now."""
-    with held_ports(1) as (port,):
-        return port
+        found: list[int] = []
+        for port in random.sample(PORTS, len(PORTS)):
+            tried = stack.enter_context(socket.socket())
+            with suppress(OSError):
+                tried.bind(("127.0.0.1", port))
+                found.append(port)
+            if len(found) == count:
+                return found
+    raise ConfigurationError(f"fewer than {count} of the ports {PORTS.start} to {PORTS.stop} are free")
 
 
 class Suite:
@@ -94,8 +98,7 @@ class Suite:
     @staticmethod
     def _all_ports(given: Mapping[str, int]) -> dict[str, int]:
         names = [each for each in (*_PORTS, "websocket") if each not in given]
-        with held_ports(len(names)) as found:
-            return {**dict(zip(names, found, strict=True)), **given}
+        return {**dict(zip(names, free_ports(len(names)), strict=True)), **given}
 
     def url(self, emulator: str) -> str:
         """Where an emulator answers."""

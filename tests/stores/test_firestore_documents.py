@@ -248,11 +248,13 @@ class TestRetention:
         kept.store.commit([replace(unit, ending=kept.end("c-p1"))])
         assert raw("prompts", "p1")["expire_at"] == raw("chains", "c-p1")["expire_at"] == week
         assert "expire_at" not in raw("prompts", "p2").keys() | raw("chains", "c-p2").keys()
+
+    def test_batches_stay_since_they_tell_where_their_files_are(self, kept, raw):
         batch = kept.arrived(kept.plan("b2"), 1)
         (part,) = kept.store.open_parts()
         kept.store.save_part(replace(part, state=PartState.DONE))
         kept.save(batch, BatchState.CLOSED, closed_at=kept.clock.now())
-        assert raw("batches", "b2")["expire_at"] == raw("parts", part.id)["expire_at"] == week
+        assert "expire_at" not in raw("batches", "b2").keys() | raw("parts", part.id).keys()
 
     def test_what_goes_back_to_work_expires_no_more(self, kept, raw):
         (before,) = kept.claimed("p1")
@@ -262,10 +264,17 @@ class TestRetention:
         kept.store.commit([Unit("t", moves=(Move(failed, back),))])
         assert "expire_at" not in raw("prompts", "p1")
 
-    def test_prompts_of_a_forked_chain_stay_since_its_end_is_made_of_them(self, kept, raw):
-        (before,) = kept.claimed("p1", forked=True)
-        kept.move(before, P.DONE, ended_at=kept.clock.now())
-        assert "expire_at" not in raw("prompts", "p1")
+    @pytest.mark.parametrize("kind", [{"forked": True}, {"durable": True}])
+    def test_forked_and_async_chains_stay_since_they_go_on_from_their_prompts(self, kept, raw, kind):
+        (before,) = kept.claimed("p1", **kind)
+        unit = kept.unit(before, P.DONE, ended_at=kept.clock.now())
+        kept.store.commit([replace(unit, ending=kept.end("c-p1"))])
+        assert "expire_at" not in raw("prompts", "p1").keys() | raw("chains", "c-p1").keys()
+
+    def test_a_chain_that_was_settled_stays_until_somebody_removes_it_with_its_prompts(self, kept, raw):
+        kept.start("c1")
+        kept.store.commit([Unit("t", ending=kept.end("c1"))])
+        assert "expire_at" not in raw("chains", "c1")
 
 
 def test_two_prefixes_in_one_database_do_not_meet(project, tmp_path, clock):

@@ -14,7 +14,7 @@ from gemchain.stores.firestore.query import NAME, Query
 P = PromptState
 PATH = Path(__file__).parents[2] / "firestore.indexes.json"
 RECORDS = {"prompts": (Prompt, Progress), "chains": (Chain,), "batches": (Batch,), "parts": (Part,)}
-TTL = ("prompts", "chains", "batches", "parts")
+TTL = ("prompts", "chains")
 
 
 def override(kind, field, *orders, ttl=None):

@@ -8,7 +8,6 @@ anything else is somebody else's save.
 import secrets
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 from gemchain.errors import StoreConflictError
@@ -27,23 +26,16 @@ __all__ = ["Batches"]
 
 
 class Batches:
-    """Records batches and parts.
+    """Records batches and parts."""
 
-    Args:
-        keep: How long closed batches stay, where somebody wants them removed.
-    """
-
-    def __init__(
-        self, connection: Connection, spill: Spill, tallies: Tallies, keep: timedelta | None = None
-    ) -> None:
+    def __init__(self, connection: Connection, spill: Spill, tallies: Tallies) -> None:
         self._connection = connection
         self._spill = spill
         self._tallies = tallies
-        self._keep = keep
 
     def plan(self, batch: Batch) -> Batch:
         """Record a new batch; see `Store.plan`."""
-        write, token = self._created("batches", batch.id, batch_fields(batch, self._keep))
+        write, token = self._created("batches", batch.id, batch_fields(batch))
         deltas = Deltas()
         deltas.move_batch(None, batch.state)
         return replace(batch, version=self._save([write], deltas, token))
@@ -53,7 +45,7 @@ class Batches:
         before = BatchState(self._state("batches", batch))
         if before is not batch.state:
             check_move(before, batch.state)
-        write, token = self._replaced("batches", batch, batch_fields(batch, self._keep))
+        write, token = self._replaced("batches", batch, batch_fields(batch))
         more = [self._created("parts", part.id, part_fields(part))[0] for part in parts]
         deltas = Deltas()
         deltas.move_batch(before, batch.state)
@@ -64,8 +56,7 @@ class Batches:
         before = PartState(self._state("parts", part))
         if before is not part.state:
             check_move(before, part.state)
-        keep_until = None if self._keep is None else self._connection.now() + self._keep
-        write, token = self._replaced("parts", part, part_fields(part, keep_until))
+        write, token = self._replaced("parts", part, part_fields(part))
         return replace(part, version=self._save([write], Deltas(), token))
 
     def _created(self, kind: str, record_id: str, content: dict[str, Any]) -> tuple[Message, str]:

@@ -182,8 +182,10 @@ def _found_by(prompt: Prompt, progress: Progress) -> dict[str, Any]:
 
 
 def _expiry(prompt: Prompt, progress: Progress, keep: timedelta | None) -> datetime | None:
-    """A forked chain's end is made of its prompts' results, so those stay."""
-    if keep is None or prompt.forked or progress.ended_at is None or progress.state not in _ENDED:
+    """A forked chain's end is made of its prompts' results, an async chain goes on from them: those stay."""
+    if keep is None or prompt.forked or prompt.durable:
+        return None
+    if progress.ended_at is None or progress.state not in _ENDED:
         return None
     return progress.ended_at + keep
 
@@ -252,12 +254,11 @@ def chain_record(chain_id: str, content: Mapping[str, Any], version: int) -> Cha
     return _record(Chain, ChainState, chain_id, content, version)
 
 
-def batch_fields(batch: Batch, keep: timedelta | None = None) -> dict[str, Any]:
+def batch_fields(batch: Batch) -> dict[str, Any]:
     """The document of a batch."""
     return _fields(batch) | {
         "open": True if batch.state in OPEN_BATCH else None,
         "shelf": shelf_key(batch.state, batch.created_at),
-        "expire_at": None if keep is None or batch.closed_at is None else batch.closed_at + keep,
     }
 
 
@@ -266,13 +267,9 @@ def batch_record(batch_id: str, content: Mapping[str, Any], version: int) -> Bat
     return _record(Batch, BatchState, batch_id, content, version)
 
 
-def part_fields(part: Part, keep_until: datetime | None = None) -> dict[str, Any]:
+def part_fields(part: Part) -> dict[str, Any]:
     """The document of a part."""
-    done = part.state is PartState.DONE
-    return _fields(part) | {
-        "open": None if done else part.batch_id,
-        "expire_at": keep_until if done else None,
-    }
+    return _fields(part) | {"open": None if part.state is PartState.DONE else part.batch_id}
 
 
 def part_record(part_id: str, content: Mapping[str, Any], version: int) -> Part:

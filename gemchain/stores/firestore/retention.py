@@ -11,11 +11,12 @@ are kept in the chain's document (`leftover`) by the commit that deletes the gro
 too. Two at once: one deletes, the other's condition fails, and it goes on to the next chain.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 from gemchain.records import Batch, Forgotten
-from gemchain.states import OPEN_BATCH, UNFINISHED_PROMPT, BatchState, ChainState
+from gemchain.states import OPEN_BATCH, BatchState, ChainState, PromptState
 from gemchain.stores.firestore.connection import PAUSES, Connection, record_id
 from gemchain.stores.firestore.documents import batch_record
 from gemchain.stores.firestore.errors import FAILURES, PRECONDITIONS, TRANSIENT, translated
@@ -32,8 +33,12 @@ GROUP = 1_000
 
 PAGE = 200
 
+PARALLEL = 8
+"""Chains that are looked at at once: each look takes the service some hundredths of a second."""
+
 _CHAIN = ("state", "ended_at", "key", "args", "spilled", "leftover", "pruned")
 _PROMPT = ("state", "batch_id", "unsettled", "spilled")
+_OVER = {PromptState.DONE, PromptState.FAILED, PromptState.CANCELLED}
 _STATES = (ChainState.DONE, ChainState.FAILED, ChainState.CANCELLED)
 
 
@@ -48,12 +53,18 @@ class Retention:
         self, before: datetime, *, keys: bool = False, dry_run: bool = False
     ) -> Iterator[Forgotten]:
         """Remove chains that ended before a time; see `Store.forget_chains`."""
+        with ThreadPoolExecutor(PARALLEL) as pool:
+            for page in self._pages():
+                ended = (_Ended(document, keys=keys) for document in page)
+                over = [each for each in ended if each.ended_before(before)]
+                ripe = [each for each, may in zip(over, pool.map(self._may_go, over), strict=True) if may]
+                for group in _groups(ripe):
+                    yield _sum(each.told() for each in group) if dry_run else self._forget_all(group)
+
+    def _pages(self) -> Iterator[list[Message]]:
         for state in _STATES:
             query = Query([("state", "==", str(state))], fields=_CHAIN)
-            for page in self._connection.pages("chains", query, PAGE):
-                for chain in (_Ended(document, keys=keys) for document in page):
-                    if chain.ended_before(before) and self._may_go(chain):
-                        yield chain.told() if dry_run else self._forget(chain)
+            yield from self._connection.pages("chains", query, PAGE)
 
     def _may_go(self, chain: "_Ended") -> bool:
         """Whether nothing in the chain is open, and nobody waits for it; its prompts are read."""
@@ -63,12 +74,21 @@ class Retention:
         query = Query([("chain_id", "==", chain.id)], fields=_PROMPT)
         chain.prompts = [each for page in self._connection.pages("prompts", query, GROUP) for each in page]
         contents = [fields_of(each) for each in chain.prompts]
-        if any(each["state"] in UNFINISHED_PROMPT or "unsettled" in each for each in contents):
+        if any(each.get("state") not in _OVER or "unsettled" in each for each in contents):
             return False
         holders = self._reader.by_id(
             "batches", {each["batch_id"] for each in contents if "batch_id" in each}, batch_record
         )
         return not any(each.state in OPEN_BATCH for each in holders.values())
+
+    def _forget_all(self, chains: "Sequence[_Ended]") -> Forgotten:
+        """Delete chains in one commit; each in commits of its own, if somebody has touched one."""
+        if len(chains) == 1:
+            return self._forget(chains[0])
+        prompts = [each for chain in chains for each in chain.prompts]
+        if self._sent([*map(_deleted, prompts), *(chain.end() for chain in chains)]) is not None:
+            return _sum(chain.told() for chain in chains)
+        return _sum(map(self._forget, chains))
 
     def _forget(self, chain: "_Ended") -> Forgotten:
         """Delete a chain group by group; nothing more of it once somebody else has touched it."""
@@ -77,7 +97,8 @@ class Retention:
             group, chain.prompts = chain.prompts[:GROUP], chain.prompts[GROUP:]
             texts = chain.texts_of(group)
             at_once = not (chain.prompts or texts or chain.own_texts())
-            if not self._sent(chain, [*map(_deleted, group), chain.end() if at_once else chain.note(texts)]):
+            write = chain.end() if at_once else chain.note(texts)
+            if not self._sent_of(chain, [*map(_deleted, group), write]):
                 return Forgotten(prompts=gone)
             self._remove(texts)
             chain.leftover = []
@@ -89,23 +110,32 @@ class Retention:
     def _end(self, chain: "_Ended", gone: int) -> Forgotten:
         """The chain's own document, when the prompts are gone."""
         texts = [*chain.leftover, *chain.own_texts()]
-        if texts and not self._sent(chain, [chain.note(texts)]):
+        if texts and not self._sent_of(chain, [chain.note(texts)]):
             return Forgotten(prompts=gone)
         self._remove(texts)
-        return chain.told(gone) if self._sent(chain, [chain.end()]) else Forgotten(prompts=gone)
+        return chain.told(gone) if self._sent_of(chain, [chain.end()]) else Forgotten(prompts=gone)
 
-    def _sent(self, chain: "_Ended", writes: Sequence[Message]) -> bool:
-        """Commit, the chain's write last; whether nobody had touched the chain."""
+    def _sent_of(self, chain: "_Ended", writes: Sequence[Message]) -> bool:
+        """Commit, the chain's own write last; whether nobody had touched the chain."""
+        changed_at = self._sent(writes)
+        if changed_at is None:
+            return False
+        chain.changed_at = changed_at
+        return True
+
+    def _sent(self, writes: Sequence[Message]) -> Message | None:
+        """Commit; the time of the last write, or None if somebody had touched one of the chains.
+
+        A call whose reply was lost may have been applied: then it fails when it is sent again, and what it
+        did is counted by nobody.
+        """
         for pause in (*PAUSES, None):
             try:
-                reply = self._connection.commit(writes)
+                return self._connection.commit(writes).write_results[-1].update_time
             except PRECONDITIONS:
-                return False
+                return None
             except FAILURES as error:
                 self._rest(error, pause)
-            else:
-                chain.changed_at.CopyFrom(reply.write_results[-1].update_time)
-                return True
         raise AssertionError("the last pause is None, which raises")
 
     def _remove(self, texts: Sequence[str]) -> None:
@@ -224,6 +254,10 @@ class _Ended:
         write.current_document.update_time.CopyFrom(self.changed_at)
         return write
 
+    def is_small(self) -> bool:
+        """Whether one commit with others removes it, and nothing is left to do."""
+        return len(self.prompts) < GROUP and not self.own_texts() and not self.texts_of(self.prompts)
+
     def told(self, prompts: int | None = None) -> Forgotten:
         """What went, or would go."""
         count = len(self.prompts) if prompts is None else prompts
@@ -232,3 +266,22 @@ class _Ended:
 
 def _deleted(document: Message) -> Message:
     return Write(delete=document.name)
+
+
+def _groups(chains: "Sequence[_Ended]") -> "Iterator[list[_Ended]]":
+    """Chains that one commit removes together."""
+    group: list[_Ended] = []
+    size = 0
+    for chain in chains:
+        writes = len(chain.prompts) + 1
+        if group and (size + writes > GROUP or not chain.is_small() or not group[-1].is_small()):
+            yield group
+            group, size = [], 0
+        group.append(chain)
+        size += writes
+    if group:
+        yield group
+
+
+def _sum(removed: Iterable[Forgotten]) -> Forgotten:
+    return Forgotten(*map(sum, zip(Forgotten(), *removed, strict=True)))

@@ -9,7 +9,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from gemchain.errors import BlobError, BlobNotFoundError, StoreRefusedError, StoreUnavailableError
+from gemchain.codec import Unreadable
+from gemchain.errors import BlobError, BlobNotFoundError, StoreUnavailableError
 from gemchain.ports import Blobs
 from gemchain.stores.firestore.documents import SPILLABLE
 
@@ -54,8 +55,7 @@ class Spill:
                 continue
             data = text.encode()
             if len(data) > room:
-                digest = hashlib.blake2b(data, digest_size=12).hexdigest()
-                spilled[name] = f"spill/{self._folder}/{record_id}-{name}-{digest}"
+                spilled[name] = f"spill/{self._folder}/{record_id}-{name}-{_digest(data)}"
                 pending[spilled[name]] = data
         if not spilled:
             return content
@@ -74,33 +74,55 @@ class Spill:
     def back(self, contents: Sequence[dict[str, Any]]) -> None:
         """Put the texts back into contents that were read.
 
+        What a document refers to may have been written by anybody. So a text is taken only from where `out`
+        puts texts of that name, and only if it is what the name of its blob says; in place of any other
+        stands an `Unreadable`.
+
         Raises:
-            StoreRefusedError: A text is gone.
             StoreUnavailableError: The blobs failed; try again.
         """
-        wanted = [(each, name, at) for each in contents for name, at in each.pop("spilled", {}).items()]
+        wanted = [(each, name, at) for each in contents for name, at in _spilled(each)]
         if wanted:
-            texts = _each(lambda item: self._blobs.read(self._blobs.uri(item[2])), wanted, "reading")
+            texts = _each(lambda item: self._text(item[1], item[2]), wanted, "reading")
             for (content, name, _), text in zip(wanted, texts, strict=True):
-                content[name] = text.decode()
+                content[name] = text
 
+    def _text(self, name: str, at: Any) -> str | Unreadable:
+        if not isinstance(at, str) or not self._is_ours(at) or f"-{name}-" not in at:
+            return Unreadable(f"no text of this kind lies at {at!r:.200}")
+        try:
+            data = self._blobs.read(self._blobs.uri(at))
+        except BlobNotFoundError as error:
+            return Unreadable(f"its text is gone: {error}")
+        if not at.endswith(f"-{_digest(data)}"):
+            return Unreadable(f"the text at {at!r} was changed")
+        return data.decode(errors="replace")
+
+    def _is_ours(self, at: str) -> bool:
+        return at.startswith(f"spill/{self._folder}/") and is_name(at)
 
     def remove(self, names: Collection[str]) -> None:
-        """Remove texts; those that are gone already do not matter.
+        """Remove texts; those that are gone already do not matter, and what `out` puts elsewhere stays.
 
         Raises:
             StoreUnavailableError: The blobs failed; try again.
         """
-        _each(lambda name: self._blobs.delete(self._blobs.uri(name)), names, "removing")
+        ours = [name for name in names if isinstance(name, str) and self._is_ours(name)]
+        _each(lambda name: self._blobs.delete(self._blobs.uri(name)), ours, "removing")
+
+
+def _spilled(content: dict[str, Any]) -> list[tuple[str, Any]]:
+    found = content.pop("spilled", None)
+    return [(name, at) for name, at in found.items() if name in SPILLABLE] if isinstance(found, dict) else []
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.blake2b(data, digest_size=12).hexdigest()
 
 
 def _each(call: Callable[[A], B], items: Collection[A], doing: str) -> list[B]:
     try:
         with ThreadPoolExecutor(_PARALLEL) as pool:
             return list(pool.map(call, items))
-    except BlobNotFoundError as error:
-        raise StoreRefusedError(
-            f"a long text of a record is gone: {error}. Restore it, or cancel its chain"
-        ) from error
     except BlobError as error:
         raise StoreUnavailableError(f"{doing} the long texts of records failed: {error}") from error

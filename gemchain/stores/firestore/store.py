@@ -59,8 +59,9 @@ class FirestoreStore(Retention):
         prefix: What the names of the collections begin with.
         blobs: Where long texts lie.
         clock: This machine's time.
-        keep: How long ended records stay, for Firestore's TTL policies to remove; None for ever. Prompts of
-            forked chains stay all the same.
+        keep: How long linear chains and their prompts stay after their end, for Firestore's TTL policies to
+            remove; None for ever. A key is good for as long: after that its chain would run again. Forked and
+            async chains, and batches with their files, stay until `gemchain gc`.
         client: A `google.cloud.firestore.Client` to use instead of one of its own.
 
     Raises:
@@ -88,7 +89,7 @@ class FirestoreStore(Retention):
         self._tallies = Tallies(self._connection)
         self._queues = Queues(self._connection, self._tallies)
         self._reader = Reader(self._connection, self._spill)
-        self._batches = Batches(self._connection, self._spill, self._tallies, keep)
+        self._batches = Batches(self._connection, self._spill, self._tallies)
         self._committer = Committer(self._connection, self._spill, self._tallies, self._queues, keep)
 
     @classmethod

@@ -106,14 +106,14 @@ class UnitWriter:
             write.current_document.update_time.CopyFrom(timestamp_of(prompt.version))
             writes.append(write)
         if unit.ending is not None and chain_at is not None:
-            write = self._ending(unit.ending, unit.token, pending)
+            write = self._ending(unit, unit.ending, pending)
             write.current_document.update_time.CopyFrom(timestamp_of(chain_at))
             writes.append(write)
         for write in writes:
             check_size(write)
         return writes
 
-    def _ending(self, move: ChainMove, token: str, pending: dict[str, bytes]) -> Message:
+    def _ending(self, unit: Unit, move: ChainMove, pending: dict[str, bytes]) -> Message:
         content = {
             "state": str(move.after),
             "result": move.result,
@@ -121,12 +121,19 @@ class UnitWriter:
             "ended_at": move.ended_at,
             "expire_at": None,
         }
-        if self._keep is not None and move.ended_at is not None and move.after is not ChainState.RUNNING:
+        over = move.after is not ChainState.RUNNING and _expires(unit, move.chain_id)
+        if self._keep is not None and move.ended_at is not None and over:
             content["expire_at"] = move.ended_at + self._keep
         name = self._connection.name("chains", move.chain_id)
         # What stood there was not read, so every field is written.
         unlike = dict.fromkeys(content, _ANYTHING)
-        return _changed(name, unlike, self._spill.out(move.chain_id, content, pending=pending), token)
+        return _changed(name, unlike, self._spill.out(move.chain_id, content, pending=pending), unit.token)
+
+
+def _expires(unit: Unit, chain_id: str) -> bool:
+    """Whether TTL may remove the chain: it would leave a forked or async one's prompts behind, unfindable."""
+    last = [move.prompt for move in unit.moves if move.prompt.chain_id == chain_id]
+    return bool(last) and not any(each.forked or each.durable for each in last)
 
 
 _ANYTHING = object()

@@ -38,6 +38,7 @@ from gemchain.errors import (
 from gemchain.frames import now, random, uuid
 from gemchain.marks import callback, chain
 from gemchain.responses import PromptError, Response
+from gemchain.rules import ChainDefaults
 from gemchain.scope import Current, current
 from gemchain.specs import GatherSpec, PromptSpec
 from gemchain.starting import start, start_many
@@ -49,6 +50,7 @@ __all__ = [
     "BlobError",
     "Chain",
     "ChainCancelledError",
+    "ChainDefaults",
     "ChainError",
     "ChainFailedError",
     "ChainNotFoundError",

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from gemchain import jsontext, values
-from gemchain.drafting import EMPTY, WAITING, make_draft, make_wait
+from gemchain.drafting import EMPTY, WAITING, make_draft, make_timed_wait, make_wait
 from gemchain.durable import At, Ended, New, Raised
 from gemchain.errors import InvalidInputError
 from gemchain.identity import placed_id
@@ -78,8 +78,10 @@ def _drafts(around: _Around, new: New) -> list[Draft]:
         return [Draft(around.finish(draft.prompt, new), draft.request)]
     if isinstance(spec, GatherSpec):
         return _join(around, new)
-    kind, key = ("chain", spec.chain_id) if isinstance(spec, ChainAwait) else ("wait", spec.name)
-    waiting = make_wait(around.scope, kind, key)
+    if isinstance(spec, ChainAwait):
+        waiting = make_timed_wait(around.scope, "chain", spec.chain_id)
+    else:
+        waiting = make_timed_wait(around.scope, "wait", spec.name, spec.deadline)
     return [Draft(around.finish(waiting, new), "{}")]
 
 

@@ -4,26 +4,24 @@ Everything that can be known to be wrong is refused here, with the subclass of `
 that says what, before anything is written.
 """
 
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
 
 from gemchain import jsontext
-from gemchain.errors import InvalidInputError, ParamsError, RequestError
+from gemchain.arguments import Follows, accepted, follows, priority_of
+from gemchain.errors import InvalidInputError, RequestError
 from gemchain.generation import Composed, compose
 from gemchain.identity import branch_id, keyed_child_id, nested_join_id
-from gemchain.records import Draft, Progress, Prompt
+from gemchain.records import QUEUED, Draft, Failure, Progress, Prompt
 from gemchain.responses import MODEL
+from gemchain.rules import Rules, attempts_of, moment_of, rests_of, text_of
 from gemchain.runtime import Runtime
 from gemchain.scope import Item, Scope
 from gemchain.specs import GatherSpec, PromptSpec, WaitSpec
 from gemchain.states import PromptState
 
-__all__ = ["make_draft", "make_item", "make_wait", "make_wait_item"]
+__all__ = ["EMPTY", "WAITING", "make_draft", "make_item", "make_timed_wait", "make_wait", "make_wait_item"]
 
-ACCEPTABLE = frozenset({"blocked", "truncated", "empty"})
-PRIORITIES = range(-9, 10)
 
 WAITING = Progress(PromptState.WAITING)
 EMPTY = Progress(PromptState.ANSWERED)
@@ -45,8 +43,9 @@ def make_draft(runtime: Runtime, scope: Scope, spec: PromptSpec) -> Draft:
         raise RequestError(
             f"the request has {size:,} bytes; {provider.name} takes {provider.limits.max_request_bytes:,}"
         )
-    follows = _continuation(runtime, spec)
-    parent = scope.parent
+    inherited, parent = scope.rules, scope.parent
+    after = follows(runtime, spec, inherited)
+    deadline_at = _deadline(scope, spec.deadline, inherited)
     return Draft(
         Prompt(
             id=_prompt_id(scope, spec.key),
@@ -57,25 +56,47 @@ def make_draft(runtime: Runtime, scope: Scope, spec: PromptSpec) -> Draft:
             provider=provider.name,
             model=model,
             size=size,
-            callback=follows.callback,
-            params=follows.params,
-            on_error=follows.on_error,
-            retry_if=follows.retry_if,
-            closure=follows.closure,
+            callback=after.callback,
+            params=after.params,
+            on_error=after.on_error,
+            retry_if=after.retry_if,
+            closure=after.closure,
+            rules=text_of(rests_of(spec.backoff), inherited),
             schema=_schema_text(runtime, composed),
-            accept=_accepted(spec.accept),
-            max_attempts=_attempts(runtime, spec.max_attempts),
-            priority=_priority(spec.priority),
-            deadline_at=_deadline(scope, spec.deadline),
+            accept=accepted(spec.accept),
+            max_attempts=attempts_of(spec.max_attempts)
+            or inherited.max_attempts
+            or runtime.settings.max_attempts,
+            priority=priority_of(spec.priority),
+            deadline_at=deadline_at,
             labels=None if spec.labels is None else jsontext.dump(spec.labels),
             key=spec.key,
             forked=parent.forked if parent else False,
             join_id=parent.join_id if parent else None,
             branch=parent.branch if parent else None,
             created_at=scope.created_at,
+            progress=_begun(QUEUED, deadline_at, scope.created_at),
         ),
         text,
     )
+
+
+def _deadline(scope: Scope, own: datetime | timedelta | None, inherited: Rules) -> datetime | None:
+    # In an async chain days may lie between two awaits: what is over by then is an error to be caught there.
+    past = scope.parent is not None and scope.parent.durable
+    return inherited.deadline_at if own is None else moment_of(own, scope.created_at, past=past)
+
+
+def _begun(progress: Progress, deadline_at: datetime | None, now: datetime) -> Progress:
+    """Where a new prompt stands: one that comes too late is never sent, and its failure is delivered."""
+    if deadline_at is None or now < deadline_at:
+        return progress
+    return Progress(PromptState.ANSWERED, failure=_too_late(deadline_at))
+
+
+def _too_late(deadline_at: datetime) -> Failure:
+    """The failure of what began after its deadline."""
+    return Failure("deadline", f"it began after its deadline, {deadline_at.isoformat(timespec='seconds')}")
 
 
 def _schema_text(runtime: Runtime, composed: Composed) -> str | None:
@@ -99,14 +120,9 @@ def make_item(runtime: Runtime, scope: Scope, spec: PromptSpec | GatherSpec) -> 
 
 
 def _as_join(runtime: Runtime, scope: Scope, spec: GatherSpec, identity: str) -> Item:
-    follows = _continuation(runtime, spec, first="results")
     join = replace(
-        make_wait(scope, "join", None),
+        _followed(make_wait(scope, "join", None), follows(runtime, spec, scope.rules, first="results")),
         id=identity,
-        callback=follows.callback,
-        params=follows.params,
-        on_error=follows.on_error,
-        closure=follows.closure,
         progress=WAITING if spec.branches else EMPTY,
     )
     branches = [_as_branch(runtime, scope, each, join, index) for index, each in enumerate(spec.branches)]
@@ -128,11 +144,38 @@ def make_wait(scope: Scope, kind: str, key: str | None) -> Prompt:
         kind=kind,
         size=0,
         key=key,
+        rules=text_of(None, scope.rules),
         forked=parent.forked if parent else False,
         join_id=parent.join_id if parent else None,
         branch=parent.branch if parent else None,
         created_at=scope.created_at,
         progress=WAITING,
+    )
+
+
+def _followed(prompt: Prompt, after: Follows) -> Prompt:
+    return replace(
+        prompt,
+        callback=after.callback,
+        params=after.params,
+        on_error=after.on_error,
+        closure=after.closure,
+    )
+
+
+def make_timed_wait(
+    scope: Scope, kind: str, key: str, deadline: datetime | timedelta | None = None
+) -> Prompt:
+    """The record of a wait for a person or a chain, which ends at its deadline.
+
+    Raises:
+        InvalidInputError: The deadline is none, or it is over.
+    """
+    deadline_at = _deadline(scope, deadline, scope.rules)
+    return replace(
+        make_wait(scope, kind, key),
+        deadline_at=deadline_at,
+        progress=_begun(WAITING, deadline_at, scope.created_at),
     )
 
 
@@ -142,14 +185,8 @@ def make_wait_item(runtime: Runtime, scope: Scope, spec: WaitSpec) -> Item:
     Raises:
         InvalidInputError: Its callback can never work.
     """
-    follows = _continuation(runtime, spec, first="value")
-    waiting = replace(
-        make_wait(scope, "wait", spec.name),
-        callback=follows.callback,
-        params=follows.params,
-        closure=follows.closure,
-    )
-    return Item(Draft(waiting, "{}"))
+    after = follows(runtime, spec, scope.rules, first="value")
+    return Item(Draft(_followed(make_timed_wait(scope, "wait", spec.name, spec.deadline), after), "{}"))
 
 
 def _as_branch(
@@ -169,94 +206,3 @@ def _prompt_id(scope: Scope, key: str | None) -> str:
     if any(item.draft.prompt.id == identity for item in scope.items):
         raise InvalidInputError(f"this callback has submitted key {key!r} already")
     return identity
-
-
-class _Follows(NamedTuple):
-    """What is stored of the functions that follow a prompt."""
-
-    callback: str | None
-    on_error: str | None
-    retry_if: str | None
-    params: str
-    closure: str | None
-
-
-def _continuation(runtime: Runtime, spec: Any, first: str = "response") -> _Follows:
-    names = tuple(_checked_params(spec))
-    on_error, retry_if = getattr(spec, "on_error", None), getattr(spec, "retry_if", None)
-    signed: dict[str, str] = {}
-    return _Follows(
-        _stored(runtime, "callback", spec.callback, (first, *names), signed),
-        _stored(runtime, "on_error", on_error, ("error", *names), signed),
-        _stored(runtime, "retry_if", retry_if, ("response",), signed),
-        _params_text(spec, on_error),
-        jsontext.dump(signed) if signed else None,
-    )
-
-
-def _stored(
-    runtime: Runtime, role: str, function: Any, arguments: tuple[str, ...], signed: dict[str, str]
-) -> str | None:
-    """The name of a function that will be called with these arguments; its text joins `signed` if need be."""
-    if function is None:
-        return None
-    continuations, (first, *names) = runtime.continuations, arguments
-    if not continuations.is_by_value(function):
-        return continuations.name(function, names, first=first)
-    name, signed[role] = continuations.by_value(function, names, first=first)
-    return name
-
-
-def _checked_params(spec: Any) -> Mapping[str, Any]:
-    params = spec.params or {}
-    if not isinstance(params, Mapping) or not all(isinstance(name, str) for name in params):
-        raise ParamsError(f"params must be a dict with names as keys, not {params!r}")
-    return params
-
-
-def _params_text(spec: Any, on_error: Any) -> str:
-    if not spec.params:
-        return "{}"
-    if spec.callback is None and on_error is None:
-        raise ParamsError("params are for a callback, and there is none")
-    try:
-        return jsontext.dump(spec.params)
-    except TypeError as error:
-        raise ParamsError(
-            f"params must be JSON, since they are kept until the answer comes: {error}"
-        ) from error
-
-
-def _accepted(accept: Sequence[str]) -> tuple[str, ...]:
-    if not accept:
-        return ()
-    unknown = set(accept) - ACCEPTABLE
-    if isinstance(accept, str) or unknown:
-        raise InvalidInputError(f"accept takes a list of {', '.join(sorted(ACCEPTABLE))}, not {accept!r}")
-    return tuple(accept)
-
-
-def _attempts(runtime: Runtime, given: int | None) -> int:
-    if given is None:
-        return runtime.settings.max_attempts
-    if given < 1:
-        raise InvalidInputError(f"max_attempts must be at least 1, not {given!r}")
-    return given
-
-
-def _priority(given: int) -> int:
-    if given not in PRIORITIES:
-        raise InvalidInputError(f"priority must be a whole number from -9 to 9, not {given!r}")
-    return given
-
-
-def _deadline(scope: Scope, given: datetime | timedelta | None) -> datetime | None:
-    if isinstance(given, timedelta):
-        given = scope.created_at + given
-    if given is None:
-        return None
-    if given.tzinfo is None:
-        raise InvalidInputError(f"deadline {given!r} needs a time zone")
-    if given <= scope.created_at:
-        raise InvalidInputError(f"deadline {given.isoformat()} is over already")
-    return given

@@ -11,6 +11,7 @@ from gemchain.errors import ChainNotFoundError, InvalidInputError
 from gemchain.identity import placed_id, random_id
 from gemchain.interventions import cancel_chain
 from gemchain.records import NO_USAGE, Chain, Draft, Progress, Prompt, Unit
+from gemchain.rules import timeless
 from gemchain.runtime import Runtime
 from gemchain.states import OPEN_PROMPT, ChainState, PromptState
 
@@ -89,6 +90,7 @@ def _copy(prompt: Prompt, identity: str, ids: dict[str, str], progress: Progress
         parent_id=None if prompt.parent_id is None else ids.get(prompt.parent_id),
         join_id=None if prompt.join_id is None else ids[prompt.join_id],
         deadline_at=None,
+        rules=timeless(prompt.rules),
         progress=progress,
         version=0,
     )

@@ -1,10 +1,12 @@
 """What the decorators say of a function: `@gemchain.chain` and `@gemchain.callback`."""
 
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from inspect import iscoroutinefunction
 from typing import Any, NamedTuple, TypeVar
 
 from gemchain.errors import ContinuationError
+from gemchain.rules import Backoff, ChainDefaults, attempts_of, rests_of
 
 __all__ = ["ALIASES", "ChainMark", "NameMark", "callback", "chain", "chain_mark", "name_mark"]
 
@@ -17,13 +19,24 @@ class ChainMark(NamedTuple):
     Attributes:
         name: The name under which its chains are stored.
         version: Chains that were started under it finish under it.
+        defaults: What its prompts inherit.
     """
 
     name: str
     version: int
+    defaults: ChainDefaults
 
 
-def chain(function: F | None = None, *, name: str | None = None, version: int = 1) -> Any:
+def chain(
+    function: F | None = None,
+    *,
+    name: str | None = None,
+    version: int = 1,
+    max_attempts: int | None = None,
+    backoff: Backoff | None = None,
+    deadline: timedelta | None = None,
+    retry_if: Callable[..., Any] | None = None,
+) -> Any:
     """Make an `async def` function a chain, to be started with `gemchain.start`.
 
     Inside, `await gemchain.prompt(...)`, `await gemchain.gather([...])`, `await gemchain.wait(...)` and
@@ -36,15 +49,26 @@ def chain(function: F | None = None, *, name: str | None = None, version: int = 
         name: Keeps chains alive through a renaming of the function; its own name by default.
         version: A number to raise when a change of the source must not reach running chains. Keep the
             old function under its old version until its chains have ended.
+        max_attempts: Sends of each of its prompts before that fails. This, and what follows, holds for all
+            of the chain's prompts that do not say otherwise, and can be said at `gemchain.start`, too. A
+            chain keeps to its end what it began with.
+        backoff: Rest before the second attempt of a prompt; see `gemchain.submit`.
+        deadline: Time from the start of the chain after which its prompts are not sent any more, and its
+            waits end: the program gets a `PromptError` whose `reason` is `deadline`.
+        retry_if: Looks at each usable answer and may ask for another; see `gemchain.submit`.
 
     Raises:
         ContinuationError: It is no `async def` function.
+        InvalidInputError: One of the defaults can never work.
     """
+    defaults = ChainDefaults(max_attempts=max_attempts, backoff=backoff, deadline=deadline, retry_if=retry_if)
+    attempts_of(max_attempts)
+    rests_of(backoff)
 
     def mark(marked: F) -> F:
         if not iscoroutinefunction(marked):
             raise ContinuationError(f"@gemchain.chain is for async def functions, not {marked!r}")
-        marked.__gemchain_chain__ = ChainMark(name or marked.__name__, version)  # type: ignore[attr-defined]
+        marked.__gemchain_chain__ = ChainMark(name or marked.__name__, version, defaults)  # type: ignore[attr-defined]
         return marked
 
     return mark if function is None else mark(function)

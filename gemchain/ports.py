@@ -203,7 +203,7 @@ class Store(Protocol):
         """When the next ANSWERED prompt becomes due; None when there is none."""
 
     def overdue(self, *, limit: int) -> list[Prompt]:
-        """QUEUED prompts whose `deadline_at` has passed."""
+        """QUEUED and WAITING prompts whose `deadline_at` has passed."""
 
     def ended_waits(self, *, limit: int) -> list[Prompt]:
         """WAITING prompts of kind `chain` (`key` is its id) whose chain has ended, or is not there."""

@@ -162,6 +162,7 @@ class Prompt:
         on_error: `module:qualname` of the function that takes the failure.
         retry_if: `module:qualname` of a predicate on the response that asks for another attempt.
         closure: Signed continuations by value, where names cannot do.
+        rules: JSON text of its back-off, and of what its chain says for all of its prompts: see `rules.py`.
         schema: JSON text of the schema that the answer must fit.
         accept: Failures that the callback takes as answers: of `blocked`, `truncated`, `empty`.
         priority: Higher goes first, -9 to 9.
@@ -191,6 +192,7 @@ class Prompt:
     on_error: str | None = None
     retry_if: str | None = None
     closure: str | None = None
+    rules: str | None = None
     schema: str | None = None
     accept: tuple[str, ...] = ()
     max_attempts: int = 3

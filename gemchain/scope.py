@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from gemchain.identity import child_id, join_id
 from gemchain.records import Draft, Prompt
+from gemchain.rules import NO_RULES, Rules, inherited
 
 __all__ = ["Current", "Item", "Scope", "current", "entered", "open_scope"]
 
@@ -47,11 +48,13 @@ class Scope:
     Attributes:
         parent: The prompt whose answer the function handles; None for a starting function.
         created_at: When its prompts count as created.
+        given: The rules of a chain that begins here.
     """
 
     chain_id: str
     parent: Prompt | None
     created_at: datetime
+    given: Rules = NO_RULES
     items: list[Item] = field(default_factory=list)
     starts: int = 0
 
@@ -59,6 +62,11 @@ class Scope:
     def owner(self) -> str:
         """The id from which the ids of its prompts derive."""
         return self.parent.id if self.parent else self.chain_id
+
+    @property
+    def rules(self) -> Rules:
+        """What its prompts inherit."""
+        return inherited(self.parent.rules) if self.parent else self.given
 
     def next_id(self) -> str:
         """The id of the prompt that is submitted next."""

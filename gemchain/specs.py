@@ -9,6 +9,7 @@ from typing import Any, TypedDict
 from gemchain import jsontext
 from gemchain.frames import Awaited
 from gemchain.generation import compose
+from gemchain.rules import Backoff
 
 __all__ = ["ChainAwait", "GatherSpec", "PromptOptions", "PromptSpec", "WaitSpec"]
 
@@ -22,6 +23,7 @@ class PromptOptions(TypedDict, total=False):
     schema: Any
     accept: Sequence[str]
     max_attempts: int | None
+    backoff: Backoff | None
     priority: int
     deadline: datetime | timedelta | None
     labels: Mapping[str, str] | None
@@ -43,6 +45,7 @@ class PromptSpec(Awaited):
     schema: Any = None
     accept: Sequence[str] = ()
     max_attempts: int | None = None
+    backoff: Backoff | None = None
     priority: int = 0
     deadline: datetime | timedelta | None = None
     labels: Mapping[str, str] | None = None
@@ -82,6 +85,8 @@ class WaitSpec(Awaited):
     name: str = ""
     callback: Callable[..., Any] | None = None
     params: Mapping[str, Any] | None = None
+    on_error: Callable[..., Any] | None = None
+    deadline: datetime | timedelta | None = None
 
     @property
     def digest(self) -> str:

@@ -9,6 +9,7 @@ from inspect import iscoroutinefunction
 from typing import Any
 
 from gemchain import jsontext
+from gemchain.arguments import chain_rules
 from gemchain.awaits import drafts_of
 from gemchain.chains import Chain
 from gemchain.durable import Blocked, Ended, Raised, Replay
@@ -19,6 +20,7 @@ from gemchain.marks import chain_mark
 from gemchain.recording import groups, record_chains
 from gemchain.records import Chain as ChainRecord
 from gemchain.records import Unit
+from gemchain.rules import ChainDefaults
 from gemchain.runtime import Runtime, active
 from gemchain.scope import Scope, entered, open_scope
 from gemchain.states import ChainState
@@ -26,7 +28,13 @@ from gemchain.states import ChainState
 __all__ = ["start", "start_id", "start_many"]
 
 
-def start(function: Callable[..., Any], *args: Any, key: str | None = None, **params: Any) -> Chain:
+def start(
+    function: Callable[..., Any],
+    *args: Any,
+    key: str | None = None,
+    defaults: ChainDefaults | None = None,
+    **params: Any,
+) -> Chain:
     """Start a chain: run `function`, and record what it submits.
 
     The function runs here and now; its submits and the chain are recorded in one commit when it
@@ -37,6 +45,9 @@ def start(function: Callable[..., Any], *args: Any, key: str | None = None, **pa
         *args: Its positional arguments.
         key: Makes the start repeatable: the same function and key return the chain that exists, and
             the function does not run again.
+        defaults: What all prompts of this chain inherit unless they say otherwise: a dict of `max_attempts`,
+            `backoff`, `deadline` (of the chain: a time, or a time from now) and `retry_if`. It wins over
+            what `@gemchain.chain` says.
         **params: Its keyword arguments.
 
     Returns:
@@ -51,7 +62,8 @@ def start(function: Callable[..., Any], *args: Any, key: str | None = None, **pa
     identity = start_id(function, key)
     if key is not None and runtime.store.chains([identity]):
         return Chain(identity)
-    record_chains(runtime, [_birth(runtime, function, identity, _kept_key(identity, key), (args, params))])
+    scope = _scope(runtime, function, identity, defaults)
+    record_chains(runtime, [_birth(runtime, function, scope, _kept_key(identity, key), (args, params))])
     runtime.waker.hurry()
     return Chain(identity)
 
@@ -60,6 +72,8 @@ def start_many(
     function: Callable[..., Any],
     rows: Iterable[Mapping[str, Any]],
     key: str | Callable[[Mapping[str, Any]], str] | None = None,
+    *,
+    defaults: ChainDefaults | None = None,
 ) -> list[Chain]:
     """Start one chain for each row, thousands in a few commits.
 
@@ -67,6 +81,7 @@ def start_many(
         function: Called as `function(**row)` for every row whose chain does not exist yet.
         rows: Dicts of parameters; may be a generator, which is read group by group.
         key: The field of a row that is its key, or a function of the row; None starts every row anew.
+        defaults: What all prompts of these chains inherit; see `start`.
 
     Returns:
         The chains in the order of `rows`, new or found. Rows of one key share a chain.
@@ -77,7 +92,9 @@ def start_many(
         Exception: Whatever `function` raises; groups before it are recorded.
     """
     runtime = active()
-    chains = [chain for group in groups(rows) for chain in _start_group(runtime, function, group, key)]
+    chains = [
+        chain for group in groups(rows) for chain in _start_group(runtime, function, group, key, defaults)
+    ]
     runtime.waker.hurry()
     return chains
 
@@ -87,6 +104,7 @@ def _start_group(
     function: Callable[..., Any],
     rows: Sequence[Mapping[str, Any]],
     key: str | Callable[[Mapping[str, Any]], str] | None,
+    defaults: ChainDefaults | None,
 ) -> list[Chain]:
     keys = [_row_key(row, key) for row in rows]
     ids = [start_id(function, each) for each in keys]
@@ -94,7 +112,8 @@ def _start_group(
     units: dict[str, Unit] = {}
     for row, identity, each in zip(rows, ids, keys, strict=True):
         if identity not in known and identity not in units:
-            units[identity] = _birth(runtime, function, identity, _kept_key(identity, each), ((), row))
+            scope = _scope(runtime, function, identity, defaults)
+            units[identity] = _birth(runtime, function, scope, _kept_key(identity, each), ((), row))
     record_chains(runtime, list(units.values()))
     return [Chain(identity) for identity in ids]
 
@@ -142,24 +161,31 @@ def _kept_key(identity: str, key: str | None) -> str | None:
     return identity if key is None and inside else key
 
 
+def _scope(
+    runtime: Runtime, function: Callable[..., Any], identity: str, defaults: ChainDefaults | None
+) -> Scope:
+    mark, now = chain_mark(function), runtime.clock.now()
+    return Scope(identity, None, now, chain_rules(runtime, now, defaults, mark.defaults if mark else None))
+
+
 def _birth(
     runtime: Runtime,
     function: Callable[..., Any],
-    identity: str,
+    scope: Scope,
     key: str | None,
     arguments: tuple[Sequence[Any], Mapping[str, Any]],
 ) -> Unit:
     if iscoroutinefunction(function):
-        return _program_birth(runtime, function, identity, key, arguments)
+        return _program_birth(runtime, function, scope, key, arguments)
     args, params = arguments
-    scope = Scope(identity, None, runtime.clock.now())
     with entered(scope), entered_frame(None):
         value = function(*args, **params)
     drafts = scope.children()
     ended = not drafts
     chain = ChainRecord(
-        id=identity,
+        id=scope.chain_id,
         key=key,
+        deadline_at=scope.given.deadline_at,
         function=function_name(function),
         args=_arguments(args, params),
         created_at=scope.created_at,
@@ -173,7 +199,7 @@ def _birth(
 def _program_birth(
     runtime: Runtime,
     function: Callable[..., Any],
-    identity: str,
+    scope: Scope,
     key: str | None,
     arguments: tuple[Sequence[Any], Mapping[str, Any]],
 ) -> Unit:
@@ -184,16 +210,16 @@ def _program_birth(
     except TypeError as error:
         raise ParamsError(f"the arguments of an async chain must be JSON: {error}") from error
     kept = jsontext.load(text)
-    scope = Scope(identity, None, runtime.clock.now())
-    replay = Replay(lambda _: None, identity, scope.created_at)
+    replay = Replay(lambda _: None, scope.chain_id, scope.created_at)
     with entered(scope):
         step = replay.run(function(*kept["args"], **kept["params"]))
     if isinstance(step, Raised):
         raise step.error
     ended = isinstance(step, Ended)
     chain = ChainRecord(
-        id=identity,
+        id=scope.chain_id,
         key=key,
+        deadline_at=scope.given.deadline_at,
         function=name,
         args=text,
         code_version=int(name.rpartition("@")[2]),

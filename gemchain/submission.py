@@ -9,6 +9,7 @@ written at all: see `scope.py`.
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any, Unpack
 
 from gemchain.chains import PromptHandle
@@ -66,12 +67,18 @@ def submit(
         schema: What the answer must fit, and is asked for: a pydantic model class, at the top level of one
             of your modules, makes `Response.parsed` an object of it; a JSON schema plain data.
         accept: Of `blocked`, `truncated`, `empty`: what the callback takes as an answer.
-        max_attempts: Sends before the prompt fails; the setting of that name by default.
+        max_attempts: Sends before the prompt fails. By default what its chain says (`gemchain.chain`,
+            `gemchain.start`), else the setting of that name.
+        backoff: Rest before the second attempt, in seconds or as a timedelta, which doubles with every
+            further one; a pair names the longest rest, too. By default what its chain says, else the
+            settings `retry_delay` and `retry_delay_max`.
         priority: Higher goes into a batch first; -9 to 9.
-        deadline: When to give up, as a time or as a time from now.
+        deadline: When to give up, as a time or as a time from now: then the prompt is not sent any more. An
+            answer that is on its way by then still counts. By default the chain's.
         labels: Names and values to find it by.
         retry_if: `retry_if(response)`, a function at the top level of a module that looks at a usable
-            answer; when it returns something true (a text says why), the prompt is sent again.
+            answer; when it returns something true (a text says why), the prompt is sent again. By default
+            the chain's.
         config: google-genai's `GenerateContentConfig`, or a dict of its fields (`temperature`,
             `system_instruction`, `tools`, …) in either spelling. It wins over what the request says.
 
@@ -194,6 +201,8 @@ def wait(
     callback: Callable[..., Any] | None = None,
     *,
     params: Mapping[str, Any] | None = None,
+    on_error: Callable[..., Any] | None = None,
+    deadline: datetime | timedelta | None = None,
 ) -> Any:
     """Wait for a person, or for another system, however long it takes: see `gemchain.resume`.
 
@@ -203,7 +212,11 @@ def wait(
     Args:
         name: Which wait of the chain `resume` means, where there are several.
         callback: What to call with the value; None in an async chain.
-        params: Keyword arguments for the callback; plain JSON.
+        params: Keyword arguments for the callback (and for `on_error`); plain JSON.
+        on_error: `on_error(error, **params)`, called when the deadline passes. Without one the chain fails.
+        deadline: When to wait no longer, as a time or as a time from now; by default the chain's. Then the
+            wait ends with a `PromptError` whose `reason` is `deadline`: raised at the await, where the
+            program may catch it.
 
     Returns:
         A handle, as `submit` does; without a callback the description, to be awaited.
@@ -212,7 +225,7 @@ def wait(
         InvalidInputError: The callback can never work, or nothing runs that could wait.
     """
     note_described()
-    spec = WaitSpec(name, callback, params)
+    spec = WaitSpec(name, callback, params, on_error, deadline)
     if callback is None:
         return spec
     _refuse_inside_programs("wait() with a callback")

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from gemchain.errors import StoreConflictError
-from gemchain.records import InputRow, Unit
+from gemchain.records import InputRow, Progress, Unit
 from gemchain.states import BatchState, PromptState
 from tests.contracts.store_samples import PROVIDER, QUEUE, SIZE, ids, request_of
 
@@ -262,6 +262,19 @@ class QueueContract:
         given.clock.advance(100)
         assert len(given.store.overdue(limit=1)) == 1
         assert sorted(ids(given.store.overdue(limit=10))) == ["late", "later"]
+
+    def test_a_wait_is_overdue_until_it_has_ended_and_a_retry_makes_it_so_again(self, given):
+        soon = given.clock.now() + timedelta(seconds=10)
+        waiting = Progress(P.WAITING)
+        ended, _ = given.queue("ended", "waits", kind="wait", provider="", deadline_at=soon, progress=waiting)
+        given.queue("patient", kind="wait", provider="", progress=waiting)
+        assert given.store.overdue(limit=10) == []
+        given.clock.advance(11)
+        assert sorted(ids(given.store.overdue(limit=10))) == ["ended", "waits"]
+        failed = given.move(ended, P.FAILED)
+        assert ids(given.store.overdue(limit=10)) == ["waits"]
+        given.move(failed, P.WAITING)
+        assert sorted(ids(given.store.overdue(limit=10))) == ["ended", "waits"]
 
     def test_a_retried_prompt_is_overdue_again(self, given):
         (prompt,) = given.claimed("p1", deadline_at=given.clock.now() + timedelta(seconds=1))

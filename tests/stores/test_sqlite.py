@@ -104,6 +104,21 @@ def test_a_schema_from_before_the_first_release_is_refused_with_the_way_out(path
         open_file(path)
 
 
+def test_a_file_of_the_schema_before_gets_what_it_lacks_and_keeps_what_it_has(path, clock):
+    store = open_file(path)
+    Samples(store, clock).queue("p1")
+    store.close()
+    older = sqlite3.connect(path)
+    older.execute("ALTER TABLE prompts DROP COLUMN rules")
+    older.execute("PRAGMA user_version = 2")
+    older.close()
+    store = open_file(path)
+    Samples(store, clock).queue("p2", rules="{}")
+    assert [each.rules for each in store.prompts(["p1", "p2"]).values()] == [None, "{}"]
+    store.close()
+    open_file(path).close()
+
+
 def test_a_file_that_is_no_database_is_refused(tmp_path):
     path = tmp_path / "notes.txt"
     path.write_text("not a database, but long enough to look like one to a careless reader. " * 20)

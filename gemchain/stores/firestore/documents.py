@@ -8,7 +8,7 @@ a few that exist only while a query needs them; no other field is indexed (`fire
 collection  field       exists                         holds                    finds
 prompts     queue       QUEUED and ready               queue (and priority)     what can be claimed
             resting     QUEUED and resting             queue, end of the rest   retried prompts
-            expires     QUEUED with a deadline         shard, deadline          overdue prompts
+            expires     QUEUED, WAITING: a deadline    shard, deadline          overdue prompts
             revisit     ANSWERED                       end of the rest          callbacks to run again
             open_chain  not ended                      chain                    whether a chain goes on
             open_join   not ended, in a join's branch  join                     whether a join still waits
@@ -74,7 +74,10 @@ INDEXED = {
 }
 """The fields that queries use, in each collection; `firestore.indexes.json` exempts all others."""
 
-SPILLABLE = ("request", "params", "result", "failure", "schema", "closure", "args", "labels", "output")
+SPILLABLE = (
+    *("request", "params", "result", "failure", "schema"),
+    *("closure", "rules", "args", "labels", "output"),
+)
 """Texts of any length: long ones lie in blobs, and the document's `spilled` says where."""
 
 SHARDS = 8
@@ -142,7 +145,7 @@ WITHOUT_REQUEST = (
     "unsettled",
     "first",
     "chain_at",
-    *(f"spilled.{name}" for name in ("params", "result", "failure", "schema", "closure", "labels")),
+    *(f"spilled.{name}" for name in ("params", "result", "failure", "schema", "closure", "rules", "labels")),
 )
 """Everything that a prompt's record is made of."""
 
@@ -167,7 +170,7 @@ def progress_fields(prompt: Prompt, progress: Progress, keep: timedelta | None =
 def _found_by(prompt: Prompt, progress: Progress) -> dict[str, Any]:
     state, until = progress.state, progress.not_before_at
     queued, answered = state is PromptState.QUEUED, state is PromptState.ANSWERED
-    deadline = prompt.deadline_at if queued else None
+    deadline = prompt.deadline_at if queued or state is PromptState.WAITING else None
     return {
         "queue": queue_key(prompt.queue, prompt.priority) if queued and until is None else None,
         "resting": resting_key(prompt.queue, until) if queued and until is not None else None,

@@ -242,7 +242,7 @@ class FirestoreStore(Retention):
         return from_micros(found[0].fields["revisit"].integer_value) if found else None
 
     def overdue(self, *, limit: int) -> list[Prompt]:
-        """QUEUED prompts whose `deadline_at` has passed."""
+        """QUEUED and WAITING prompts whose `deadline_at` has passed."""
         found: list[Prompt] = []
         now = self.now()
         for shard in range(SHARDS):

@@ -116,8 +116,9 @@ def _found_by(names: Names, prompt: Prompt, after: Progress, since: int) -> Valu
     """What `_FOUND_BY` holds."""
     state = after.state
     due_at = codec.to_micros(after.not_before_at) or since
+    waiting = (None, None, None, codec.to_micros(prompt.deadline_at) if state is P.WAITING else None)
     return (
-        *(_place(names, prompt, due_at) if state is P.QUEUED else (None, None, None, None)),
+        *(_place(names, prompt, due_at) if state is P.QUEUED else waiting),
         prompt.join_id if state in UNFINISHED_PROMPT else None,
         due_at if state is P.ANSWERED else None,
         prompt.key if state is P.WAITING and prompt.kind == "chain" else None,

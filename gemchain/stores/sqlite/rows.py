@@ -53,7 +53,7 @@ def row_of(version: int) -> int:
 # fmt: off
 PROMPT_COLUMNS = (
     "id", "parent_id", "path", "depth", "kind", "size", "callback",
-    "params", "on_error", "retry_if", "closure", "schema", "accept", "max_attempts",
+    "params", "on_error", "retry_if", "closure", "rules", "schema", "accept", "max_attempts",
     "priority", "deadline_at", "labels", "key", "forked", "durable", "join_id", "branch",
     "request_hash", "created_at",
 )
@@ -89,6 +89,7 @@ def prompt_values(prompt: Prompt) -> tuple[Any, ...]:
         prompt.on_error,
         prompt.retry_if,
         prompt.closure,
+        prompt.rules,
         prompt.schema,
         ",".join(prompt.accept),
         prompt.max_attempts,
@@ -150,7 +151,7 @@ def _quickly(row: tuple[Any, ...], queues: Queues, names: Callable[[int], str]) 
     # fmt: off
     (
         chain_id, queue, version, seq, id_, parent_id, path, depth, kind, size, callback, params, on_error,
-        retry_if, closure, schema, accept, max_attempts, priority, deadline_at, labels, key, forked,
+        retry_if, closure, rules, schema, accept, max_attempts, priority, deadline_at, labels, key, forked,
         durable, join_id, branch, request_hash, created_at, *progress,
     ) = row
     # fmt: on
@@ -161,7 +162,7 @@ def _quickly(row: tuple[Any, ...], queues: Queues, names: Callable[[int], str]) 
     # fmt: off
     values = (
         id_, chain_id, parent_id, path, depth, lane, provider, model, kind, size, callback, params, on_error,
-        retry_if, closure, schema, tuple(accept.split(",")) if accept else (), max_attempts, priority,
+        retry_if, closure, rules, schema, tuple(accept.split(",")) if accept else (), max_attempts, priority,
         None if deadline_at is None else _time(deadline_at), labels, key, bool(forked), bool(durable),
         join_id, branch, request_hash, _time(created_at), _progress_record(progress, names), version,
         None,

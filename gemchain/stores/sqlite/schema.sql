@@ -65,6 +65,7 @@ CREATE TABLE prompts (
     on_error     TEXT,
     retry_if     TEXT,
     closure      TEXT,
+    rules        TEXT,
     schema       TEXT,
     accept       TEXT NOT NULL,             -- reasons joined by commas
     max_attempts INTEGER NOT NULL,
@@ -112,7 +113,7 @@ CREATE TABLE progress (
     queue             INTEGER,              -- only while QUEUED
     rank              INTEGER,              -- only while QUEUED: minus priority
     waits_at          INTEGER,              -- only while QUEUED: since when it waits, or until when it rests
-    deadline_at       INTEGER,              -- only while QUEUED
+    deadline_at       INTEGER,              -- only while QUEUED or WAITING
     due_at            INTEGER,              -- only while ANSWERED: when its callback may run again
     open_join         TEXT,                 -- only while the join has to wait for it
     awaits            TEXT,                 -- only while WAITING: the chain whose end it waits for

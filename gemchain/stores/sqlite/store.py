@@ -221,7 +221,7 @@ class SqliteStore(Retention):
         return None if row is None else from_micros(row[0])
 
     def overdue(self, *, limit: int) -> list[Prompt]:
-        """QUEUED prompts whose `deadline_at` has passed, earliest deadline first."""
+        """QUEUED and WAITING prompts whose `deadline_at` has passed, earliest deadline first."""
         where = "WHERE g.deadline_at < ? ORDER BY g.deadline_at LIMIT ?"
         return self._select(where, self._micros(), limit)
 

@@ -233,4 +233,31 @@ def cancel(id: Id, state: State = None, as_json: Json = False, debug: Debug = Fa
         cancel_one(state, id, as_json=as_json)
 
 
+@app.command()
+def gc(  # noqa: PLR0917 -- the command's options; typer passes them by name
+    older_than: Annotated[
+        str, typer.Option("--older-than", metavar="AGE", help="Age since the end, as 30d, 12h, 90m, 2w.")
+    ] = "30d",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would go; remove nothing.")] = False,
+    keys: Annotated[
+        bool,
+        typer.Option("--forget-keys", help="Chains with a key, too: started anew, they are paid anew."),
+    ] = False,
+    compact: Annotated[
+        bool, typer.Option("--compact", help="Give free space back to the disk; others wait meanwhile.")
+    ] = False,
+    state: State = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Remove chains that ended long ago, with their prompts, batches and files.
+
+    What runs, waits or is parked stays, with what it needs. Chains with a key keep key and result.
+    """
+    from gemchain.cli.gc import collect_garbage
+
+    with complaining(debug):
+        collect_garbage(state, older_than, keys=keys, dry_run=dry_run, compact=compact, as_json=as_json)
+
+
 deployment.add_to(app)

@@ -1,0 +1,106 @@
+"""`gemchain gc`."""
+
+import sqlite3
+
+import pytest
+
+from gemchain.cli.gc import age
+from gemchain.errors import InvalidInputError
+
+NOW = ("gc", "--older-than", "0s")
+
+
+@pytest.fixture
+def ran(shop):
+    """Three chains with keys that are done: results, batches and files."""
+    shop.rows(*({"id": name, "topic": f"{name} is a letter."} for name in "abc"))
+    assert shop.run().exit_code == 0
+    return shop
+
+
+def files(shop):
+    found = (shop.folder / ".gemchain" / "files").rglob("*")
+    return [each for each in found if each.is_file()]
+
+
+def test_what_is_younger_than_thirty_days_stays(ran):
+    done = ran("gc")
+    assert done.exit_code == 0, done.stderr
+    assert "nothing ended more than 30d ago" in done.stdout
+    assert len(ran.json("chains")) == 3
+    assert files(ran)
+
+
+def test_a_dry_run_removes_nothing_and_tells_what_would_go(ran):
+    before = files(ran)
+    data = ran.json(*NOW, "--dry-run")
+    assert data["dry_run"] is True
+    removed = data["removed"]
+    assert (removed["chains"], removed["kept_keys"], removed["prompts"]) == (0, 3, 6)
+    assert removed["files"] == len(before)
+    assert files(ran) == before
+    assert "would remove at most" in ran(*NOW, "--dry-run").stdout
+    assert ran.json(*NOW)["removed"] == removed
+
+
+def test_chains_with_a_key_keep_their_result_and_are_not_paid_again(ran):
+    said = ran(*NOW).stdout
+    assert "3 chains with a key" in said
+    assert "--forget-keys" in said
+    assert files(ran) == [], "inputs, outputs and the simulated service's jobs are gone"
+    assert ran.json("batches") == []
+    results = ran.results()
+    (ran.folder / "out.jsonl").unlink()
+    assert ran.run(f"{next(ran.folder.glob('chain_*.py')).name}:start").exit_code == 0
+    assert ran.results() == results
+    assert ran.json("status")["prompts"] == {"DONE": 6}, "all that ever was; nothing more was sent"
+    assert "nothing ended more than 0s ago" in ran(*NOW).stdout
+
+
+def test_keys_are_forgotten_when_asked_for_and_then_chains_run_anew(ran):
+    removed = ran.json(*NOW, "--forget-keys")["removed"]
+    assert (removed["chains"], removed["kept_keys"]) == (3, 0)
+    assert ran.json("chains") == []
+    assert ran.run(f"{next(ran.folder.glob('chain_*.py')).name}:start").exit_code == 0
+    assert ran.json("status")["prompts"] == {"DONE": 12}
+
+
+def test_what_stays_can_be_shown_after_its_prompts_have_gone(ran):
+    ran(*NOW)
+    chain = ran.json("chains")[0]["id"]
+    shown = ran("show", chain)
+    assert shown.exit_code == 0, shown.stderr
+    assert "DONE" in shown.stdout
+    assert ran("status").exit_code == 0
+
+
+def test_space_is_given_back_to_the_disk_when_asked_for(shop):
+    shop.rows(*({"id": str(n), "topic": f"{n} is a number. " * 40} for n in range(400)))
+    assert shop.run().exit_code == 0
+    data = shop.json(*NOW, "--forget-keys")["database"]
+    assert data["after"]["size"] == data["before"]["size"]
+    assert data["after"]["free"] > data["before"]["size"] / 2
+    assert "--compact gives them back" in shop(*NOW).stdout
+    compact = shop.json(*NOW, "--compact")["database"]
+    assert compact["after"]["free"] == 0
+    assert compact["after"]["size"] < compact["before"]["size"] / 2
+    database = shop.folder / ".gemchain" / "gemchain.db"
+    assert database.stat().st_size == compact["after"]["size"]
+    assert sqlite3.connect(database).execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+@pytest.mark.parametrize("text", ["", "30", "d", "-1d", "1.5d", "1000000d", "30 days", "1y"])
+def test_an_age_that_is_none_is_refused(shop, text):
+    with pytest.raises(InvalidInputError, match="30d, 12h, 90m or 2w"):
+        age(text)
+
+
+def test_an_age_is_a_number_and_a_unit():
+    seconds = [age(each).total_seconds() for each in ("45s", "90m", "12h", "30d", "2w")]
+    assert seconds == [45, 5_400, 43_200, 2_592_000, 1_209_600]
+    assert age("99999w").days == 36_500
+
+
+def test_a_state_that_is_not_there_is_not_made(shop):
+    assert shop("gc", "--state", "nowhere").exit_code == 2
+    assert not (shop.folder / "nowhere").exists()

@@ -18,10 +18,14 @@ from datetime import datetime
 from inspect import iscoroutine
 from typing import Any, NamedTuple
 
-from gemchain.errors import DivergedError, InvalidInputError
+from gemchain.errors import DivergedError, InvalidInputError, Retry, StoreUnavailableError, UnresolvedError
 from gemchain.frames import Awaited, Frame, Program, entered_frame
 
 __all__ = ["At", "Blocked", "Ended", "Known", "New", "Raised", "Replay"]
+
+
+_OF_THE_RUN = (Retry, StoreUnavailableError, UnresolvedError)
+"""What ends a run and no branch: the whole run is made again."""
 
 
 class At(NamedTuple):
@@ -210,10 +214,16 @@ class Replay:
         return New(at.spec, at.place, resumes, begun)
 
     def _begin(self, branch: Any, path: str, frame: Frame) -> tuple[New, ...] | Ended | Raised:
-        """What the first run of a branch asks for."""
+        """What the first run of a branch asks for.
+
+        Raises:
+            Exception: It is no fault of the branch, and must not be kept as its end.
+        """
         if not iscoroutine(branch):
             return (self._new(At(branch, f"{path}.0"), frame, resumes=False),)
         step = self._run(branch, self._frame(path, frame.now), "")
+        if isinstance(step, Raised) and isinstance(step.error, _OF_THE_RUN):
+            raise step.error
         return step.new if isinstance(step, Blocked) else step
 
     @staticmethod

@@ -11,6 +11,7 @@ from dataclasses import asdict
 from typing import Any
 
 from gemchain import jsontext
+from gemchain.errors import Abort
 from gemchain.records import Failure
 from gemchain.responses import PromptError, Response, parser
 
@@ -82,6 +83,8 @@ def failure_of(error: Exception) -> Failure:
     """What is kept of an error: enough to raise it again elsewhere."""
     if isinstance(error, PromptError):
         return Failure(error.reason, error.message, traceback=error.traceback)
+    if isinstance(error, Abort):
+        return Failure("aborted", error.reason)
     return Failure("raised", f"{type(error).__name__}: {error}")
 
 

@@ -29,14 +29,12 @@ from gemchain.records import (
     Usage,
 )
 from gemchain.responses import PromptError, Response, judge, parser
+from gemchain.rules import inherited, rest
 from gemchain.runtime import Runtime
 from gemchain.scope import Scope, entered
 from gemchain.states import ChainState, PromptState
 
 __all__ = ["Delivery", "Outcome", "deliver"]
-
-
-DOUBLINGS = 60
 
 
 class Outcome(NamedTuple):
@@ -103,6 +101,7 @@ class _Case:
         """
         if self.prompt.damage is not None:
             raise DamagedError(self.prompt.damage)
+        inherited(self.prompt.rules)
         if self.outcome.body is not None:
             self.response = _response(self.prompt, self.outcome)
 
@@ -195,7 +194,7 @@ def _follow(case: _Case, failure: Failure | None) -> Delivery:
         first = outcome.value if case.response is None else case.response
         return _call(case, prompt.callback, first, None)
     if failure.retryable and prompt.progress.attempt < prompt.max_attempts:
-        retry_at = case.now + _delay(runtime, prompt.progress.attempt)
+        retry_at = case.now + rest(runtime.settings, prompt.progress.attempt, prompt.rules)
         if prompt.deadline_at is None or retry_at < prompt.deadline_at:
             return _send_again(case, failure, retry_at)
     if _is_program(prompt):
@@ -278,12 +277,6 @@ def _misfit(response: Response | None) -> Failure | None:
     except ValueError as error:
         return Failure("invalid", f"the answer does not fit the schema: {error}", retryable=True)
     return None
-
-
-def _delay(runtime: Runtime, attempts: int) -> timedelta:
-    settings = runtime.settings
-    doubled = min(max(attempts, 1) - 1, DOUBLINGS)  # 2 to the power of what a record says may be no number
-    return timedelta(seconds=min(settings.retry_delay * 2**doubled, settings.retry_delay_max))
 
 
 def _send_again(case: _Case, failure: Failure, retry_at: datetime) -> Delivery:
@@ -386,6 +379,8 @@ def _answer_again(case: _Case, after: float) -> Delivery:
     failure = Failure("unwanted", "the callback asked for another answer", retryable=True)
     if case.prompt.progress.attempt >= case.prompt.max_attempts or case.prompt.kind != "generate":
         return _fail(case, failure)
+    if case.prompt.progress.state is PromptState.QUEUED:
+        return _fail(case, case.outcome.failure or failure)  # its deadline passed before it was sent
     return _send_again(case, failure, case.now + timedelta(seconds=after))
 
 
@@ -410,7 +405,7 @@ def _count_raised(case: _Case, error: Exception, failure: Failure | None) -> Del
     after = case.after(
         PromptState.ANSWERED,
         callback_attempts=raised,
-        not_before_at=case.now + _delay(case.runtime, raised),
+        not_before_at=case.now + rest(case.runtime.settings, raised),
         failure=failure or described,
         result=case.prompt.progress.result,
     )

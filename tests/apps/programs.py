@@ -8,6 +8,7 @@ from tests.apps import flows
 from tests.apps.flows import MODEL, OTHER
 
 calls: list[str] = []
+left = {"not_now": 0}
 
 
 @chain
@@ -142,6 +143,19 @@ async def two_waits():
 async def parent(words):
     children = [gemchain.start(three, word) for word in words]
     return [await child for child in children]
+
+
+@chain
+async def parent_of_branches(words):
+    await prompt("first", MODEL)
+    return await gather([child_of_branch(word) for word in words])
+
+
+async def child_of_branch(word):
+    if left["not_now"]:
+        left["not_now"] -= 1
+        raise gemchain.Retry(after=60)
+    return await gemchain.start(flows.outline, word)
 
 
 @chain

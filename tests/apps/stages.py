@@ -63,5 +63,9 @@ def raises(response):
     raise RuntimeError(f"cannot take {response.text}")
 
 
+def rescue_wants_another_answer(error):
+    raise gemchain.Retry(resend=True)
+
+
 def rescue_raises(error):
     raise RuntimeError(f"cannot rescue from {error.reason}")

@@ -193,6 +193,20 @@ def test_a_queued_prompt_past_its_deadline_goes_to_on_error(stand):
     assert stand.chain(prompt_id).state is ChainState.DONE
 
 
+def test_a_prompt_past_its_deadline_is_not_sent_again_whatever_its_on_error_asks_for(stand):
+    stand.set(grace=1000)
+    (prompt_id,) = stand.submit(
+        "a",
+        callback=stages.take,
+        on_error=stages.rescue_wants_another_answer,
+        deadline=timedelta(seconds=60),
+    )
+    stand.clock.advance(61)
+    assert sweep(stand.runtime) == 1
+    assert stand.states([prompt_id]) == ["FAILED"]
+    assert stand.chain(prompt_id).failure.reason == "deadline"
+
+
 def test_a_late_branch_settles_its_forked_chain(stand):
     chain = stand.start(stages.fork_in_a_hurry, "a", "b")
     stand.clock.advance(100)

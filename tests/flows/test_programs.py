@@ -3,6 +3,7 @@
 import pytest
 
 import gemchain
+from gemchain.errors import StoreUnavailableError
 from gemchain.states import ChainState, PromptState
 from gemchain.testing import VirtualClock, embedded
 from tests.apps import flows, programs
@@ -100,6 +101,26 @@ def test_a_program_sees_the_same_time_in_every_run_although_clocks_go_on(engine,
 def test_a_program_starts_a_chain_of_callbacks_and_awaits_it(engine):
     chain = gemchain.start(programs.mixed_parent, "x")
     assert chain.result() == gemchain.start(flows.outline, "x").result()
+
+
+def test_a_store_that_is_away_while_a_branch_starts_a_chain_does_not_fail_the_branch(engine, monkeypatch):
+    chain = gemchain.start(programs.parent_of_branches, ["x", "y"])
+    commit, failures = engine.runtime.store.commit, iter([True, False, True])
+
+    def unsteady(units):
+        if any(unit.chain for unit in units) and next(failures, False):
+            raise StoreUnavailableError("away for a moment")
+        return commit(units)
+
+    monkeypatch.setattr(engine.runtime.store, "commit", unsteady)
+    assert chain.result() == [gemchain.start(flows.outline, word).result() for word in ("x", "y")]
+
+
+def test_a_branch_that_asks_for_a_later_run_at_its_beginning_gets_it(engine, monkeypatch):
+    monkeypatch.setitem(programs.left, "not_now", 2)
+    began = engine.clock.now()
+    assert len(gemchain.start(programs.parent_of_branches, ["x"]).result()) == 1
+    assert (engine.clock.now() - began).total_seconds() >= 120
 
 
 def test_a_person_approves_days_later_in_a_new_process(tmp_path):

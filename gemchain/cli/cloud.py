@@ -30,23 +30,28 @@ class Cloud(Protocol):
 class GoogleCloud:
     """The real one.
 
+    Args:
+        session: Carries the questions; one with the credentials of whoever runs this when None.
+
     Raises:
         ConfigurationError: There are no credentials.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, session: Any = None) -> None:
         try:
             import google.auth
             from google.auth.exceptions import GoogleAuthError
             from google.auth.transport.requests import AuthorizedSession
         except ImportError as error:
             raise MissingExtraError("gemchain doctor", "firebase") from error
-        try:
-            credentials, self.project = google.auth.default(scopes=[SCOPE])
-        except GoogleAuthError as error:
-            raise ConfigurationError(str(error)) from error
         self._failures = (GoogleAuthError, OSError)
-        self._session: Any = AuthorizedSession(credentials)  # type: ignore[no-untyped-call]
+        self._session, self.project = session, None
+        if session is None:
+            try:
+                credentials, self.project = google.auth.default(scopes=[SCOPE])
+            except GoogleAuthError as error:
+                raise ConfigurationError(str(error)) from error
+            self._session = AuthorizedSession(credentials)  # type: ignore[no-untyped-call]
 
     def ask(self, url: str, *, post: bool = False) -> dict[str, Any] | None:
         """See `Cloud.ask`."""

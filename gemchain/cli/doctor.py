@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from gemchain.cli import dotenv
 from gemchain.cli.checks import Finding, Setup, check_cloud
 from gemchain.cli.cloud import GoogleCloud
 from gemchain.cli.wording import count
@@ -20,6 +21,14 @@ from gemchain.wiring import build
 __all__ = ["check_store", "doctor", "setup_of"]
 
 EMULATORS = ("FIRESTORE_EMULATOR_HOST", "STORAGE_EMULATOR_HOST")
+SKIPPED = {
+    "billing, APIs, quotas": "the emulators have none",
+    "roles and callers": "the emulators let everybody in",
+    "Firestore's location, the bucket's region": "the emulators are nowhere",
+    "indexes, expiry (TTL)": "the emulators serve every query, and nothing expires in them",
+    "secrets": "the emulators read functions/.secret.local",
+    "functions, task queue, schedules": "nothing is deployed, and `gemchain dev` is the clock",
+}
 PAGE = 500
 MARKS = {True: "✓", False: "✗", None: "·"}
 
@@ -44,7 +53,9 @@ def doctor(folder: Path, project: str | None) -> int:
 def _findings(folder: Path, project: str | None) -> Iterator[Finding]:
     if all(name in os.environ for name in EMULATORS):
         setup = setup_of(folder, project or os.environ.get("GOOGLE_CLOUD_PROJECT") or "demo-gemchain")
-        yield Finding("emulators", True, f"{os.environ[EMULATORS[0]]}; nothing of Google Cloud is looked at")
+        yield Finding("emulators", True, ", ".join(os.environ[name] for name in EMULATORS))
+        for what, why in SKIPPED.items():
+            yield Finding(what, None, f"skipped: {why}")
     else:
         try:
             cloud = GoogleCloud()
@@ -58,32 +69,39 @@ def _findings(folder: Path, project: str | None) -> Iterator[Finding]:
             return
         setup = setup_of(folder, name)
         yield from check_cloud(cloud, setup)
-        quotas = f"https://console.cloud.google.com/iam-admin/quotas?project={name}"
-        yield Finding("quotas", None, f"no API tells how much is left for batches; see {quotas}")
     yield from _records(setup)
 
 
 def setup_of(folder: Path, project: str) -> Setup:
     """What the codebase in a folder wants, by its `.env` files."""
-    values: dict[str, str] = {}
-    emulated = ".env.local" if all(name in os.environ for name in EMULATORS) else ""
-    for file in filter(None, (".env", f".env.{project}", emulated)):
-        for source in ("functions", "functions-gemchain"):
-            path = folder / source / file
-            lines = path.read_text().splitlines() if path.exists() else ()
-            values |= dict(line.split("=", 1) for line in lines if "=" in line and line[0] != "#")
+    values = dict[str, str]()
+    for source in ("functions", "functions-gemchain"):
+        values |= dotenv.read(
+            folder / source, project, emulated=all(name in os.environ for name in EMULATORS)
+        )
     return Setup(
         project=project,
         bucket=values.get("GEMCHAIN_BUCKET", f"{project}.firebasestorage.app"),
         region=values.get("GEMCHAIN_REGION", "us-central1"),
         vertex_location=values.get("GEMCHAIN_LOCATION", "global"),
+        places=dotenv.places(values),
+        max_dispatches=_number(values, "GEMCHAIN_MAX_DISPATCHES", 20),
+        max_running_batches=_number(values, "GEMCHAIN_MAX_RUNNING_BATCHES", 8),
     )
+
+
+def _number(values: dict[str, str], name: str, default: int) -> int:
+    text = values.get(name, str(default))
+    if not text.isdigit():
+        raise ConfigurationError(f"{name} in the functions' .env is a number, not {text!r}")
+    return int(text)
 
 
 def _records(setup: Setup) -> Iterator[Finding]:
     settings = Settings.from_environment()
-    address = settings.store or f"firestore://{setup.project}/{setup.database}"
-    files = settings.blobs or f"gs://{setup.bucket}/gemchain"
+    place = f"firestore://{setup.project}/{setup.database}?prefix={setup.places.collections}"
+    address = settings.store or place
+    files = settings.blobs or f"gs://{setup.bucket}/{setup.places.folder}"
     try:
         store = build(settings.changed(store=address, blobs=files)).store
         try:

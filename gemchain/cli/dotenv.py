@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
-__all__ = ["Places", "places", "read"]
+__all__ = ["DEFAULT", "Places", "places", "read"]
 
 PREFIX = "gemchain"
 
@@ -28,6 +28,9 @@ class Places(NamedTuple):
 
     collections: str = PREFIX
     folder: str = PREFIX
+
+
+DEFAULT = Places()
 
 
 def places(values: dict[str, str]) -> Places:

@@ -34,6 +34,7 @@ from gemchain.states import PromptState
 
 __all__ = [
     "UNREADABLE",
+    "Unreadable",
     "answer_of",
     "counts_from_text",
     "counts_to_text",
@@ -192,6 +193,17 @@ def record_of(kind: type[R], values: Mapping[str, Any]) -> R:
     return _made(kind, values)
 
 
+class Unreadable:
+    """Stands for a value that cannot be read.
+
+    Attributes:
+        why: In words.
+    """
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+
+
 def note_damage(kind: str, record_id: Any, error: Exception) -> None:
     """Say once in a process that a record is passed over."""
     _say_once(kind, repr(record_id)[:80], repr(str(error))[:500])
@@ -266,6 +278,8 @@ def _fits(value: Any, kinds: tuple[Any, ...]) -> bool:
 
 
 def _kind_of(value: Any) -> str:
+    if isinstance(value, Unreadable):
+        return f"read: {value.why}"
     return f"the number {value!r}" if type(value) is float else f"a {type(value).__name__}"
 
 

@@ -14,7 +14,9 @@ they rarely meet.
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
+from gemchain.codec import Unreadable
 from gemchain.errors import StoreConflictError, StoreUnavailableError
 from gemchain.records import Batch, InputRow
 from gemchain.states import BatchState, PromptState
@@ -252,11 +254,12 @@ class Claim:
         if name not in found:
             raise StoreConflictError(f"batch {batch.id!r} is not recorded: plan it first")
         content = fields_of(found[name])
-        if content["state"] != BatchState.PLANNED:
-            raise StoreConflictError(f"batch {batch.id!r} is {content['state']} by now and claims no more")
-        if content["fence"] != batch.fence:
+        state = content.get("state")
+        if state != BatchState.PLANNED:
+            raise StoreConflictError(f"batch {batch.id!r} is {state} by now and claims no more")
+        if content.get("fence") != batch.fence:
             raise StoreConflictError(
-                f"batch {batch.id!r} was taken over under fence {content['fence']}, after {batch.fence}"
+                f"batch {batch.id!r} was taken over under fence {content.get('fence')}, after {batch.fence}"
             )
         self._version = version_of(found[name].update_time)
         return [found[each] for each in names if each in found]
@@ -269,11 +272,21 @@ def _age(document: Message) -> int:
 _HOLDING = ("state", "fence", "batch_id")
 
 
+NO_REQUEST: Any = Unreadable("there is none")
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
 def input_rows(documents: Sequence[Message], spill: Spill) -> list[InputRow]:
-    """What an input file needs of prompts whose `INPUT_FIELDS` were read."""
+    """What an input file needs of prompts whose `INPUT_FIELDS` were read.
+
+    In place of a request that cannot be read stands an `Unreadable`.
+    """
     contents = [fields_of(document) for document in documents]
     spill.back(contents)
     return [
-        InputRow(record_id(document), content["request"], content.get("request_hash"))
+        InputRow(record_id(document), content.get("request", NO_REQUEST), _text(content.get("request_hash")))
         for document, content in zip(documents, contents, strict=True)
     ]

@@ -30,7 +30,7 @@ spread over shards.
 """
 
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -131,7 +131,8 @@ def _shard(record_id: str) -> int:
 
 # Prompts
 
-_ASKED = tuple(each.name for each in fields(Prompt) if each.name not in {"id", "progress", "version"})
+_NOT_ASKED = {"id", "progress", "version", "damage"}
+_ASKED = tuple(each.name for each in fields(Prompt) if each.name not in _NOT_ASKED)
 _ANSWER = tuple(f"answer_{name}" for name in AnswerRef._fields)
 _STANDING = tuple(
     each.name for each in fields(Progress) if each.name not in {"answer", "usage", "failure", "unsettled"}
@@ -194,26 +195,30 @@ def _expiry(prompt: Prompt, progress: Progress, keep: timedelta | None) -> datet
 
 
 def prompt_record(prompt_id: str, content: Mapping[str, Any], version: int) -> Prompt:
-    """The prompt in a document; its request may be missing."""
-    asked = {name: content[name] for name in _ASKED if name in content}
-    asked["accept"] = tuple(asked.get("accept", ()))
-    return Prompt(id=prompt_id, **asked, progress=_progress(content), version=version)
+    """The prompt in a document; its request may be missing. What makes no sense is in its `damage`."""
+    asked = {name: content[name] for name in _ASKED if name in content} | {"id": prompt_id}
+    asked["accept"] = _decoded(tuple, asked.get("accept", ()))
+    return codec.prompt_of(asked, _standing(content), version)
 
 
-def _progress(content: Mapping[str, Any]) -> Progress:
+def _standing(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a prompt's progress; each is looked at by `codec.prompt_of`."""
     standing = {name: content[name] for name in _STANDING if name in content}
-    standing["state"] = PromptState(standing["state"])
-    answer = None
+    standing["state"] = _decoded(PromptState, content.get("state"))
     if _ANSWER[0] in content:
-        answer = AnswerRef(*(content[name] for name in _ANSWER))
-    usage = Usage(**{name: content[name] for name in Usage._fields if name in content})
-    return Progress(
-        **standing,
-        answer=answer,
-        usage=usage,
-        failure=codec.failure_from_text(content.get("failure")),
-        unsettled="unsettled" in content,
-    )
+        standing["answer"] = _decoded(codec.answer_of, [content.get(name) for name in _ANSWER])
+    amounts = {name: content[name] for name in Usage._fields if name in content}
+    standing["usage"] = _decoded(codec.usage_of, amounts)
+    standing["failure"] = _decoded(codec.failure_from_text, content.get("failure"))
+    standing["unsettled"] = "unsettled" in content
+    return standing
+
+
+def _decoded(decode: Callable[[Any], Any], value: Any) -> Any:
+    try:
+        return decode(value)
+    except codec.UNREADABLE as error:
+        return codec.Unreadable(str(error))
 
 
 # Chains, batches, parts: their fields are called as in the record
@@ -241,9 +246,9 @@ def _record(kind: type[R], state: type[Any], record_id: str, content: Mapping[st
     known = {each.name for each in fields(kind)}
     values = {name: value for name, value in content.items() if name in known}
     for name in _CODECS.keys() & values.keys():
-        values[name] = _CODECS[name][1](values[name])
-    values["state"] = state(values["state"])
-    return kind(id=record_id, **values, version=version)
+        values[name] = _decoded(_CODECS[name][1], values[name])
+    values["state"] = _decoded(state, values.get("state"))
+    return codec.record_of(kind, values | {"id": record_id, "version": version})
 
 
 def chain_fields(chain: Chain, keep: timedelta | None = None) -> dict[str, Any]:
@@ -253,7 +258,7 @@ def chain_fields(chain: Chain, keep: timedelta | None = None) -> dict[str, Any]:
 
 
 def chain_record(chain_id: str, content: Mapping[str, Any], version: int) -> Chain:
-    """The chain in a document."""
+    """The chain in a document; `DamagedError` when it makes no sense."""
     return _record(Chain, ChainState, chain_id, content, version)
 
 
@@ -266,7 +271,7 @@ def batch_fields(batch: Batch) -> dict[str, Any]:
 
 
 def batch_record(batch_id: str, content: Mapping[str, Any], version: int) -> Batch:
-    """The batch in a document."""
+    """The batch in a document; `DamagedError` when it makes no sense."""
     return _record(Batch, BatchState, batch_id, content, version)
 
 
@@ -276,5 +281,5 @@ def part_fields(part: Part) -> dict[str, Any]:
 
 
 def part_record(part_id: str, content: Mapping[str, Any], version: int) -> Part:
-    """The part in a document."""
+    """The part in a document; `DamagedError` when it makes no sense."""
     return _record(Part, PartState, part_id, content, version)

@@ -89,12 +89,12 @@ class Queues:
     ) -> QueueStatus:
         ready = sum(self._connection.count("prompts", Query([("queue", "==", key)])) for key in keys)
         due, resting, due_at = self._resting(queue, now)
-        newest_at = from_micros(numbers["newest"].get(queue))
+        newest_at = _time(numbers["newest"].get(queue))
         return QueueStatus(
             queue=queue,
             ready=ready + due,
             resting=resting,
-            size=max(0, numbers.get("bytes", {}).get(queue, 0)),
+            size=max(0, int(numbers.get("bytes", {}).get(queue, 0))),
             oldest_at=since if ready + due else None,
             newest_at=newest_at,
             due_at=due_at,
@@ -110,13 +110,14 @@ class Queues:
         later = [("resting", ">", resting_key(queue, now)), all_of_it[1]]
         resting = self._connection.count("prompts", Query(later, order="resting"))
         first = Query(later, order="resting", fields=["not_before_at"], limit=1)
-        found = [fields_of(each)["not_before_at"] for each in self._connection.find("prompts", first)]
-        return total - resting, resting, next(iter(found), None)
+        found = [fields_of(each).get("not_before_at") for each in self._connection.find("prompts", first)]
+        return total - resting, resting, next((at for at in found if isinstance(at, datetime)), None)
 
     def _since(self, queues: Collection[str], now: datetime) -> dict[str, datetime]:
         ids = {_document_id(queue): queue for queue in queues}
         found = self._connection.get(KIND, ids)
-        since = {ids[each]: fields_of(document)["since"] for each, document in found}
+        seen = {ids[each]: fields_of(document).get("since") for each, document in found}
+        since = {queue: at for queue, at in seen.items() if isinstance(at, datetime)}
         writes = []
         for queue in queues:
             if queue not in since:
@@ -131,6 +132,13 @@ class Queues:
             with suppress(*FAILURES):
                 self._connection.commit(writes)
         return since
+
+
+def _time(micros: Any) -> datetime | None:
+    try:
+        return None if micros is None else from_micros(int(micros))
+    except OverflowError:
+        return None
 
 
 def _document_id(queue: str) -> str:

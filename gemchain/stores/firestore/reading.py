@@ -1,10 +1,12 @@
 """Reading records: documents found by id or by an index, their long texts put back."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from datetime import datetime
 from itertools import islice
 from typing import Any, TypeVar
 
-from gemchain.codec import to_micros
+from gemchain.codec import Unreadable, note_damage, to_micros
+from gemchain.errors import DamagedError, StoreRefusedError
 from gemchain.records import Batch, Chain, InputRow, Part, Prompt
 from gemchain.stores.firestore.claim import INPUT_FIELDS, input_rows
 from gemchain.stores.firestore.connection import Connection, record_id
@@ -42,7 +44,13 @@ class Reader:
         """The requests of the prompts with these ids."""
         found = self._connection.get("prompts", ids, INPUT_FIELDS)
         for page in _groups(document for _, document in found):
-            yield from input_rows(page, self._spill)
+            for row in input_rows(page, self._spill):
+                if isinstance(row.request, Unreadable):
+                    raise StoreRefusedError(
+                        f"the request of {row.prompt_id!r} cannot be read: {row.request.why}. Restore it, "
+                        "or cancel its chain"
+                    )
+                yield row
 
     def input_rows(self, *where: Condition) -> Iterator[InputRow]:
         """The requests of the prompts that an index finds, in pages."""
@@ -77,10 +85,13 @@ class Reader:
         return self._records(self._connection.find(kind, query), record)
 
     def _records(self, documents: Sequence[Message], record: _Record[R]) -> list[R]:
-        return [
-            record(record_id(document), content, version_of(document.update_time))
-            for document, content in self._contents(documents)
-        ]
+        found = []
+        for document, content in self._contents(documents):
+            try:
+                found.append(record(record_id(document), content, version_of(document.update_time)))
+            except DamagedError as error:
+                note_damage("document", document.name, error)
+        return found
 
     def _contents(self, documents: Sequence[Message]) -> Iterator[tuple[Message, dict[str, Any]]]:
         contents = [fields_of(document) for document in documents]
@@ -90,10 +101,11 @@ class Reader:
 
 def _prompt_version(document: Message, content: dict[str, Any]) -> int:
     """The version of a prompt, with that of its chain: a first prompt was created with it."""
-    chain = to_micros(content.get("chain_at")) or 0
+    at = content.get("chain_at")
+    chain = to_micros(at) if isinstance(at, datetime) else None
     if "first" in content:
         chain = version_of(document.create_time)
-    return with_chain(version_of(document.update_time), chain)
+    return with_chain(version_of(document.update_time), max(chain or 0, 0))
 
 
 def _groups(items: Iterable[T]) -> Iterator[list[T]]:

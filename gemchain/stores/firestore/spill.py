@@ -5,6 +5,7 @@ fails leaves a blob that nobody refers to; whoever tries again writes the same o
 """
 
 import hashlib
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -26,6 +27,7 @@ TIGHT_BYTES = 128
 """The same for all texts of a commit that would be too large: hardly longer than the name of a blob."""
 
 _PARALLEL = 8
+_NAME = re.compile(r"[^/\\\x00-\x1f\ud800-\udfff]{1,900}")
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -99,7 +101,8 @@ class Spill:
         return data.decode(errors="replace")
 
     def _is_ours(self, at: str) -> bool:
-        return at.startswith(f"spill/{self._folder}/") and is_name(at)
+        beginning = f"spill/{self._folder}/"
+        return at.startswith(beginning) and _NAME.fullmatch(at, len(beginning)) is not None
 
     def remove(self, names: Collection[str]) -> None:
         """Remove texts; those that are gone already do not matter, and what `out` puts elsewhere stays.

@@ -10,6 +10,7 @@ import random
 import threading
 from collections import Counter
 from collections.abc import Iterable
+from math import isfinite
 from typing import Any
 
 from gemchain.records import NO_USAGE, Prompt, Tally, Unit, Usage
@@ -138,7 +139,8 @@ class Tallies:
         total: dict[str, Counter[str]] = {}
         newest: dict[str, int] = {}
         for document in self._connection.find(KIND, Query()):
-            for group, numbers in fields_of(document).items():
+            for group, found in fields_of(document).items():
+                numbers = _numbers(found)
                 if group == "newest":
                     newest = {q: max(at, newest.get(q, 0)) for q, at in numbers.items()} | {
                         q: at for q, at in newest.items() if q not in numbers
@@ -155,5 +157,13 @@ class Tallies:
             prompts={state: prompts[state] for state in PromptState if prompts.get(state)},
             chains={state: chains[state] for state in ChainState if chains.get(state)},
             batches={state: batches[state] for state in BatchState if batches.get(state)},
-            usage=Usage(**found.get("usage", {})),
+            usage=Usage(**{name: found["usage"][name] for name in Usage._fields if name in found["usage"]})
+            if "usage" in found
+            else NO_USAGE,
         )
+
+
+def _numbers(found: Any) -> dict[str, Any]:
+    """The numbers of a group, without what gemchain cannot have counted."""
+    pairs = found.items() if isinstance(found, dict) else ()
+    return {name: each for name, each in pairs if type(each) in (int, float) and isfinite(each)}

@@ -76,7 +76,7 @@ def plain(value: Message) -> Any:
         return {name: plain(each) for name, each in value.map_value.fields.items()}
     if kind == "array_value":
         return [plain(each) for each in value.array_value.values]
-    return None if kind == "null_value" else getattr(value, kind)
+    return None if kind in (None, "null_value") else getattr(value, kind)
 
 
 def version_of(at: Message) -> int:

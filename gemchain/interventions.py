@@ -74,13 +74,15 @@ def retry_prompts(runtime: Runtime, prompts: Sequence[Prompt]) -> int:
 
     A prompt whose answer is safe only runs its callback again and pays nothing; any other is sent
     again, with all its attempts. Its chain, and the joins around it, if they had failed, run again. A
-    prompt inside a join that has gone on without it stays as it is: nobody waits for it any more.
+    prompt inside a join that has gone on without it stays as it is: nobody waits for it any more. So does a
+    branch of an async chain that raised before it awaited anything: there is nothing of it to run again.
 
     Returns:
         How many prompts went back; those that somebody else moved first are not counted.
     """
     store, done = runtime.store, 0
-    for prompt in sorted(prompts, key=lambda each: each.path.count("."), reverse=True):
+    again = [each for each in prompts if each.kind != "value"]
+    for prompt in sorted(again, key=lambda each: each.path.count("."), reverse=True):
         chain = store.chains([prompt.chain_id])[prompt.chain_id]
         joins = _joins_around(store, prompt)
         if joins is not None and chain.state in (ChainState.RUNNING, ChainState.FAILED):

@@ -201,6 +201,15 @@ async def branches_that_end_at_once():
     return await gather([deepen("a", 0), deepen("b", 1), deepen("c", 0)])
 
 
+async def raise_at_once():
+    raise ValueError("at once")
+
+
+@chain
+async def a_branch_that_raises_at_once():
+    return await gather([deepen("a", 1), raise_at_once()])
+
+
 @chain
 async def all_branches_end_at_once():
     return await gather([deepen("a", 0), deepen("b", 0)])

@@ -123,6 +123,16 @@ def test_a_branch_that_asks_for_a_later_run_at_its_beginning_gets_it(engine, mon
     assert (engine.clock.now() - began).total_seconds() >= 120
 
 
+def test_a_retry_leaves_a_branch_that_raised_at_once_and_the_chain_ends_again(engine):
+    chain = gemchain.start(programs.a_branch_that_raises_at_once)
+    assert chain.retry() == 0
+    assert engine.run()
+    assert chain.status().state is ChainState.FAILED
+    chain.retry()
+    assert engine.run()
+    assert chain.status().state is ChainState.FAILED
+
+
 def test_a_person_approves_days_later_in_a_new_process(tmp_path):
     with embedded(tmp_path, responder=flows.echo) as engine:
         clock = engine.clock

@@ -47,7 +47,6 @@ def close(runtime: Runtime, batch: Batch) -> Batch:
 
     Prompts without a row are sent again, or fail with the job's own words.
     """
-    assert is_complete(runtime, batch)
     lost = batch.failure or MISSING
     missing = _release(runtime, batch, replace(lost, retryable=True))
     counts, usage = _totals(runtime, batch)

@@ -39,7 +39,8 @@ PATIENCE = 5
 def is_idle(runtime: Runtime) -> bool:
     """Whether nothing is left that the engine could carry on; PARKED prompts wait for a person."""
     store = runtime.store
-    open_prompts = any(store.tally().prompts.get(state) for state in OPEN_PROMPT)
+    counts = store.tally().prompts
+    open_prompts = any(counts.get(state) for state in OPEN_PROMPT)
     # A process that died may have left the last word on a chain unsaid, with nothing else open.
     return not (
         open_prompts or store.open_batches() or store.unsettled_chains(limit=1) or store.ended_waits(limit=1)

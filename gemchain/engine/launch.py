@@ -72,9 +72,14 @@ def _launch_one(runtime: Runtime, batch: Batch) -> list[Batch]:
         return [abandon(runtime, batch)]
     provider = runtime.providers.named(batch.provider)
     until = leased_until(runtime, extra=provider.listing_lag)
-    leased = runtime.store.save_batch(replace(batch, fence=batch.fence + 1, leased_until_at=until))
-    if leased.create_at is None:
-        return _create(runtime, provider, leased)
+    fresh = batch.create_at is None
+    create_at = runtime.store.now() if fresh else batch.create_at
+    leased = runtime.store.save_batch(
+        replace(batch, fence=batch.fence + 1, leased_until_at=until, create_at=create_at)
+    )
+    if fresh:
+        return _create(runtime, provider, leased, None)
+    assert leased.create_at is not None
     looked_at = runtime.store.now()  # before the question: a process may sleep on its answer
     try:
         with _untouched(runtime, leased, leased.create_at):
@@ -87,13 +92,14 @@ def _launch_one(runtime: Runtime, batch: Batch) -> list[Batch]:
     if looked_at < shown_at:
         _put_off(runtime, leased, shown_at)
         return []
-    return _create(runtime, provider, leased)
-
-
-def _create(runtime: Runtime, provider: Provider, leased: Batch) -> list[Batch]:
     asked = runtime.store.save_batch(replace(leased, create_at=runtime.store.now()))
+    return _create(runtime, provider, asked, leased.create_at)
+
+
+def _create(runtime: Runtime, provider: Provider, asked: Batch, earlier: datetime | None) -> list[Batch]:
+    """Create the job of a batch that says already that one may exist; `earlier` is what it said before."""
     try:
-        with _untouched(runtime, asked, leased.create_at):
+        with _untouched(runtime, asked, earlier):
             job = provider.create(asked)
     except ProviderError as error:
         # Until this very moment a job may have come to be, so its lag begins now.

@@ -6,9 +6,10 @@ anything else is somebody else's save.
 """
 
 import secrets
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from gemchain.errors import StoreConflictError
 from gemchain.records import Batch, Part
@@ -25,6 +26,12 @@ from gemchain.stores.firestore.writes import check_size, created
 __all__ = ["Batches"]
 
 
+REMEMBERED = 10_000
+"""Versions of batches and parts whose state is known."""
+
+R = TypeVar("R", Batch, Part)
+
+
 class Batches:
     """Records batches and parts."""
 
@@ -32,13 +39,13 @@ class Batches:
         self._connection = connection
         self._spill = spill
         self._tallies = tallies
+        self._lock = threading.Lock()
+        self._states: dict[tuple[str, int], str] = {}
 
     def plan(self, batch: Batch) -> Batch:
         """Record a new batch; see `Store.plan`."""
         write, token = self._created("batches", batch.id, batch_fields(batch))
-        deltas = Deltas()
-        deltas.move_batch(None, batch.state)
-        return replace(batch, version=self._save([write], deltas, token))
+        return self._known(replace(batch, version=self._save([write], Deltas(), token)))
 
     def save(self, batch: Batch, parts: Sequence[Part]) -> Batch:
         """Replace a batch, and record its parts; see `Store.save_batch`."""
@@ -48,8 +55,8 @@ class Batches:
         write, token = self._replaced("batches", batch, batch_fields(batch))
         more = [self._created("parts", part.id, part_fields(part))[0] for part in parts]
         deltas = Deltas()
-        deltas.move_batch(before, batch.state)
-        return replace(batch, version=self._save([write, *more], deltas, token))
+        deltas.end_batch(before, batch.state)
+        return self._known(replace(batch, version=self._save([write, *more], deltas, token)))
 
     def save_part(self, part: Part) -> Part:
         """Replace a part; see `Store.save_part`."""
@@ -57,7 +64,18 @@ class Batches:
         if before is not part.state:
             check_move(before, part.state)
         write, token = self._replaced("parts", part, part_fields(part))
-        return replace(part, version=self._save([write], Deltas(), token))
+        return self._known(replace(part, version=self._save([write], Deltas(), token)))
+
+    def known(self, records: Iterable[R]) -> list[R]:
+        """Remember the states of records that were read, so that nobody reads them again to change them."""
+        return [self._known(each) for each in records]
+
+    def _known(self, record: R) -> R:
+        with self._lock:
+            self._states[record.id, record.version] = str(record.state)
+            while len(self._states) > REMEMBERED:
+                del self._states[next(iter(self._states))]
+        return record
 
     def _created(self, kind: str, record_id: str, content: dict[str, Any]) -> tuple[Message, str]:
         content, token = self._marked(record_id, content)
@@ -79,7 +97,10 @@ class Batches:
         return content, token
 
     def _state(self, kind: str, record: Batch | Part) -> str:
-        """The stored state of a record that is still as it was read."""
+        """The stored state of a record that is still as it was read, or else will conflict."""
+        known = self._states.get((record.id, record.version))
+        if known is not None:
+            return known
         found = dict(self._connection.get(kind, [record.id], ["state"])).get(record.id)
         if found is None:
             raise StoreConflictError(f"{record.id!r} is not recorded in {kind}")

@@ -21,14 +21,15 @@ from gemchain.errors import StoreConflictError, StoreUnavailableError
 from gemchain.records import Batch, InputRow
 from gemchain.states import BatchState, PromptState
 from gemchain.stores.firestore.connection import MEMORY_BYTES, PAUSES, Connection, record_id
-from gemchain.stores.firestore.documents import member_key, queue_key, resting_key
+from gemchain.stores.firestore.documents import WITHOUT_REQUEST, member_key, queue_key, resting_key
 from gemchain.stores.firestore.errors import FAILURES, PRECONDITIONS, TRANSIENT, translated
+from gemchain.stores.firestore.held import Held
 from gemchain.stores.firestore.messages import Message, Write
 from gemchain.stores.firestore.query import Query
 from gemchain.stores.firestore.queues import Queues
 from gemchain.stores.firestore.spill import Spill
 from gemchain.stores.firestore.tallies import Deltas, Tallies
-from gemchain.stores.firestore.values import fields_of, fill, timestamp_of, version_of
+from gemchain.stores.firestore.values import fields_of, fill, plain, timestamp_of, version_of
 
 __all__ = ["INPUT_FIELDS", "Claim", "input_rows"]
 
@@ -45,6 +46,7 @@ SHORT_BYTES = 1 << 20
 
 INPUT_FIELDS = ("request", "request_hash", "size", "created_at", "spilled.request")
 
+_WHOLE = tuple(dict.fromkeys((*INPUT_FIELDS, *WITHOUT_REQUEST)))
 _TAKEN = ("state", "batch_id", "claimed_at", "member")
 _OVER = ("queue", "resting", "expires", "not_before_at")
 
@@ -68,6 +70,7 @@ class Claim:
         spill: Spill,
         tallies: Tallies,
         queues: Queues,
+        held: Held,
         *,
         batch: Batch,
         limit: int,
@@ -77,6 +80,7 @@ class Claim:
         self._spill = spill
         self._tallies = tallies
         self._queues = queues
+        self._held = held
         self._batch = batch
         self._version = batch.version
         self._limit = limit
@@ -128,7 +132,7 @@ class Claim:
         """Pages in the order of a field."""
         after: tuple[str, ...] = ()
         while True:
-            asked = Query(where, order, fields=(*INPUT_FIELDS, order), limit=self._count, after=after)
+            asked = Query(where, order, fields=(*_WHOLE, order), limit=self._count, after=after)
             page = self._connection.find("prompts", asked, max_bytes=self._most)
             if page:
                 yield sorted(page, key=lambda each: (each.fields[order].string_value, _age(each)))
@@ -140,7 +144,7 @@ class Claim:
         """Pages in the order of names, from somewhere to the end and from the beginning on."""
         start = self._connection.name("prompts", f"p{secrets.token_hex(15)}")
         while True:
-            asked = Query(where, fields=INPUT_FIELDS, limit=self._count, after=(start,))
+            asked = Query(where, fields=_WHOLE, limit=self._count, after=(start,))
             page = self._connection.find("prompts", asked, max_bytes=self._most)
             if self._was_all(page, asked):
                 asked = replace(asked, limit=self._count - len(page), after=(), until=start)
@@ -181,16 +185,21 @@ class Claim:
 
     def _take(self, page: Sequence[Message]) -> None:
         sizes = [document.fields["size"].integer_value for document in page]
+        model = self._model()
+        times: Sequence[Message] = ()
         try:
-            self._connection.commit(self._writes(page, sizes))
+            reply = self._connection.commit(self._writes(page, sizes, model))
+            times = [result.update_time for result in reply.write_results[1:]]
         except FAILURES as error:
             self._recover(page, error)
         self._failures = 0
         self._room -= sum(sizes)
         self._rows += input_rows(page, self._spill)
+        # Whose times of update were lost with the reply is read again.
+        taken = (_taken(document, model, at) for document, at in zip(page, times, strict=False))
+        self._held.add(self._batch.id, len(page), taken)
 
-    def _writes(self, page: Sequence[Message], sizes: Sequence[int]) -> list[Message]:
-        model = self._model()
+    def _writes(self, page: Sequence[Message], sizes: Sequence[int], model: Message) -> list[Message]:
         writes = []
         for document in page:
             write = Write()
@@ -265,11 +274,26 @@ class Claim:
         return [found[each] for each in names if each in found]
 
 
+def _taken(document: Message, model: Message, at: Message) -> Message:
+    """A document as it stands after the claim; the message is changed, and its request left out."""
+    for name in ("request", *_OVER):
+        document.fields.pop(name, None)
+    if document.fields["spilled"].HasField("map_value"):
+        document.fields["spilled"].map_value.fields.pop("request", None)
+    else:
+        document.fields.pop("spilled")
+    for name in _TAKEN:
+        document.fields[name].CopyFrom(model.update.fields[name])
+    document.update_time.CopyFrom(at)
+    return document
+
+
 def _age(document: Message) -> int:
     return version_of(document.fields["created_at"].timestamp_value)
 
 
 _HOLDING = ("state", "fence", "batch_id")
+_REQUEST = ("request", "request_hash")
 
 
 NO_REQUEST: Any = Unreadable("there is none")
@@ -284,9 +308,17 @@ def input_rows(documents: Sequence[Message], spill: Spill) -> list[InputRow]:
 
     In place of a request that cannot be read stands an `Unreadable`.
     """
-    contents = [fields_of(document) for document in documents]
+    contents = [_request_of(document) for document in documents]
     spill.back(contents)
     return [
         InputRow(record_id(document), content.get("request", NO_REQUEST), _text(content.get("request_hash")))
         for document, content in zip(documents, contents, strict=True)
     ]
+
+
+def _request_of(document: Message) -> dict[str, Any]:
+    content = {name: plain(document.fields[name]) for name in _REQUEST if name in document.fields}
+    spilled = plain(document.fields["spilled"]) if "spilled" in document.fields else None
+    if isinstance(spilled, dict):
+        content["spilled"] = {name: at for name, at in spilled.items() if name == "request"}
+    return content

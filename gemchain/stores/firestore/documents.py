@@ -110,7 +110,7 @@ def resting_key(queue: str, until: datetime) -> str:
     return f"{queue_key(queue, 0)} {codec.to_micros(until):020d}"
 
 
-def expires_key(shard: int, deadline: datetime) -> str:
+def expires_key(shard: int | str, deadline: datetime) -> str:
     """What `expires` holds: a shard, so that deadlines of one time do not meet in one place of the index."""
     return f"{shard} {codec.to_micros(deadline):020d}"
 

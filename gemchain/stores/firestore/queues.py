@@ -13,7 +13,7 @@ import urllib.parse
 from collections.abc import Collection, Iterable
 from contextlib import suppress
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from gemchain.codec import from_micros
 from gemchain.records import QueueStatus
@@ -28,6 +28,17 @@ from gemchain.stores.firestore.values import fields_of, fill
 __all__ = ["Queues"]
 
 KIND = "queues"
+
+
+class _Rest(NamedTuple):
+    """How many rested long enough, how many still rest, and until when the first of these does."""
+
+    due: int = 0
+    resting: int = 0
+    due_at: datetime | None = None
+
+
+_NO_REST = _Rest()
 
 
 class Queues:
@@ -59,13 +70,17 @@ class Queues:
         keys: dict[str, list[str]] = {}
         for key in self._values("queue", lambda value: value):
             keys.setdefault(queue_of(key), []).append(key)
-        for key in self._values("resting", lambda value: f"{value.partition(' ')[0]} :"):
-            keys.setdefault(queue_of(key), [])
+        resting = {queue_of(key) for key in self._values("resting", _beyond_its_queue)}
+        keys |= {queue: [] for queue in resting - keys.keys()}
         if not keys:
             return []
         now = self._connection.now()
         numbers, since = self._tallies.read(), self._since(keys, now)
-        return [self._status(queue, keys[queue], now, numbers, since[queue]) for queue in keys]
+        rests = {queue: self._resting(queue, now) for queue in resting}
+        return [
+            self._status(queue, keys[queue], rests.get(queue, _NO_REST), numbers, since[queue])
+            for queue in keys
+        ]
 
     def _values(self, field: str, beyond: Any) -> Iterable[str]:
         """The distinct values of an indexed field, one step for each."""
@@ -83,12 +98,12 @@ class Queues:
         self,
         queue: str,
         keys: Iterable[str],
-        now: datetime,
+        rest: "_Rest",
         numbers: dict[str, dict[str, Any]],
         since: datetime,
     ) -> QueueStatus:
         ready = sum(self._connection.count("prompts", Query([("queue", "==", key)])) for key in keys)
-        due, resting, due_at = self._resting(queue, now)
+        due, resting, due_at = rest
         newest_at = _time(numbers["newest"].get(queue))
         return QueueStatus(
             queue=queue,
@@ -100,18 +115,16 @@ class Queues:
             due_at=due_at,
         )
 
-    def _resting(self, queue: str, now: datetime) -> tuple[int, int, datetime | None]:
-        """How many rested long enough, how many still rest, and until when the first of these does."""
+    def _resting(self, queue: str, now: datetime) -> "_Rest":
         key = queue_key(queue, 0)
         all_of_it = [("resting", ">", f"{key} "), ("resting", "<", f"{key} :")]
         total = self._connection.count("prompts", Query(all_of_it, order="resting"))
-        if not total:
-            return 0, 0, None
         later = [("resting", ">", resting_key(queue, now)), all_of_it[1]]
         resting = self._connection.count("prompts", Query(later, order="resting"))
         first = Query(later, order="resting", fields=["not_before_at"], limit=1)
         found = [fields_of(each).get("not_before_at") for each in self._connection.find("prompts", first)]
-        return total - resting, resting, next((at for at in found if isinstance(at, datetime)), None)
+        due_at = next((at for at in found if isinstance(at, datetime)), None)
+        return _Rest(total - resting, resting, due_at)
 
     def _since(self, queues: Collection[str], now: datetime) -> dict[str, datetime]:
         ids = {_document_id(queue): queue for queue in queues}
@@ -139,6 +152,10 @@ def _time(micros: Any) -> datetime | None:
         return None if micros is None else from_micros(int(micros))
     except OverflowError:
         return None
+
+
+def _beyond_its_queue(value: str) -> str:
+    return f"{value.partition(' ')[0]} :"
 
 
 def _document_id(queue: str) -> str:

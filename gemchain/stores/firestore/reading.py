@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, TypeVar
 
 from gemchain.codec import Unreadable, note_damage, to_micros
@@ -11,6 +11,7 @@ from gemchain.records import Batch, Chain, InputRow, Part, Prompt
 from gemchain.stores.firestore.claim import INPUT_FIELDS, input_rows
 from gemchain.stores.firestore.connection import Connection, record_id
 from gemchain.stores.firestore.documents import WITHOUT_REQUEST, prompt_record
+from gemchain.stores.firestore.held import Held
 from gemchain.stores.firestore.messages import Message
 from gemchain.stores.firestore.query import Condition, Query
 from gemchain.stores.firestore.spill import Spill
@@ -30,14 +31,18 @@ _Record = Callable[[str, dict[str, Any], int], R]
 class Reader:
     """Reads records."""
 
-    def __init__(self, connection: Connection, spill: Spill) -> None:
+    def __init__(self, connection: Connection, spill: Spill, held: Held) -> None:
         self._connection = connection
         self._spill = spill
+        self._held = held
 
     def prompts(self, ids: Collection[str]) -> Iterator[Prompt]:
         """The prompts with these ids."""
-        found = self._connection.get("prompts", ids, WITHOUT_REQUEST)
-        for page in _groups(document for _, document in found):
+        known = self._held.known(ids)
+        names = {record_id(document) for document in known}
+        rest = [each for each in ids if each not in names]
+        found = (document for _, document in self._connection.get("prompts", rest, WITHOUT_REQUEST))
+        for page in _groups(chain(known, found)):
             yield from self.prompts_in(page)
 
     def requests(self, ids: Collection[str]) -> Iterator[InputRow]:

@@ -2,7 +2,7 @@
 
 A document for each prompt, chain, batch and part, readable in the console (`firestore_documents`). A
 prompt takes three writes and two reads: created, claimed (read with its request), looked up for its
-answer, moved.
+answer, moved; the second read is spared where the process that claimed it also dispatches it.
 `FIRESTORE_EMULATOR_HOST` leads to an emulator instead, without credentials.
 """
 
@@ -24,7 +24,6 @@ from gemchain.stores.firestore.claim import Claim
 from gemchain.stores.firestore.commit import Committer
 from gemchain.stores.firestore.connection import Connection, record_id
 from gemchain.stores.firestore.documents import (
-    SHARDS,
     batch_record,
     chain_record,
     expires_key,
@@ -32,6 +31,7 @@ from gemchain.stores.firestore.documents import (
     part_record,
 )
 from gemchain.stores.firestore.errors import Place
+from gemchain.stores.firestore.held import Held
 from gemchain.stores.firestore.marks import marked, unmark
 from gemchain.stores.firestore.query import NAME, Query
 from gemchain.stores.firestore.queues import Queues
@@ -88,7 +88,8 @@ class FirestoreStore(Retention):
         self._spill = Spill(blobs, prefix)
         self._tallies = Tallies(self._connection)
         self._queues = Queues(self._connection, self._tallies)
-        self._reader = Reader(self._connection, self._spill)
+        self._held = Held(self._count_claimed)
+        self._reader = Reader(self._connection, self._spill, self._held)
         self._batches = Batches(self._connection, self._spill, self._tallies)
         self._committer = Committer(self._connection, self._spill, self._tallies, self._queues, keep)
 
@@ -120,6 +121,7 @@ class FirestoreStore(Retention):
 
     def commit(self, units: Sequence[Unit]) -> list[Verdict]:
         """Apply each unit whole or not at all; see `Store.commit`."""
+        self._held.moving(move for unit in units for move in unit.moves)
         return self._committer.commit(units)
 
     def prompts(self, ids: Collection[str]) -> dict[str, Prompt]:
@@ -184,8 +186,12 @@ class FirestoreStore(Retention):
 
     def claim(self, batch: Batch, *, limit: int, max_bytes: int) -> list[InputRow]:
         """Move ready prompts of the batch's queue from QUEUED to CLAIMED by this batch."""
-        parts = (self._connection, self._spill, self._tallies, self._queues)
+        parts = (self._connection, self._spill, self._tallies, self._queues, self._held)
         return Claim(*parts, batch=batch, limit=limit, room=max_bytes).run()
+
+    def _count_claimed(self, batch_id: str) -> int:
+        query = Query([("member", "==", member_key(batch_id, PromptState.CLAIMED))])
+        return self._connection.count("prompts", query)
 
     def input_rows(self, batch_id: str) -> Iterator[InputRow]:
         """Everything that is CLAIMED by the batch, by id."""
@@ -201,12 +207,14 @@ class FirestoreStore(Retention):
 
     def batches(self, ids: Collection[str]) -> dict[str, Batch]:
         """The batches with these ids."""
-        return self._reader.by_id("batches", ids, batch_record)
+        found = self._reader.by_id("batches", ids, batch_record)
+        self._batches.known(found.values())
+        return found
 
     def open_batches(self) -> list[Batch]:
         """Every batch that is PLANNED, WRITTEN, SENT or ARRIVED, oldest first."""
         found = self._reader.found("batches", Query([("open", "==", True)]), batch_record)
-        return sorted(found, key=lambda batch: (batch.created_at, batch.id))
+        return sorted(self._batches.known(found), key=lambda batch: (batch.created_at, batch.id))
 
     def list_batches(self, *, state: BatchState | None = None, limit: int = 100) -> list[Batch]:
         """Batches, newest first."""
@@ -220,7 +228,7 @@ class FirestoreStore(Retention):
     def open_parts(self, batch_id: str | None = None) -> list[Part]:
         """Parts that are not DONE, of one batch or of all, in order."""
         query = Query([("open", ">", "")], "open") if batch_id is None else Query([("open", "==", batch_id)])
-        return _in_order(self._reader.found("parts", query, part_record))
+        return _in_order(self._batches.known(self._reader.found("parts", query, part_record)))
 
     def batch_parts(self, batch_id: str) -> list[Part]:
         """All parts of a batch, in order."""
@@ -244,11 +252,19 @@ class FirestoreStore(Retention):
     def overdue(self, *, limit: int) -> list[Prompt]:
         """QUEUED and WAITING prompts whose `deadline_at` has passed."""
         found: list[Prompt] = []
-        now = self.now()
-        for shard in range(SHARDS):
-            where = (("expires", ">", f"{shard} "), ("expires", "<", expires_key(shard, now)))
-            if len(found) < limit:
-                found += self._reader.first(*where, limit=limit - len(found), order="expires")
+        now, last = self.now(), ""
+        # From one shard with deadlines to the next: most states have none at all.
+        while len(found) < limit:
+            query = Query([("expires", ">", last)], "expires", fields=["expires"], limit=1)
+            first = self._connection.find("prompts", query)
+            if not first:
+                break
+            earliest = first[0].fields["expires"].string_value
+            shard = earliest.partition(" ")[0]
+            if earliest < (end := expires_key(shard, now)):
+                due = (("expires", ">=", earliest), ("expires", "<", end))
+                found += self._reader.first(*due, limit=limit - len(found), order="expires")
+            last = f"{shard}~"
         return found
 
     def ended_waits(self, *, limit: int) -> list[Prompt]:

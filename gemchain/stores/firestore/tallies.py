@@ -1,6 +1,6 @@
 """How many records stand where: numbers kept by the very commits that move the records.
 
-Each commit of a group adds what it changes to one small document, as increments: no reading, and
+Each commit of prompts adds what it changes to one small document, as increments: no reading, and
 exact, since the increments happen when the moves do. To count on an index instead would cost a read for
 every thousand records that ever ended, at every look. There are a few such documents, so that
 several processes do not wait for each other; their sum is the tally. What retention removes stays counted.
@@ -14,7 +14,7 @@ from math import isfinite
 from typing import Any
 
 from gemchain.records import NO_USAGE, Prompt, Tally, Unit, Usage
-from gemchain.states import BatchState, ChainState, PromptState
+from gemchain.states import OPEN_BATCH, BatchState, ChainState, PromptState
 from gemchain.stores.firestore.connection import Connection
 from gemchain.stores.firestore.messages import FieldTransform, Message, Write
 from gemchain.stores.firestore.query import Query
@@ -66,11 +66,10 @@ class Deltas:
             self._leave(queue, QUEUED, size)
             self._enter(queue, PromptState.CLAIMED, size)
 
-    def move_batch(self, before: BatchState | None, after: BatchState) -> None:
-        """Count a batch that is new, or moves."""
-        if before is not None:
-            self.counts["batches", before] -= 1
-        self.counts["batches", after] += 1
+    def end_batch(self, before: BatchState, after: BatchState) -> None:
+        """Count a batch that ends; open ones are few, and counted where they stand."""
+        if before in OPEN_BATCH and after not in OPEN_BATCH:
+            self.counts["batches", after] += 1
 
     def _note(self, prompt: Prompt, state: PromptState, now: int) -> None:
         """Only a submit from outside asks for a grace: what callbacks add is known from what is in flight."""
@@ -150,13 +149,21 @@ class Tallies:
         return {**total, "newest": newest}
 
     def tally(self) -> Tally:
-        """The sum of all documents."""
+        """The sum of all documents, and the open batches."""
+        query = Query([("open", "==", True)], fields=["state"])
+        open_batches = Counter(
+            fields_of(each).get("state") for each in self._connection.find("batches", query)
+        )
         found = self.read()
         prompts, chains, batches = (found.get(each, {}) for each in ("prompts", "chains", "batches"))
         return Tally(
             prompts={state: prompts[state] for state in PromptState if prompts.get(state)},
             chains={state: chains[state] for state in ChainState if chains.get(state)},
-            batches={state: batches[state] for state in BatchState if batches.get(state)},
+            batches={
+                state: number
+                for state in BatchState
+                if (number := open_batches[state] if state in OPEN_BATCH else batches.get(state))
+            },
             usage=Usage(**{name: found["usage"][name] for name in Usage._fields if name in found["usage"]})
             if "usage" in found
             else NO_USAGE,

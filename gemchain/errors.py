@@ -246,7 +246,7 @@ class Abort(GemchainError):  # noqa: N818 -- a callback raises it on purpose; it
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
-        self.reason = reason
+        self.reason = str(reason)
 
 
 class UnresolvedError(GemchainError):

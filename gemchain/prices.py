@@ -20,6 +20,8 @@ __all__ = ["Price", "known", "models", "price", "usage", "use"]
 VARIABLE = "GEMCHAIN_PRICES"
 TABLE = Path(__file__).with_name("prices.toml")
 MILLION = 1_000_000
+MOST = 1 << 40
+"""Tokens that no answer takes."""
 
 _PREFIX = re.compile(
     r"^(?:simulated/|gemini-api/|vertex/|models/|publishers/google/models/|projects/[^/]+/locations/[^/]+/)+"
@@ -84,9 +86,8 @@ def usage(model: str, metadata: Mapping[str, Any]) -> Usage:
         metadata: `usageMetadata` of a response. Thinking counts as answer, and the use of tools as prompt.
             Cached tokens count in full: their discount does not add to that of batches.
     """
-    get = metadata.get
-    asked = (get("promptTokenCount") or 0) + (get("toolUsePromptTokenCount") or 0)
-    answered = (get("candidatesTokenCount") or 0) + (get("thoughtsTokenCount") or 0)
+    asked = _count(metadata, "promptTokenCount") + _count(metadata, "toolUsePromptTokenCount")
+    answered = _count(metadata, "candidatesTokenCount") + _count(metadata, "thoughtsTokenCount")
     found = price(model)
     if found is None:
         return Usage(asked, answered)
@@ -97,6 +98,12 @@ def usage(model: str, metadata: Mapping[str, Any]) -> Usage:
         asked * rates.prompt + answered * rates.answer,
         asked * rates.full_prompt + answered * rates.full_answer,
     )
+
+
+def _count(metadata: Mapping[str, Any], name: str) -> int:
+    """A count as the service said it; 0 for what can be none, since it comes from outside."""
+    found = metadata.get(name)
+    return found if type(found) is int and 0 <= found < MOST else 0
 
 
 @lru_cache(maxsize=1024)

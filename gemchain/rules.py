@@ -15,6 +15,7 @@ from gemchain.errors import DamagedError, InvalidInputError
 from gemchain.settings import Settings
 
 __all__ = [
+    "LONGEST",
     "NO_RULES",
     "Backoff",
     "ChainDefaults",

@@ -17,6 +17,9 @@ from gemchain.responses import PromptError, Response, parser
 
 __all__ = ["error_of", "failure_of", "pack", "unpack"]
 
+READ = 1_000
+"""Characters of a key that are read: deeply nested text would take all of the stack."""
+
 
 def pack(value: Any) -> str:
     """JSON text of a value.
@@ -104,8 +107,8 @@ def error_of(failure: Failure, prompt_id: str = "") -> Exception:
 
 def _builtin(kind: type[Exception], text: str) -> Exception:
     """One of Python's own exceptions with this text, or if it takes more than a text, one it derives from."""
-    if issubclass(kind, KeyError):  # its text is the repr of its key
-        with suppress(ValueError, SyntaxError):
+    if issubclass(kind, KeyError) and len(text) < READ:  # its text is the repr of its key
+        with suppress(ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
             return kind(ast.literal_eval(text))
     for each in kind.__mro__:
         with suppress(TypeError):

@@ -13,15 +13,17 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import replace
 
-from gemchain.chains import cancel_chain
+from gemchain.codec import UNREADABLE, note_damage
 from gemchain.engine.answers import join_outcome
 from gemchain.engine.branches import chain_end
 from gemchain.engine.delivery import Outcome, deliver
 from gemchain.identity import is_join, random_id
+from gemchain.interventions import cancel_chain
 from gemchain.records import (
     NO_ROWS,
     NO_USAGE,
     Batch,
+    ChainMove,
     Failure,
     Prompt,
     RowCounts,
@@ -129,21 +131,41 @@ def settle(runtime: Runtime, scopes: Iterable[str]) -> None:
     pending = deque(dict.fromkeys(scopes))
     while pending:
         scope = pending.popleft()
-        if is_join(scope):
-            pending.extend(_settle_join(runtime, scope))
-        else:
-            _settle_chain(runtime, scope)
+        try:
+            pending.extend(_settle_join(runtime, scope) if is_join(scope) else _settle_chain(runtime, scope))
+        except UNREADABLE as error:
+            note_damage("join" if is_join(scope) else "chain", scope, error)
+            _give_up(runtime, scope, f"what it came to cannot be read: {error}")
 
 
-def _settle_chain(runtime: Runtime, chain_id: str) -> None:
+def _give_up(runtime: Runtime, scope: str, why: str) -> None:
+    """Park a join, or fail a chain, whose records make no sense: others may have written them."""
+    if not is_join(scope):
+        ending = ChainMove(
+            scope,
+            ChainState.RUNNING,
+            ChainState.FAILED,
+            failure=Failure("damaged", why),
+            ended_at=runtime.clock.now(),
+        )
+        runtime.store.commit([Unit(token=random_id("u"), ending=ending)])
+        return
+    join = runtime.store.prompts([scope]).get(scope)
+    if join is not None and join.progress.state is PromptState.WAITING:
+        runtime.store.commit([deliver(runtime, replace(join, damage=join.damage or why), Outcome()).unit])
+
+
+def _settle_chain(runtime: Runtime, chain_id: str) -> tuple[str, ...]:
+    """End a chain in which nothing is open; there is no scope around it."""
     chain = runtime.store.chains([chain_id]).get(chain_id)
     if chain is None:
-        return  # it ended, and retention removed it
+        return ()  # it ended, and retention removed it
     if chain.state is ChainState.CANCELLED:
         cancel_chain(runtime.store, chain_id)
     elif chain.state is ChainState.RUNNING and not runtime.store.has_open(chain_id):
         ending = chain_end(chain_id, runtime.store.chain_prompts(chain_id), runtime.clock.now())
         runtime.store.commit([Unit(token=random_id("u"), ending=ending)])
+    return ()
 
 
 def _settle_join(runtime: Runtime, join_id: str) -> list[str]:

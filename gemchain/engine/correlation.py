@@ -17,7 +17,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from gemchain.engine.lines import read_lines
-from gemchain.ports import Row
+from gemchain.ports import Provider, Row
 from gemchain.records import AnswerRef, Batch, OutputFile, Prompt
 from gemchain.runtime import Runtime
 from gemchain.states import PromptState
@@ -88,11 +88,15 @@ def _by_hash(runtime: Runtime, batch: Batch, rows: Sequence[Found]) -> dict[tupl
     """For each nameless row, by its place, the prompts whose request it may echo."""
     provider = runtime.providers.named(batch.provider)
     manifest = _manifest(runtime, batch)
-    return {
-        _place(found): manifest.get(provider.echo_hash(found.row.request), ())
-        for found in rows
-        if found.row.request is not None
-    }
+    return {_place(found): manifest.get(_echoed(provider, found.row) or "", ()) for found in rows}
+
+
+def _echoed(provider: Provider, row: Row) -> str | None:
+    """The hash of what a row echoes; None for what no input can have been."""
+    try:
+        return None if row.request is None else provider.echo_hash(row.request)
+    except (TypeError, ValueError, RecursionError):
+        return None
 
 
 def _next_of(twins: Sequence[Prompt], batch_id: str, ref: AnswerRef, taken: set[str]) -> Prompt | None:
@@ -130,7 +134,7 @@ def _load_manifest(source: _Source) -> dict[str, tuple[str, ...]]:
     if blobs.stat(blobs.uri(source.name)) is None:
         blobs.put(source.name, _make_manifest(source.runtime, source.batch), if_absent=True)
     groups: dict[str, list[str]] = {}
-    for line in blobs.read(blobs.uri(source.name)).decode().splitlines():
+    for line in blobs.read(blobs.uri(source.name)).decode(errors="replace").splitlines():
         digest, _, prompt_id = line.partition(" ")
         groups.setdefault(digest, []).append(prompt_id)
     return {digest: tuple(ids) for digest, ids in groups.items()}

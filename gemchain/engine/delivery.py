@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from gemchain import jsontext, values
 from gemchain.closures import PREFIX
+from gemchain.codec import UNREADABLE
 from gemchain.durable import Blocked, Ended, Raised
 from gemchain.engine import branches, replay
 from gemchain.errors import Abort, DamagedError, DivergedError, Retry, StoreUnavailableError, UnresolvedError
@@ -29,7 +30,7 @@ from gemchain.records import (
     Usage,
 )
 from gemchain.responses import PromptError, Response, judge, parser
-from gemchain.rules import inherited, rest
+from gemchain.rules import LONGEST, inherited, rest
 from gemchain.runtime import Runtime
 from gemchain.scope import Scope, entered
 from gemchain.states import ChainState, PromptState
@@ -177,13 +178,14 @@ def deliver(runtime: Runtime, prompt: Prompt, outcome: Outcome, *, marked: bool 
     try:
         case.understand()
         failure = outcome.failure or _unusable(case)
-    except DamagedError as error:
-        return _park(case, error)
-    except UnresolvedError as error:
+    except (DamagedError, UnresolvedError) as error:
         return _park(case, error)
     except Exception as error:  # noqa: BLE001 -- a user's retry_if may raise anything
         return _postpone(case, error, None)
-    return _follow(case, failure)
+    try:
+        return _follow(case, failure)
+    except UNREADABLE as error:  # whatever functions raise is met further inside: this is the record's fault
+        return _park(case, DamagedError(f"what follows cannot be done: {type(error).__name__}: {error}"))
 
 
 def _follow(case: _Case, failure: Failure | None) -> Delivery:
@@ -366,12 +368,19 @@ def _postpone(case: _Case, error: Exception, failure: Failure | None) -> Deliver
     match error:
         case Abort():
             return _fail(case, Failure("aborted", error.reason))
+        case Retry() if not _is_rest(error.after):
+            unfit = ValueError(f"Retry takes seconds, at most {LONGEST:,.0f}, not {error.after!r}")
+            return _count_raised(case, unfit, failure)
         case Retry(resend=True):
             return _answer_again(case, error.after)
         case Retry():
             return _rest(case, error.after, failure)
         case _:
             return _count_raised(case, error, failure)
+
+
+def _is_rest(after: Any) -> bool:
+    return isinstance(after, int | float) and -LONGEST <= after <= LONGEST
 
 
 def _answer_again(case: _Case, after: float) -> Delivery:
@@ -395,11 +404,18 @@ def _rest(case: _Case, after: float, failure: Failure | None) -> Delivery:
     return Delivery(case.unit(progress), "waiting", ends_branch=False)
 
 
+def _said(error: Exception) -> str:
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:  # noqa: BLE001 -- its __str__ may raise anything
+        return f"{type(error).__name__}, whose text cannot be read"
+
+
 def _count_raised(case: _Case, error: Exception, failure: Failure | None) -> Delivery:
     raised = case.prompt.progress.callback_attempts + 1
     lines = "".join(traceback.format_exception(error))
     reason = "raised" if case.prompt.durable else "callback"
-    described = Failure(reason, f"{type(error).__name__}: {error}", traceback=lines)
+    described = Failure(reason, _said(error), traceback=lines)
     if raised >= case.runtime.settings.callback_attempts:
         return _fail(case, described)
     after = case.after(

@@ -15,6 +15,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from gemchain import prices
+from gemchain.codec import UNREADABLE
 from gemchain.engine.answers import reread
 from gemchain.engine.closing import (
     close,
@@ -28,7 +29,8 @@ from gemchain.engine.delivery import Delivery, Outcome, deliver
 from gemchain.engine.leases import free, lease_part, renew_part, renewal_due, returning
 from gemchain.engine.lines import read_lines
 from gemchain.engine.replay import shared
-from gemchain.errors import StoreConflictError
+from gemchain.engine.troubles import Troubles, troubled
+from gemchain.errors import BlobNotFoundError, ModelError, StoreConflictError
 from gemchain.ports import Provider, Row
 from gemchain.records import (
     NO_USAGE,
@@ -55,11 +57,24 @@ def dispatch(runtime: Runtime) -> Iterator[Part]:
 
     Yields:
         Each part when it is DONE, so that whoever drives can look around in between.
+
+    Raises:
+        NotSetUpError: The provider of some part is not known here; all other parts are dispatched.
+        BlobNotFoundError: The file of some part is not there, or is not of that generation any more; all
+            other parts are dispatched.
     """
+    lost: BlobNotFoundError | None = None
+    troubles = Troubles()
     for part in runtime.store.open_parts():
         if free(part, runtime.store.now()):
-            with suppress(StoreConflictError):
-                yield dispatch_part(runtime, part)
+            with suppress(StoreConflictError), troubles.of_stage():
+                try:
+                    yield dispatch_part(runtime, part)
+                except BlobNotFoundError as error:
+                    lost = lost or error
+    troubles.tell()
+    if lost is not None:
+        raise lost
 
 
 def dispatch_part(runtime: Runtime, part: Part) -> Part:
@@ -67,10 +82,13 @@ def dispatch_part(runtime: Runtime, part: Part) -> Part:
 
     Raises:
         StoreConflictError: Somebody else works on the part; nothing is lost by stopping.
+        NotSetUpError: Its provider is not known here.
     """
     batch = runtime.store.batches([part.batch_id]).get(part.batch_id)
     if batch is None:
         raise StoreConflictError(f"batch {part.batch_id!r} was closed, and removed, by somebody else")
+    with troubled(batch.provider):
+        runtime.providers.named(batch.provider)
     holder = [lease_part(runtime, part)]
     with returning(runtime, holder):
         _Run(runtime, batch, holder).to_the_end()
@@ -205,7 +223,7 @@ def revisit(runtime: Runtime) -> int:
     prompts = [*runtime.store.due_answers(limit=limit), *runtime.store.ended_waits(limit=limit)]
     if not prompts:
         return 0
-    outcomes = [(prompt, reread(runtime, prompt)) for prompt in prompts]
+    outcomes = [_reread(runtime, prompt) for prompt in prompts]
     with shared():
         deliveries = [
             deliver(runtime, prompt, outcome) for prompt, outcome in outcomes if outcome is not None
@@ -213,3 +231,13 @@ def revisit(runtime: Runtime) -> int:
     verdicts = runtime.store.commit([each.unit for each in deliveries])
     settle_marked(runtime)
     return verdicts.count(Verdict.APPLIED)
+
+
+def _reread(runtime: Runtime, prompt: Prompt) -> tuple[Prompt, Outcome | None]:
+    """The prompt and its outcome; a prompt whose outcome makes no sense is said to be damaged."""
+    if prompt.damage is None:
+        try:
+            return prompt, reread(runtime, prompt)
+        except (*UNREADABLE, ModelError) as error:
+            prompt = replace(prompt, damage=f"its outcome cannot be read: {error}")
+    return prompt, Outcome()

@@ -1,9 +1,12 @@
 """The input file of a batch: filled by whoever holds the batch's lease, at the first try or a later one."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
+from gemchain.codec import UNREADABLE
+from gemchain.engine.delivery import Outcome, deliver
 from gemchain.engine.leases import giving_back, leased_until
 from gemchain.engine.policy import Rules
 from gemchain.ports import BlobWriter, Provider
@@ -97,18 +100,51 @@ def _fill(runtime: Runtime, batch: Batch, out: BlobWriter, until: datetime | Non
     for rows in _pages(runtime, batch):
         if requests and is_over(runtime, until):
             raise _OutOfTimeError
-        for row in rows:
-            size += out.write(line(row))
-        requests += len(rows)
+        written = _write_rows(runtime, rows, line, out)
+        requests, size = requests + written.requests, size + written.size
         batch = _renewed(runtime, batch)
     while (room := _room(limit, requests, size)) is not None and not (requests and is_over(runtime, until)):
         rows = runtime.store.claim(batch, limit=room[0], max_bytes=room[1])
         if not rows:
             break
-        size += sum(out.write(line(row)) for row in rows)
-        requests += len(rows)
+        written = _write_rows(runtime, rows, line, out)
+        requests, size = requests + written.requests, size + written.size
         batch = _renewed(runtime, batch)
     return replace(batch, requests=requests, size=size)
+
+
+class _Written(NamedTuple):
+    """What was added to an input file."""
+
+    requests: int
+    size: int
+
+
+def _write_rows(
+    runtime: Runtime, rows: Sequence[InputRow], line: Callable[[InputRow], bytes], out: BlobWriter
+) -> _Written:
+    """Write the lines of what was claimed, but for requests that would spoil the file for all others."""
+    size = 0
+    damaged: dict[str, str] = {}
+    for row in rows:
+        try:
+            text = line(row)
+        except UNREADABLE as error:
+            damaged[row.prompt_id] = str(error)
+        else:
+            size += out.write(text)
+    if damaged:
+        _park(runtime, damaged)
+    return _Written(len(rows) - len(damaged), size)
+
+
+def _park(runtime: Runtime, damaged: dict[str, str]) -> None:
+    """Whoever dies before this finds the same requests again among those that the batch holds."""
+    prompts = runtime.store.prompts(damaged)
+    parked = [
+        replace(each, damage=f"'request' cannot be sent: {damaged[key]}") for key, each in prompts.items()
+    ]
+    runtime.store.commit([deliver(runtime, each, Outcome()).unit for each in parked])
 
 
 def is_over(runtime: Runtime, until: datetime | None) -> bool:

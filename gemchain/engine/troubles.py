@@ -9,7 +9,16 @@ from contextlib import contextmanager
 
 from gemchain.errors import ConfigurationError, ModelError, NotSetUpError
 
-__all__ = ["Troubles"]
+__all__ = ["Troubles", "troubled"]
+
+
+@contextmanager
+def troubled(provider: str) -> Iterator[None]:
+    """Around work for one provider: what it lacks is told as a `NotSetUpError` that names it."""
+    try:
+        yield
+    except (ConfigurationError, ModelError) as error:
+        raise NotSetUpError({provider: error}) from error
 
 
 class Troubles:

@@ -14,6 +14,9 @@ from gemchain.records import Failure, InputRow
 
 __all__ = ["classify", "input_line", "read_row"]
 
+WORDS = 4_000
+"""Characters that are kept of an error."""
+
 # https://docs.cloud.google.com/apis/design/errors#error_model: HTTP codes and the gRPC ones beside them.
 _PASSING_CODES = frozenset({408, 429, 499, 500, 502, 503, 504, 1, 2, 4, 8, 10, 13, 14})
 _PASSING_NAMES = frozenset({
@@ -42,6 +45,9 @@ def input_line(row: InputRow) -> bytes:
         ValueError: The request is not a JSON object.
     """
     prompt, request = row.prompt_id, row.request
+    if type(prompt) is not str or type(request) is not str or type(orjson.loads(request)) is not dict:
+        # It would spoil the whole file, or say something of other prompts.
+        raise ValueError(f"the request of prompt {prompt!r} is not a JSON object")
     # The request is JSON text already: it is taken as it stands when nothing in it stands in the way.
     if (
         prompt.isalnum()
@@ -58,8 +64,6 @@ def input_line(row: InputRow) -> bytes:
 
 def _merged_line(prompt: str, request: str) -> bytes:
     body = orjson.loads(request)
-    if not isinstance(body, dict):
-        raise ValueError(f"the request of prompt {prompt!r} is not a JSON object")  # noqa: TRY004
     labels = body.get("labels")
     body["labels"] = {**(labels if isinstance(labels, dict) else {}), PROMPT_LABEL: prompt}
     return orjson.dumps({"key": prompt, "request": body}, option=orjson.OPT_APPEND_NEWLINE)
@@ -110,17 +114,27 @@ def classify(error: Any) -> Failure:
         error: The error's text, which may hold JSON, or its object with `code`, `message` and `status`.
 
     An error that nobody knows counts as passing: rows that fail are not charged, and attempts are limited.
+    At most `WORDS` characters of it are kept.
     """
     found = _error_object(error)
     if found is None:
-        text = error if isinstance(error, str) else orjson.dumps(error).decode()
+        text = _words(error)
         final = any(word in text.lower() for word in _FINAL_WORDS)
         return Failure("error", text.strip(), retryable=not final)
     code, name = found.get("code"), found.get("status")
-    message = found.get("message") or found.get("details") or ""
-    head = " ".join(str(each) for each in (code, name) if each)
-    words = f"{head}: {message}" if head and message else head or str(message)
-    return Failure("error", words, retryable=_is_passing(code, name, str(message)))
+    message = _words(found.get("message") or found.get("details") or "")
+    head = " ".join(_words(each)[:100] for each in (code, name) if each)
+    words = f"{head}: {message}" if head and message else head or message
+    return Failure("error", words, retryable=_is_passing(code, name, message))
+
+
+def _words(said: Any) -> str:
+    if not isinstance(said, str):
+        try:
+            said = orjson.dumps(said).decode()
+        except TypeError:  # nested deeper than it writes
+            return "an error that cannot be shown"
+    return said if len(said) <= WORDS else f"{said[:WORDS]} …"
 
 
 def _error_object(error: Any) -> dict[str, Any] | None:

@@ -93,11 +93,11 @@ class GeminiApiProvider(GeminiShape):
 
     def input_line(self, row: InputRow) -> bytes:
         """One line of an input file, newline included. The key comes back, so there is no need of a label."""
-        if "\n" in row.request:
-            body = orjson.dumps({"key": row.prompt_id, "request": orjson.loads(row.request)})
-        else:
-            body = orjson.dumps({"key": row.prompt_id, "request": orjson.Fragment(row.request)})
-        return body + b"\n"
+        request = orjson.loads(row.request) if type(row.request) is str else None
+        if type(request) is not dict:
+            raise ValueError(f"the request of prompt {row.prompt_id!r} is not a JSON object")
+        sent = request if "\n" in row.request else orjson.Fragment(row.request)
+        return orjson.dumps({"key": row.prompt_id, "request": sent}, option=orjson.OPT_APPEND_NEWLINE)
 
     def find(self, batch: Batch) -> Job | None:
         """The first job under this batch's name that has not failed; see `Provider.find`."""

@@ -8,11 +8,12 @@ JSON travels as text (`request`, `params`, `result`), so that a record is cheap 
 number never changes its spelling on the way. Times are UTC-aware.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import Enum
 from typing import NamedTuple
 
+from gemchain.frozen import frozen
 from gemchain.states import BatchState, ChainState, PartState, PromptState
 
 __all__ = [
@@ -88,7 +89,7 @@ class Usage(NamedTuple):
 NO_USAGE = Usage()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Failure:
     """Why a prompt has no usable answer, in words for a person.
 
@@ -109,7 +110,7 @@ class Failure:
     traceback: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Progress:
     """Where a prompt stands: everything about it that ever changes.
 
@@ -143,7 +144,7 @@ class Progress:
 QUEUED = Progress()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Prompt:
     """What was asked, and what happens with the answer. All but `progress` never changes.
 
@@ -231,7 +232,7 @@ class InputRow(NamedTuple):
     request_hash: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Chain:
     """All prompts that descend from one start.
 
@@ -304,7 +305,7 @@ class RowCounts(NamedTuple):
 NO_ROWS = RowCounts()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Batch:
     """Prompts of one queue that are sent together, and the provider job that carries them.
 
@@ -350,7 +351,7 @@ class Batch:
         return queue_name(self.lane, self.provider, self.model)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Part:
     """A byte range of a batch's output: the lines that start inside it. One unit of dispatch."""
 
@@ -386,7 +387,7 @@ class ChainMove(NamedTuple):
     ended_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Unit:
     """The smallest thing a store commits: all of it happens, or none of it.
 
@@ -434,7 +435,7 @@ class QueueStatus(NamedTuple):
     due_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Tally:
     """How many records stand where. States that no record is in may be left out."""
 

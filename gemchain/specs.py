@@ -2,12 +2,13 @@
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY
 from datetime import datetime, timedelta
 from typing import Any, TypedDict
 
 from gemchain import jsontext
 from gemchain.frames import Awaited
+from gemchain.frozen import frozen
 from gemchain.generation import compose
 from gemchain.rules import Backoff
 
@@ -31,7 +32,7 @@ class PromptOptions(TypedDict, total=False):
     config: Any
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class PromptSpec(Awaited):
     """A prompt that is described but not sent: the arguments of `submit`. Made by `prompt()`."""
 
@@ -60,7 +61,7 @@ class PromptSpec(Awaited):
         return hashlib.blake2b(sent, digest_size=16).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class GatherSpec(Awaited):
     """Branches that are described but not sent, and what follows when all are in. Made by `gather()`."""
 
@@ -78,7 +79,7 @@ class GatherSpec(Awaited):
         return f"gather {len(known)} {hashlib.blake2b(' '.join(known).encode(), digest_size=8).hexdigest()}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class WaitSpec(Awaited):
     """A wait for a person that is described: the arguments of `wait`."""
 
@@ -94,7 +95,7 @@ class WaitSpec(Awaited):
         return f"wait {self.name}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class ChainAwait(Awaited):
     """An async chain's wait for another chain's result."""
 

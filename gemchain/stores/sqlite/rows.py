@@ -10,6 +10,7 @@ be sound.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
+from datetime import datetime
 from enum import StrEnum
 from math import isfinite
 from typing import Any, Generic, TypeVar

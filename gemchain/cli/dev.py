@@ -23,6 +23,9 @@ __all__ = ["dev"]
 PROJECT = "demo-gemchain"
 """Ids that begin with `demo-` never reach a real project."""
 
+SETTLING = 0.5
+"""Seconds that firebase-tools gets to print its table to the end."""
+
 SWEEP_EVERY = 5
 """Minutes, as the schedule of `gemchainSweep` says."""
 
@@ -70,6 +73,7 @@ def dev(folder: Path, *, minute: float, turnaround: float, stand_in: bool, free_
         vertex = stack.enter_context(VertexEmulator(turnaround=turnaround))
         suite.environment = {"GEMCHAIN_VERTEX_ENDPOINT": vertex.url}
         stack.enter_context(suite)
+        threading.Event().wait(SETTLING)
         console.print(_welcome(suite, vertex.url, files, region))
         _keep_time(suite, vertex, region, minute, console)
     console.print("Stopped.")

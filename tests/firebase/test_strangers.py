@@ -135,7 +135,8 @@ def test_without_the_key_nobody_starts_a_chain(production):
 def test_with_the_key_a_chain_starts(production):
     status, words = production.post("startArticles", ROWS, X_Gemchain_Key=KEY)
     assert status == 200
-    assert production.store.chains([words])[words].key == "bees"
+    (chain,) = words.split()
+    assert production.store.chains([chain])[chain].key == "bees"
 
 
 @pytest.mark.parametrize("key", ["", "short"])

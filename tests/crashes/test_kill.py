@@ -12,6 +12,7 @@ import pytest
 from gemchain.settings import Settings
 from gemchain.states import BatchState, ChainState, PromptState
 from gemchain.wiring import build
+from tests.support.haste import FAULTS, SETTINGS
 
 ROOT = Path(__file__).parents[2]
 APP = ROOT / "tests" / "apps" / "killable.py"
@@ -28,25 +29,6 @@ ROWS = [
     {"id": number, "number": number, "text": f"Stone {number} lies on hill {number * 7 % 11}."}
     for number in range(60)
 ]
-FAULTS = (
-    "failed=0.05,missing=0.05,malformed=0.03,empty=0.02,duplicated=0.1,nulls=0.3,keyless=0.3,unlabelled=0.3,"
-    "expired=0.1,partial=0.1,cancelled=0.05,job_failed=0.1"
-)
-SETTINGS = {
-    "lease": 0.5,
-    "poll": 0.02,
-    "sweep": 0.2,
-    "grace": 0.02,
-    "max_wait": 0.2,
-    "retry_delay": 0.01,
-    "retry_delay_max": 0.1,
-    "max_attempts": 50,
-    "max_batch_requests": 10,
-    "part_bytes": 4_000,
-    "group": 6,
-    "simulated_turnaround": 0.05,
-}
-
 
 INSTANT = 0.0005
 

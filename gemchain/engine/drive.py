@@ -43,7 +43,11 @@ def is_idle(runtime: Runtime) -> bool:
     open_prompts = any(counts.get(state) for state in OPEN_PROMPT)
     # A process that died may have left the last word on a chain unsaid, with nothing else open.
     return not (
-        open_prompts or store.open_batches() or store.unsettled_chains(limit=1) or store.ended_waits(limit=1)
+        open_prompts
+        or store.open_batches()
+        or store.unsettled_chains(limit=1)
+        or store.ended_waits(limit=1)
+        or store.overdue(limit=1)
     )
 
 

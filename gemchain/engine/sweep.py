@@ -16,14 +16,11 @@ from gemchain.engine.inputs import is_over, write_input
 from gemchain.engine.leases import free, leased_until
 from gemchain.engine.troubles import Troubles
 from gemchain.errors import StoreConflictError
-from gemchain.records import Batch, Failure
+from gemchain.records import Batch, Failure, Prompt
 from gemchain.runtime import Runtime
 from gemchain.states import BatchState
 
 __all__ = ["sweep"]
-
-LATE = Failure("deadline", "the deadline passed while the prompt was queued")
-
 
 def sweep(runtime: Runtime, until: datetime | None = None, *, without: Container[str] = ()) -> int:
     """Lead everything that is stuck back to work.
@@ -32,7 +29,7 @@ def sweep(runtime: Runtime, until: datetime | None = None, *, without: Container
     - an arrived batch all of whose parts are dispatched is closed;
     - parts that nobody works on are announced again;
     - chains with a marked prompt are settled, or cancelled to the end;
-    - queued prompts past their deadline fail.
+    - queued prompts past their deadline fail, and so does what waits for a person or a chain.
 
     Args:
         runtime: What to sweep.
@@ -81,6 +78,18 @@ def _take_over(runtime: Runtime, batch: Batch) -> Batch:
 def _give_up_late_ones(runtime: Runtime) -> int:
     late = runtime.store.overdue(limit=runtime.settings.group)
     if late:
-        runtime.store.commit([deliver(runtime, each, Outcome(failure=LATE)).unit for each in late])
+        runtime.store.commit([deliver(runtime, each, Outcome(failure=_late(each))).unit for each in late])
         settle_marked(runtime)
     return len(late)
+
+
+def _late(prompt: Prompt) -> Failure:
+    until = prompt.deadline_at.isoformat(timespec="seconds") if prompt.deadline_at else "its deadline"
+    match prompt.kind:
+        case "wait":
+            name = f" {prompt.key!r}" if prompt.key else ""
+            return Failure("deadline", f"nobody resumed the wait{name} until {until}")
+        case "chain":
+            return Failure("deadline", f"chain {prompt.key} had not ended by {until}")
+        case _:
+            return Failure("deadline", f"the prompt was still queued at its deadline, {until}")

@@ -2,8 +2,18 @@
 
 import pytest
 
-from gemchain.testing import embedded
+from tests import firestore_state
 from tests.apps import flows
+from tests.support import engines
+from tests.support.engines import embedded
+
+
+@pytest.fixture(params=[engines.SQLITE, engines.FIRESTORE])
+def each_store(request, monkeypatch):
+    """The test runs once over each store."""
+    monkeypatch.setitem(engines.where, "store", request.param)
+    if request.param == engines.FIRESTORE:
+        monkeypatch.setenv(firestore_state.HOST, firestore_state.host())
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ class Settings:
         max_batch_bytes: Bytes in a batch's input; the provider's own limit holds as well.
         max_running_batches: Batches of one model that run at the same time.
         part_bytes: Size of a part of an output.
-        group: Prompts in one commit.
+        group: Most prompts in one commit; slow callbacks and a part's end make it smaller.
         lease: How long a worker may be silent before its work is taken over.
         poll: Shortest time between two questions after a job; grows with the job's age.
         poll_max: Longest time between two questions after a job.
@@ -69,7 +69,7 @@ class Settings:
     max_batch_bytes: int = 1_000_000_000
     max_running_batches: int = 8
     part_bytes: int = 8 * MIB
-    group: int = 500
+    group: int = 10_000
     lease: float = 30.0
     poll: float = 1.0
     poll_max: float = 60.0

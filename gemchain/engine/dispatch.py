@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from gemchain import prices
@@ -44,12 +45,18 @@ from gemchain.records import (
 )
 from gemchain.responses import usage_metadata
 from gemchain.runtime import Runtime
-from gemchain.states import PartState
+from gemchain.states import PartState, PromptState
 
 __all__ = ["dispatch", "dispatch_part", "revisit"]
 
 GROUP_BYTES = 16 << 20
 """Bytes of output whose rows are held in memory at once."""
+
+REVISITED = 500
+"""Callbacks that run again in one go: nobody holds a lease on them meanwhile."""
+
+GROUP_SECONDS = 1.0
+"""Callbacks of one group run no longer than this before what they did is committed."""
 
 
 def dispatch(runtime: Runtime) -> Iterator[Part]:
@@ -156,15 +163,20 @@ class _Run:
         self.ended.update(scope_of(prompt) for prompt in matched.handled if prompt.forked)
         pending: list[_Delivered] = []
         again: list[Found] = []
-        renewal_at = renewal_due(self.runtime, self.holder[-1])
+        write_at = self._write_at()
         for prompt, found in matched.pairs:
             pending.append(self._deliver(prompt, found))
-            if self.runtime.store.now() >= renewal_at:
+            if self.runtime.store.now() >= write_at:
                 again += self._write(pending)
-                pending, renewal_at = [], renewal_due(self.runtime, self.holder[-1])
+                pending, write_at = [], self._write_at()
         again += self._write(pending)
         if again:
             self._commit(again)
+
+    def _write_at(self) -> datetime:
+        """When what has run by then is committed, should the group not be through before."""
+        soon = self.runtime.store.now() + timedelta(seconds=GROUP_SECONDS)
+        return min(soon, renewal_due(self.runtime, self.holder[-1]))
 
     def _deliver(self, prompt: Prompt, found: Found) -> "_Delivered":
         usage = _usage(prompt.model, found.row)
@@ -210,6 +222,9 @@ def _usage(model: str, row: Row) -> Usage:
     return prices.usage(model, usage_metadata(row.body)) if row.body else NO_USAGE
 
 
+_ANSWERED = frozenset({PromptState.ANSWERED, PromptState.WAITING})
+
+
 def revisit(runtime: Runtime) -> int:
     """Run the callbacks of ANSWERED prompts again whose rest is over.
 
@@ -219,11 +234,11 @@ def revisit(runtime: Runtime) -> int:
     Returns:
         How many prompts moved.
     """
-    limit = runtime.settings.group
+    limit = min(runtime.settings.group, REVISITED)
     prompts = [*runtime.store.due_answers(limit=limit), *runtime.store.ended_waits(limit=limit)]
     if not prompts:
         return 0
-    outcomes = [_reread(runtime, prompt) for prompt in prompts]
+    outcomes = [_reread(runtime, prompt) for prompt in prompts if prompt.progress.state in _ANSWERED]
     with shared():
         deliveries = [
             deliver(runtime, prompt, outcome) for prompt, outcome in outcomes if outcome is not None

@@ -18,9 +18,13 @@ from gemchain.engine.troubles import Troubles
 from gemchain.errors import StoreConflictError
 from gemchain.records import Batch, Failure, Prompt
 from gemchain.runtime import Runtime
-from gemchain.states import BatchState
+from gemchain.states import BatchState, PromptState
 
 __all__ = ["sweep"]
+
+LATE = 500
+"""Prompts past their deadline that are ended in one go."""
+
 
 def sweep(runtime: Runtime, until: datetime | None = None, *, without: Container[str] = ()) -> int:
     """Lead everything that is stuck back to work.
@@ -75,8 +79,12 @@ def _take_over(runtime: Runtime, batch: Batch) -> Batch:
     )
 
 
+_ENDED_BY_DEADLINES = frozenset({PromptState.QUEUED, PromptState.WAITING})
+
+
 def _give_up_late_ones(runtime: Runtime) -> int:
-    late = runtime.store.overdue(limit=runtime.settings.group)
+    found = runtime.store.overdue(limit=min(runtime.settings.group, LATE))
+    late = [each for each in found if each.progress.state in _ENDED_BY_DEADLINES]
     if late:
         runtime.store.commit([deliver(runtime, each, Outcome(failure=_late(each))).unit for each in late])
         settle_marked(runtime)

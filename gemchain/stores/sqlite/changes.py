@@ -4,6 +4,7 @@ import json
 import sqlite3
 from collections import Counter
 from collections.abc import Sequence
+from operator import itemgetter
 
 from gemchain import codec
 from gemchain.errors import StoreError
@@ -30,6 +31,7 @@ from gemchain.stores.sqlite.tallies import Deltas
 __all__ = ["Changes", "ConflictError", "mark"]
 
 QUEUED = PromptState.QUEUED
+_ROW = itemgetter(-1)
 
 _INSERT_CHAIN = insert("chains", ("seq", "open", "tokens", *CHAINS.columns))
 _INSERT_PROMPT = insert("prompts", ("seq", "chain", "chain_id", "queue", *PROMPT_COLUMNS))
@@ -83,6 +85,7 @@ class Changes:
                 finished.append(finish_values(self._names, *move, token))
             else:
                 others.append(move_values(self._names, *move, token, self._now))
+        finished.sort(key=_ROW)  # neighbours share pages, and answers come in any order
         changed = self._db.execute_all(FINISH, finished) + self._db.execute_all(MOVE, others)
         if changed != len(moves):
             raise ConflictError

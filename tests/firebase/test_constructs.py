@@ -163,7 +163,8 @@ def drive(deployment, chains, most=60):
         running = {each.id for each in found if each.state is ChainState.RUNNING}
         if running <= waiting(deployment):
             return
-    raise AssertionError(running)
+    stuck = [each for chain in running for each in deployment.store.chain_prompts(chain)]
+    raise AssertionError([(each.callback, each.progress) for each in stuck])
 
 
 @pytest.fixture(scope="module")

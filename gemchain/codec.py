@@ -88,7 +88,12 @@ def failure_to_text(failure: Failure | None) -> str | None:
     if failure is None:
         return None
     fields = {"reason": failure.reason, "message": failure.message, "retryable": failure.retryable}
-    return json.dumps(fields | ({"traceback": failure.traceback} if failure.traceback is not None else {}))
+    return json.dumps(fields | _given(failure, "traceback", "error"))
+
+
+def _given(failure: Failure, *names: str) -> dict[str, Any]:
+    values = {name: getattr(failure, name) for name in names}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def failure_from_text(text: str | None) -> Failure | None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
-from gemchain import model_classes
+from gemchain import classes
 from gemchain.application import Application, main_name
 from gemchain.closures import PREFIX, Signer
 from gemchain.errors import ContinuationError, UnresolvedError
@@ -50,6 +50,7 @@ class Continuations:
         self._signer = Signer(signing_key) if signing_key else None
         self._functions: dict[str, Callable[..., Any]] = {}
         self._models: dict[str, Any] = {}
+        self._errors: dict[type[Exception], str | None] = {}
         self._names: dict[tuple[Callable[..., Any], tuple[str, ...]], str] = {}
 
     def name(
@@ -263,9 +264,9 @@ class Continuations:
         try:
             found = self.resolve_model(name)
         except UnresolvedError as error:
-            raise model_classes.refusal(model, str(error)) from error
+            raise classes.refusal(model, str(error)) from error
         if found is not model:
-            raise model_classes.refusal(model, f"{name!r} leads to another class")
+            raise classes.refusal(model, f"{name!r} leads to another class")
         return name
 
     def resolve_model(self, name: str) -> Any:
@@ -276,5 +277,27 @@ class Continuations:
         """
         known = self._models.get(name)
         if known is None:
-            known = self._models[name] = model_classes.find(name, self._application.module)
+            known = self._models[name] = classes.find_model(name, self._application.module)
         return known
+
+    def error_name(self, kind: type[Exception]) -> str | None:
+        """The name under which an exception class is stored, as `module:Class`; None if it has none.
+
+        Only classes at the top level of the application's own modules have one.
+        """
+        if kind not in self._errors:
+            module = kind.__module__ if kind.__module__ != "__main__" else main_name()
+            name = f"{module}:{kind.__qualname__}"
+            try:
+                self._errors[kind] = name if self.resolve_error(name) is kind else None
+            except UnresolvedError:
+                self._errors[kind] = None
+        return self._errors[kind]
+
+    def resolve_error(self, name: str) -> type[Exception]:
+        """The exception class that was stored as `name`.
+
+        Raises:
+            UnresolvedError: No such class, or no exception of the application's own.
+        """
+        return classes.find_error(name, self._application.module)

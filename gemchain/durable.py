@@ -181,6 +181,8 @@ class Replay:
                 return Blocked((self._new(at, frame),))
             if not known.finished:
                 return self._waiting(at, frame, target)
+            if isinstance(known.value, UnresolvedError):
+                raise known.value  # of a class that is gone: what was raised there cannot be raised now
             self.reached.add(at.place)
             frame.now = max(frame.now, known.at or frame.now)
             resume = _resumer(program, known.value)

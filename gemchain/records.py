@@ -102,12 +102,14 @@ class Failure:
         message: What happened, in the provider's or the function's own words.
         retryable: Whether sending the prompt again may help.
         traceback: Where the callback raised, as text.
+        error: JSON text of the exception itself, where it can be raised again: see `raised.py`.
     """
 
     reason: str
     message: str
     retryable: bool = False
     traceback: str | None = None
+    error: str | None = None
 
 
 @frozen()

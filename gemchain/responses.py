@@ -5,6 +5,7 @@ This is the only place outside the providers that knows the shape of a body (`ca
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cached_property, lru_cache
 from textwrap import shorten
 from typing import Any
@@ -117,19 +118,27 @@ class Response:
         return types.GenerateContentResponse.model_validate(self.raw)
 
 
+_RAISED = frozenset({"raised", "callback"})
+"""Failures whose message begins with the name of an exception's class."""
+
+
 class PromptError(GemchainError):
     """A prompt that got no usable answer; what `on_error` receives.
 
     Attributes:
         reason: One word, as in `Failure.reason`: `blocked`, `truncated`, `missing`, …
         message: What happened, in the provider's words.
+        kind: The name of the exception's class, where a function raised one (`OutOfStock`); else None.
         response: The answer, where there is one all the same (truncated, blocked); else None.
         traceback: Where a callback raised, as text; None when no callback did.
         prompt_id: The prompt that failed.
+        failure: All that is kept of it.
     """
 
     def __init__(self, failure: Failure, *, response: Response | None = None, prompt_id: str = "") -> None:
         super().__init__(f"{failure.reason}: {failure.message}")
+        self.failure = replace(failure, retryable=False)
+        self.kind = failure.message.partition(":")[0] if failure.reason in _RAISED else None
         self.traceback = failure.traceback
         self.reason = failure.reason
         self.message = failure.message

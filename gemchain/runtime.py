@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from gemchain.continuations import Continuations
 from gemchain.errors import ConfigurationError, ModelError
 from gemchain.ports import Blobs, Clock, Provider, Store, Waker
+from gemchain.raised import find_classes_with
 from gemchain.responses import resolve_models_with
 from gemchain.settings import Settings
 
@@ -129,4 +130,9 @@ def _resolve_model(name: str) -> Any:
     return active().continuations.resolve_model(name)
 
 
+def _classes() -> Continuations:
+    return active().continuations
+
+
 resolve_models_with(_resolve_model)
+find_classes_with(_classes)

@@ -6,11 +6,12 @@ A value keeps its kind (`{"response": …}`, `{"error": …}`, `{"list": […]}`
 
 import ast
 import builtins
+import traceback
 from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
-from gemchain import jsontext
+from gemchain import jsontext, raised
 from gemchain.errors import Abort
 from gemchain.records import Failure
 from gemchain.responses import PromptError, Response, parser
@@ -85,24 +86,41 @@ def _unpacked(packed: dict[str, Any]) -> Any:
 def failure_of(error: Exception) -> Failure:
     """What is kept of an error: enough to raise it again elsewhere."""
     if isinstance(error, PromptError):
-        return Failure(error.reason, error.message, traceback=error.traceback)
+        return error.failure
     if isinstance(error, Abort):
         return Failure("aborted", error.reason)
-    return Failure("raised", f"{type(error).__name__}: {error}")
+    text, cause = raised.to_text(error), error.__cause__
+    if isinstance(cause, PromptError) and text is not None and cause.failure.error == text:
+        return cause.failure  # it came out of a gather: its own traceback says more than this one
+    lines = "".join(traceback.format_exception(error))
+    return Failure("raised", raised.in_words(error), traceback=lines, error=text)
 
 
 def error_of(failure: Failure, prompt_id: str = "") -> Exception:
     """The error that a failure stands for.
 
     What a branch of an async chain raised comes back as what it was, if that is one of Python's own
-    exceptions, so that `except ValueError` means the same around an `await gather(...)` as without one.
+    exceptions or one of the application's, so that `except OutOfStock` means the same around an
+    `await gather(...)` as without one. What is known of where it was raised is its `__cause__`.
     """
-    if failure.reason == "raised":
+    described = PromptError(failure, prompt_id=prompt_id)
+    error = _raised(failure)
+    if error is None:
+        return described
+    error.__cause__ = described
+    return error
+
+
+def _raised(failure: Failure) -> Exception | None:
+    if failure.reason != "raised":
+        return None
+    again = None if failure.error is None else raised.from_text(failure.error)
+    if again is None:
         name, _, text = failure.message.partition(": ")
         kind = getattr(builtins, name, None)
         if isinstance(kind, type) and issubclass(kind, Exception):
             return _builtin(kind, text)
-    return PromptError(failure, prompt_id=prompt_id)
+    return again
 
 
 def _builtin(kind: type[Exception], text: str) -> Exception:

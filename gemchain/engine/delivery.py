@@ -5,8 +5,8 @@ The callback runs here, outside of any transaction, and everything that follows 
 that raises, or a process that dies, leaves the prompt as it was.
 """
 
-import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -404,18 +404,11 @@ def _rest(case: _Case, after: float, failure: Failure | None) -> Delivery:
     return Delivery(case.unit(progress), "waiting", ends_branch=False)
 
 
-def _said(error: Exception) -> str:
-    try:
-        return f"{type(error).__name__}: {error}"
-    except Exception:  # noqa: BLE001 -- its __str__ may raise anything
-        return f"{type(error).__name__}, whose text cannot be read"
-
-
 def _count_raised(case: _Case, error: Exception, failure: Failure | None) -> Delivery:
     raised = case.prompt.progress.callback_attempts + 1
-    lines = "".join(traceback.format_exception(error))
-    reason = "raised" if case.prompt.durable else "callback"
-    described = Failure(reason, _said(error), traceback=lines)
+    described = values.failure_of(error)
+    if not case.prompt.durable:
+        described = replace(described, reason="callback")
     if raised >= case.runtime.settings.callback_attempts:
         return _fail(case, described)
     after = case.after(

@@ -77,6 +77,9 @@ class Store(Protocol):
         - the chain it creates exists already, or
         - the chain it moves is not in the state the move names.
 
+        The prompts of a unit too large for one call of a store may come to be one after the other, once the
+        unit is applied and it is certain that all of them will; until then `has_open` counts them.
+
         A unit whose token was committed before changes nothing and counts as applied, so a caller
         that lost the reply repeats the call. Two units of one call may not share a prompt or a chain.
 

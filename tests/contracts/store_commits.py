@@ -148,6 +148,18 @@ class CommitContract:
         assert given.store.tally().prompts == {P.QUEUED: 2_000}
         assert len(given.store.prompts(names)) == 2_000
 
+    def test_one_unit_may_create_thousands_of_prompts_with_long_requests(self, given):
+        (before,) = given.claimed("p1")
+        names = [f"p1-{n:04d}" for n in range(2_500)]
+        unit = given.unit(before, P.DONE, *names)
+        text = f'{{"contents":"{"x" * 5_000}"}}'
+        unit = replace(unit, drafts=tuple(each._replace(request=text) for each in unit.drafts))
+        assert given.store.commit([unit]) == [APPLIED]
+        assert given.store.tally().prompts == {P.DONE: 1, P.QUEUED: 2_500}
+        assert set(given.store.requests(names).values()) == {text}
+        assert len(given.claim(given.plan("b2"))) == 2_500
+        assert given.store.commit([unit]) == [APPLIED]
+
     def test_a_prompt_moved_by_somebody_else_makes_a_conflict(self, given):
         (before,) = given.claimed("p1")
         given.move(before, P.ANSWERED)

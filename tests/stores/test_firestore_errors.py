@@ -16,8 +16,9 @@ from gemchain.errors import (
     StoreRefusedError,
     StoreUnavailableError,
 )
+from gemchain.records import Move, Unit
 from gemchain.states import PromptState
-from gemchain.stores.firestore import FirestoreStore
+from gemchain.stores.firestore import FirestoreStore, commit
 from tests import firestore_state
 from tests.contracts.store_samples import APPLIED, Samples, chain, draft, prompt
 
@@ -117,15 +118,15 @@ def test_a_record_that_no_document_holds_is_refused_before_anything_is_written(o
     assert given.store.list_chains() == []
 
 
-def test_a_commit_of_too_many_prompts_is_refused_whole(on_firestore):
+def test_a_unit_of_too_many_moves_is_refused_whole(on_firestore, monkeypatch):
     given = on_firestore
-    many = tuple(
-        draft(prompt(f"p{n}", "c1", given.clock.now(), callback="m:" + "f" * 2_000)) for n in range(5_000)
-    )
-    unit = replace(given.start_unit("c1"), drafts=many)
-    with pytest.raises(StoreFullError, match=r"5,000 prompts.*submit fewer"):
-        given.store.commit([given.start_unit("c2", "good"), unit])
-    assert given.store.list_chains() == []
+    monkeypatch.setattr(commit, "CALL_BYTES", 10_000)
+    claimed = given.claimed(*(f"p{number}" for number in range(50)))
+    moves = tuple(Move(each, given.after(each, PromptState.DONE)) for each in claimed)
+    with pytest.raises(StoreFullError, match=r"50 moves.*end fewer"):
+        given.store.commit([given.start_unit("c2", "good"), Unit("t", moves=moves)])
+    assert given.state("p7") is PromptState.CLAIMED
+    assert given.store.chains(["c2"]) == {}
 
 
 @pytest.mark.parametrize(

@@ -13,13 +13,14 @@ the whole call, after a crash, finds its way in the same manner.
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from gemchain.codec import to_micros
 from gemchain.errors import StoreFullError
 from gemchain.records import Unit, Verdict
 from gemchain.states import check_move
+from gemchain.stores.firestore.births import Births
 from gemchain.stores.firestore.connection import PAUSES, Connection
 from gemchain.stores.firestore.errors import CONTENDED, FAILURES, PRECONDITIONS, TRANSIENT, translated
 from gemchain.stores.firestore.messages import Message
@@ -37,6 +38,9 @@ GROUP_BYTES = 8 << 20
 GROUP_WRITES = 2_000
 """Writes in one call. No limit of the service; it keeps a call, and what a failure repeats, short."""
 
+CALL_BYTES = 9 << 20
+"""Bytes of writes that one unit may need at once."""
+
 PARALLEL = 4
 """Calls under way at once."""
 
@@ -46,12 +50,20 @@ _WITNESS = ("state", "token", "tokens")
 
 @dataclass(slots=True)
 class _Planned:
-    """A unit and its writes."""
+    """A unit and its writes.
+
+    Attributes:
+        split: Whether most of its prompts are created after it.
+    """
 
     place: int
     unit: Unit
     writes: list[Message]
-    size: int
+    split: bool = False
+    size: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.size = sum(each.ByteSize() + 8 for each in self.writes)
 
 
 class Committer:
@@ -67,6 +79,8 @@ class Committer:
         spill: Spill,
         tallies: Tallies,
         queues: Queues,
+        births: Births,
+        *,
         keep: timedelta | None = None,
     ) -> None:
         self._connection = connection
@@ -74,6 +88,7 @@ class Committer:
         self._writer = UnitWriter(connection, spill, keep)
         self._tallies = tallies
         self._queues = queues
+        self._births = births
 
     def commit(self, units: Sequence[Unit]) -> list[Verdict]:
         """Apply each unit whole or not at all; see `Store.commit`."""
@@ -106,17 +121,18 @@ class Committer:
         return planned
 
     def _plan_one(self, place: int, unit: Unit, chain_at: int | None, pending: dict[str, bytes]) -> _Planned:
-        for tight in (False, True):
-            texts: dict[str, bytes] = {}
-            writes = self._writer.writes(unit, chain_at, texts, tight=tight)
-            size = sum(each.ByteSize() + 8 for each in writes)
-            if size <= GROUP_BYTES:
-                pending.update(texts)
-                return _Planned(place, unit, writes, size)
-        raise StoreFullError(
-            f"one commit of {len(unit.drafts):,} prompts and {len(unit.moves):,} moves takes {size:,} bytes, "
-            f"and Firestore takes {GROUP_BYTES:,} at once: submit fewer prompts in one function"
-        )
+        changes = self._writer.changes(unit, chain_at, pending)
+        creations = self._writer.creations(unit, pending)
+        planned = _Planned(place, unit, [*changes, *creations])
+        if creations and (planned.size > GROUP_BYTES or len(planned.writes) > GROUP_WRITES):
+            born = self._births.plan(unit.token, creations, pending)
+            planned = _Planned(place, unit, [*changes, *born], split=True)
+        if planned.size > CALL_BYTES:
+            raise StoreFullError(
+                f"one commit of {len(unit.moves):,} moves takes {planned.size:,} bytes, and Firestore takes "
+                f"{CALL_BYTES:,} at once: end fewer prompts in one function"
+            )
+        return planned
 
     def _read_chains(
         self, units: Sequence[tuple[int, Unit]], verdicts: dict[int, Verdict], *, again: bool
@@ -146,6 +162,9 @@ class Committer:
             self._recover(group, error, verdicts, tries)
         else:
             verdicts.update((each.place, APPLIED) for each in group)
+        for each in group:
+            if each.split and verdicts[each.place] is APPLIED:
+                self._births.finish(each.unit.token)
 
     def _send(self, group: Sequence[_Planned]) -> None:
         now = to_micros(self._connection.now()) or 0

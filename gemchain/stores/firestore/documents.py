@@ -70,6 +70,7 @@ INDEXED = {
     "batches": ("open", "shelf"),
     "parts": ("open", "batch_id"),
     "queues": (),
+    "births": (),
     "tallies": (),
 }
 """The fields that queries use, in each collection; `firestore.indexes.json` exempts all others."""

@@ -11,6 +11,7 @@ from gemchain.errors import MissingExtraError
 try:
     from google.cloud.firestore_v1 import types
     from google.protobuf import timestamp_pb2
+    from google.protobuf.message import DecodeError
 except ImportError as error:
     raise MissingExtraError("Firestore", "firebase") from error
 
@@ -18,6 +19,7 @@ __all__ = [
     "BatchGetDocumentsRequest",
     "CommitRequest",
     "Cursor",
+    "DecodeError",
     "Document",
     "DocumentMask",
     "FieldTransform",

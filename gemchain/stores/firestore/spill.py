@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from gemchain.codec import Unreadable
-from gemchain.errors import BlobError, BlobNotFoundError, StoreUnavailableError
+from gemchain.errors import BlobError, BlobNotFoundError, DamagedError, StoreUnavailableError
 from gemchain.ports import Blobs
 from gemchain.stores.firestore.documents import SPILLABLE
 
@@ -22,9 +22,6 @@ REQUEST_BYTES = 256 << 10
 
 TEXT_BYTES = 64 << 10
 """The same for every other text. All of them together stay below a document's limit."""
-
-TIGHT_BYTES = 128
-"""The same for all texts of a commit that would be too large: hardly longer than the name of a blob."""
 
 _PARALLEL = 8
 _NAME = re.compile(r"[^/\\\x00-\x1f\ud800-\udfff]{1,900}")
@@ -45,14 +42,12 @@ class Spill:
         self._blobs = blobs
         self._folder = folder
 
-    def out(
-        self, record_id: str, content: dict[str, Any], *, pending: dict[str, bytes], tight: bool = False
-    ) -> dict[str, Any]:
+    def out(self, record_id: str, content: dict[str, Any], *, pending: dict[str, bytes]) -> dict[str, Any]:
         """The content without its long texts, which are added to `pending`: upload them before the commit."""
         spilled = {}
         for name in SPILLABLE:
             text = content.get(name)
-            room = TIGHT_BYTES if tight else REQUEST_BYTES if name == "request" else TEXT_BYTES
+            room = REQUEST_BYTES if name == "request" else TEXT_BYTES
             if text is None or len(text) * 4 <= room:  # no character takes more than four bytes
                 continue
             data = text.encode()
@@ -63,6 +58,31 @@ class Spill:
             return content
         kept = {name: value for name, value in content.items() if name not in spilled}
         return kept | {"spilled": spilled}
+
+    def put_whole(self, record_id: str, data: bytes, pending: dict[str, bytes]) -> str:
+        """The name under which data of any size will lie; it is added to `pending`."""
+        at = f"spill/{self._folder}/{record_id}-{_digest(data)}"
+        pending[at] = data
+        return at
+
+    def whole(self, at: Any) -> bytes:
+        """What `put_whole` put there.
+
+        Raises:
+            DamagedError: It is gone, was changed, or lies elsewhere.
+            StoreUnavailableError: The blobs failed; try again.
+        """
+        if not isinstance(at, str) or not self._is_ours(at):
+            raise DamagedError(f"no data of ours lies at {at!r:.200}")
+        try:
+            data = self._blobs.read(self._blobs.uri(at))
+        except BlobNotFoundError as error:
+            raise DamagedError(f"its data is gone: {error}") from error
+        except BlobError as error:
+            raise StoreUnavailableError(f"reading {at!r} failed: {error}") from error
+        if not at.endswith(f"-{_digest(data)}"):
+            raise DamagedError(f"the data at {at!r} was changed")
+        return data
 
     def upload(self, pending: Mapping[str, bytes]) -> None:
         """Write the texts.

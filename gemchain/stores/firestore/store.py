@@ -20,6 +20,7 @@ from gemchain.ports import Blobs, Clock
 from gemchain.records import Batch, Chain, InputRow, Part, Prompt, QueueStatus, Tally, Unit, Verdict
 from gemchain.states import BatchState, ChainState, PromptState
 from gemchain.stores.firestore.batches import Batches
+from gemchain.stores.firestore.births import Births
 from gemchain.stores.firestore.claim import Claim
 from gemchain.stores.firestore.commit import Committer
 from gemchain.stores.firestore.connection import Connection, record_id
@@ -91,7 +92,9 @@ class FirestoreStore(Retention):
         self._held = Held(self._count_claimed)
         self._reader = Reader(self._connection, self._spill, self._held)
         self._batches = Batches(self._connection, self._spill, self._tallies)
-        self._committer = Committer(self._connection, self._spill, self._tallies, self._queues, keep)
+        self._births = Births(self._connection, self._spill)
+        parts = (self._connection, self._spill, self._tallies, self._queues, self._births)
+        self._committer = Committer(*parts, keep=keep)
 
     @classmethod
     def from_address(cls, address: str, *, blobs: Blobs, clock: Clock | None = None) -> "FirestoreStore":
@@ -146,7 +149,7 @@ class FirestoreStore(Retention):
         """Whether any prompt of the chain, or of the join's branches, is unfinished."""
         field = "open_join" if is_join(chain_id) else "open_chain"
         query = Query([(field, "==", chain_id)], fields=[NAME], limit=1)
-        return bool(self._connection.find("prompts", query))
+        return self._births.holds(chain_id) or bool(self._connection.find("prompts", query))
 
     def list_chains(
         self, *, state: ChainState | None = None, limit: int = 100, after: str | None = None
@@ -177,7 +180,8 @@ class FirestoreStore(Retention):
         return self._tallies.tally()
 
     def queues(self) -> list[QueueStatus]:
-        """Every queue in which prompts wait."""
+        """Every queue in which prompts wait; units that were broken off half-way are finished first."""
+        self._births.finish_left()
         return self._queues.statuses()
 
     def plan(self, batch: Batch) -> Batch:

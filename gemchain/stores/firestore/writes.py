@@ -77,28 +77,40 @@ class UnitWriter:
         self._spill = spill
         self._keep = keep
 
-    def writes(
-        self, unit: Unit, chain_at: int | None, pending: dict[str, bytes], *, tight: bool = False
-    ) -> list[Message]:
-        """The writes of a unit, each with its precondition.
+    def creations(self, unit: Unit, pending: dict[str, bytes]) -> list[Message]:
+        """The writes that create the prompts of a unit.
+
+        Args:
+            unit: What to do.
+            pending: Takes the texts that must be uploaded before.
+
+        Raises:
+            StoreFullError: A document is too large.
+        """
+        name, out = self._connection.name, partial(self._spill.out, pending=pending)
+        writes = []
+        for prompt, request in unit.drafts:
+            content = prompt_fields(prompt, request, self._keep) | _descent(prompt, unit)
+            writes.append(created(name("prompts", prompt.id), out(prompt.id, content)))
+            check_size(writes[-1])
+        return writes
+
+    def changes(self, unit: Unit, chain_at: int | None, pending: dict[str, bytes]) -> list[Message]:
+        """All other writes of a unit, each with its precondition.
 
         Args:
             unit: What to do.
             chain_at: The version of the chain that it moves, if it moves one.
             pending: Takes the texts that must be uploaded before.
-            tight: Leave even short texts out of the documents.
 
         Raises:
             StoreFullError: A document is too large.
         """
-        name, out = self._connection.name, partial(self._spill.out, pending=pending, tight=tight)
+        name, out = self._connection.name, partial(self._spill.out, pending=pending)
         writes = []
         if unit.chain is not None:
             content = chain_fields(_born(unit.chain, unit), self._keep)
             writes.append(created(name("chains", unit.chain.id), out(unit.chain.id, content)))
-        for prompt, request in unit.drafts:
-            content = prompt_fields(prompt, request, self._keep) | _descent(prompt, unit)
-            writes.append(created(name("prompts", prompt.id), out(prompt.id, content)))
         for prompt, progress in unit.moves:
             before = progress_fields(prompt, prompt.progress, self._keep)
             after = out(prompt.id, progress_fields(prompt, progress, self._keep))

@@ -1,0 +1,239 @@
+"""Units larger than one call: most of what they create comes to be right after them, call by call.
+
+The creations that do not fit are written to blobs first, group by group, as the very calls that will make
+them. One call then commits the unit: its moves, its chain, its first prompts (joins before all others, so
+that no branch is without its join), and its *birth*, a small document that names the blobs. From here on the
+unit is applied. Then every group is created by a call of its own, on condition that the birth still stands,
+and at last the birth is removed. While it stands, the chain and the joins that it names count as open.
+
+Crash story. Who dies before the commit leaves blobs that nobody refers to, and nothing else. Who dies after
+it leaves a birth, and whoever looks at the queues finishes those that nobody has finished within half a
+minute. A group that is there already, because its creator died or its reply was lost, is passed over. Two
+that finish one birth at once create each group once, and one that slept finds no birth and creates nothing.
+If the chain was cancelled meanwhile, one of the newborn prompts is marked `unsettled`, so that the sweep
+cancels them as well.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+
+from gemchain.codec import from_micros, note_damage
+from gemchain.errors import DamagedError, StoreUnavailableError
+from gemchain.states import ChainState, PromptState
+from gemchain.stores.firestore.connection import PAUSES, Connection, record_id
+from gemchain.stores.firestore.errors import FAILURES, PRECONDITIONS, TRANSIENT, translated
+from gemchain.stores.firestore.messages import CommitRequest, DecodeError, Message, Write
+from gemchain.stores.firestore.query import NAME, Query
+from gemchain.stores.firestore.spill import Spill
+from gemchain.stores.firestore.values import fields_of, fill, version_of
+
+__all__ = ["Births"]
+
+KIND = "births"
+GROUP = 1_000
+"""Prompts that one call creates."""
+
+GROUP_BYTES = 4 << 20
+"""Bytes that one call creates: half of what it may, since entries of indexes count as well."""
+
+PATIENCE = timedelta(seconds=30)
+"""How old a birth is before others finish it."""
+
+
+class _GoneError(Exception):
+    """Somebody else finished the birth."""
+
+
+class Births:
+    """Creates what does not fit into the call of its unit."""
+
+    def __init__(self, connection: Connection, spill: Spill) -> None:
+        self._connection = connection
+        self._spill = spill
+
+    def plan(self, token: str, creations: Sequence[Message], pending: dict[str, bytes]) -> list[Message]:
+        """What the unit's own call shall contain of its creations: the first of them, and its birth.
+
+        Args:
+            token: The unit's token.
+            creations: The writes that create its prompts.
+            pending: Takes the other groups, to be uploaded before.
+        """
+        birth_id = _birth_id(token)
+        first, *later = _groups(sorted(creations, key=_comes_later))
+        for write in (write for group in later for write in group):
+            # Only what is created together with its chain knows the chain's version by its own time.
+            write.update.fields.pop("first", None)
+        scopes = {scope: None for group in later for write in group for scope in _scopes(write)}
+        groups = [
+            self._spill.put_whole(f"{birth_id}-{number:05d}", _call(group), pending)
+            for number, group in enumerate(later)
+        ]
+        birth = Write()
+        birth.update.name = self._connection.name(KIND, birth_id)
+        birth.current_document.exists = False
+        fill(birth.update.fields, {"scopes": list(scopes), "groups": groups})
+        return [*first, birth]
+
+    def holds(self, scope: str) -> bool:
+        """Whether prompts of a chain or join have still to be created; ask before looking at the others."""
+        found = self._connection.find(KIND, Query(fields=["scopes"]))
+        return any(scope in (fields_of(each).get("scopes") or ()) for each in found)
+
+    def finish_left(self) -> None:
+        """Finish what others should have finished by now.
+
+        Raises:
+            StoreError: The service failed; try again.
+        """
+        for document in self._connection.find(KIND, Query(fields=[NAME])):
+            begun_at = from_micros(version_of(document.create_time))
+            if begun_at is not None and self._connection.now() - begun_at >= PATIENCE:
+                try:
+                    self._finish(document.name)
+                except DamagedError as error:
+                    note_damage("birth", record_id(document), error)
+
+    def finish(self, token: str) -> None:
+        """Create what is left of a unit that was applied; nothing is when nothing is left.
+
+        Raises:
+            StoreError: The service failed; what is left will be created all the same.
+        """
+        self._finish(self._connection.name(KIND, _birth_id(token)))
+
+    def _finish(self, name: str) -> None:
+        document = next(iter(self._connection.get_named([name])), None)
+        if document is None:
+            return
+        content = fields_of(document)
+        newest: dict[str, str] = {}
+        try:
+            for at in content["groups"]:
+                writes = self._read(at)
+                self._create(name, writes)
+                newest |= {
+                    write.update.fields["open_chain"].string_value: write.update.name
+                    for write in writes
+                    if "open_chain" in write.update.fields
+                }
+            over = Write(delete=name)
+            if not self._call([*self._marks(newest), over]):  # a prompt to be marked was removed
+                self._call([over])
+        except _GoneError:
+            return
+        self._spill.remove(content["groups"])
+
+    def _read(self, at: str) -> list[Message]:
+        """The calls in a blob, which create prompts and do nothing else.
+
+        Raises:
+            DamagedError: They do not.
+        """
+        call = CommitRequest()
+        try:
+            call.ParseFromString(self._spill.whole(at))
+        except DecodeError as error:
+            raise DamagedError(f"{at!r} holds no calls: {error}") from error
+        prompts = self._connection.name("prompts", "")
+        if not all(_creates(each, prompts) for each in call.writes):
+            raise DamagedError(f"{at!r} holds calls that do not create prompts")
+        return list(call.writes)
+
+    def _create(self, name: str, writes: Sequence[Message]) -> None:
+        """Create a group, or what is missing of it.
+
+        Raises:
+            _GoneError: The birth is over.
+        """
+        while writes and not self._call([_still(name), *writes]):
+            names = [each.update.name for each in writes]
+            there = {each.name for each in self._connection.get_named([name, *names], [NAME])}
+            if name not in there:
+                raise _GoneError
+            if len(there) == 1:
+                raise StoreUnavailableError(f"{self._connection.place} creates no prompts; try again")
+            writes = [each for each in writes if each.update.name not in there]
+
+    def _marks(self, newest: dict[str, str]) -> list[Message]:
+        """A mark in each chain that ended meanwhile: its open prompts, of which one is given, have to end."""
+        found = dict(self._connection.get("chains", newest, ["state"]))
+        ended = [each for each in newest if each not in found or _state(found[each]) != ChainState.RUNNING]
+        marks = []
+        for chain_id in ended:
+            mark = Write()
+            mark.update.name = newest[chain_id]
+            fill(mark.update.fields, {"unsettled": chain_id})
+            mark.update_mask.field_paths.append("unsettled")
+            mark.current_document.exists = True
+            marks.append(mark)
+        return marks
+
+    def _call(self, writes: Sequence[Message]) -> bool:
+        """Send a call until it is certain what became of it; False when it does not apply."""
+        for pause in (*PAUSES, None):
+            try:
+                self._connection.commit(writes)
+            except PRECONDITIONS:
+                return False
+            except FAILURES as error:
+                if pause is None or not isinstance(error, TRANSIENT):
+                    raise translated(error, self._connection.place, "creating prompts") from error
+                self._connection.sleep(pause)
+            else:
+                return True
+        raise AssertionError("the last pause is None, which raises")
+
+
+def _creates(write: Message, beginning: str) -> bool:
+    only = write.WhichOneof("operation") == "update" and not write.HasField("update_mask")
+    new = (
+        write.current_document.WhichOneof("condition_type") == "exists" and not write.current_document.exists
+    )
+    return only and new and str(write.update.name).startswith(beginning)
+
+
+def _birth_id(token: str) -> str:
+    return hashlib.blake2b(token.encode(), digest_size=16).hexdigest()
+
+
+def _groups(writes: Sequence[Message]) -> Iterator[list[Message]]:
+    group: list[Message] = []
+    size = 0
+    for write in writes:
+        size += write.ByteSize()
+        if group and (len(group) >= GROUP or size > GROUP_BYTES):
+            yield group
+            group, size = [], write.ByteSize()
+        group.append(write)
+    yield group
+
+
+def _comes_later(write: Message) -> bool:
+    return _state(write.update) != PromptState.WAITING
+
+
+def _scopes(write: Message) -> Iterator[str]:
+    """What is open as long as this prompt is not there."""
+    for name in ("chain_id", "join_id"):
+        if name in write.update.fields:
+            yield write.update.fields[name].string_value
+
+
+def _call(writes: Sequence[Message]) -> bytes:
+    data: bytes = CommitRequest(writes=writes).SerializeToString(deterministic=True)
+    return data
+
+
+def _still(name: str) -> Message:
+    """A write that changes nothing, and fails unless the birth stands."""
+    write = Write()
+    write.update.name = name
+    write.update_mask.field_paths.append("over")
+    write.current_document.exists = True
+    return write
+
+
+def _state(document: Message) -> str:
+    return str(document.fields["state"].string_value)

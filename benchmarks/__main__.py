@@ -14,6 +14,7 @@ SHORT = (
     ("store",),
     ("makespan",),
     ("dispatch_memory", "--rows", "50000"),
+    ("soak", "--prompts", "20000"),
 )
 FULL = (
     ("import_time",),
@@ -22,6 +23,7 @@ FULL = (
     ("makespan",),
     ("dispatch_memory", "--rows", "1000000"),
     ("dispatch_memory", "--rows", "1000000", "--nameless"),
+    ("soak",),
 )
 
 

@@ -22,7 +22,7 @@ PATIENCE = 180.0
 """Seconds after the last trouble in which everything has to end."""
 
 LONGEST_LIFE = 0.4
-TROUBLE_EVERY = 6
+TROUBLE_EVERY = 3
 """Steps, on average, from one trouble to the next."""
 
 INSTANT = 0.002

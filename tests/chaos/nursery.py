@@ -52,6 +52,12 @@ class Nursery:
         self._process.stdout.close()
 
 
+def die_with_parent() -> None:
+    """Let the kernel kill this process when its parent dies, where it can (Linux): nothing is left behind."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
 def lives(pid: int) -> bool:
     """Whether the process is there; the nursery buries the dead at once."""
     try:
@@ -82,8 +88,7 @@ def main() -> None:
 def _live(order: dict) -> None:
     """Be a process that starts chains, drives them, and answers in the place of a person; for ever."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: nobody outlives the nursery
+    die_with_parent()
     with open(order["log"], "ab", buffering=0) as log:  # noqa: PTH123
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)

@@ -20,6 +20,7 @@ from gemchain.settings import Settings
 from gemchain.wiring import build
 from tests.apps.chaos import EFFECTS
 from tests.chaos.line import Line
+from tests.chaos.nursery import die_with_parent
 from tests.support.haste import FAULTS, SETTINGS
 
 ROOT = Path(__file__).parents[2]
@@ -158,6 +159,7 @@ class FirestoreWorld(World):
             cwd=ROOT,
             stdout=subprocess.PIPE,
             text=True,
+            preexec_fn=die_with_parent,  # noqa: PLW1509 -- one call of the C library, and no lock
         )
         self._stack.callback(self._stop)
         assert self._server.stdout is not None

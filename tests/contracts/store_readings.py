@@ -339,13 +339,17 @@ class JoinContract:
     def test_a_wait_for_a_chain_ends_with_that_chain(self, given):
         given.start("c1")
         given.start("c2", "w1", kind="chain", key="c1", progress=Progress(P.WAITING))
-        given.start("c3", "w2", kind="chain", key="c9", progress=Progress(P.WAITING))
+        given.start("c3", "w2", kind="chain", key="c2", progress=Progress(P.WAITING))
         assert given.store.ended_waits(limit=10) == []
         given.store.commit([Unit("t", ending=given.end("c1", C.FAILED))])
         (found,) = given.store.ended_waits(limit=10)
         assert [found] == given.read("w1")
         given.move(found, P.DONE)
         assert given.store.ended_waits(limit=10) == []
+
+    def test_a_wait_for_a_chain_that_is_not_there_is_over(self, given):
+        given.start("c1", "w1", kind="chain", key="removed", progress=Progress(P.WAITING))
+        assert given.store.ended_waits(limit=10) == given.read("w1")
 
     def test_a_person_is_not_waited_for_like_a_chain(self, given):
         given.start("c1")

@@ -14,7 +14,9 @@ def _plain(value: Any) -> Any:
     """Pydantic models and google-genai objects, without importing either."""
     dump_model = getattr(value, "model_dump", None)
     if callable(dump_model):
-        return dump_model(mode="json", by_alias=True, exclude_none=True)
+        # A None of the user's own is a value; of google-genai's classes it is one of many fields left out.
+        foreign = type(value).__module__.startswith("google.")
+        return dump_model(mode="json", by_alias=True, exclude_none=foreign)
     if isinstance(value, set | frozenset):
         return sorted(value)
     raise TypeError(f"{type(value).__name__} is not JSON")

@@ -86,3 +86,21 @@ def decides() -> None:
 
 def hear(value: str) -> str:
     return _said(value)
+
+
+def start_with_nothing() -> None:
+    gemchain.submit("x", MODEL, answers_with_nothing)
+
+
+def answers_with_nothing(response: gemchain.Response) -> dict:
+    return {"a": None, "team": Team(lead=Person(name="Ada", age=36), members=[])}
+
+
+@gemchain.chain
+async def nothing_in_branches() -> list:
+    return await gemchain.gather([nothing(), nothing()])
+
+
+async def nothing() -> dict:
+    await gemchain.prompt("x", MODEL)
+    return {"a": None, "team": Team(lead=Person(name="Ada", age=36), members=[])}

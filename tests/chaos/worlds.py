@@ -101,39 +101,24 @@ class SqliteWorld(World):
 
     def __init__(self, folder: Path, seed: int, faults: str = FAULTS) -> None:
         super().__init__(folder, seed, faults)
-        self.has_disk = self._mounted()
-        self._ballast = self.state / "ballast"
+        self.disks = [place for place in (self.state, self.state / "files") if self._mounted(place)]
 
-    def _mounted(self) -> bool:
-        """Whether the state has a small disk of its own; that takes a privilege."""
-        options = f"size={DISK_BYTES}"
-        done = subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(self.state)],
-            capture_output=True,
-            check=False,
-        )
+    def _mounted(self, place: Path) -> bool:
+        """Whether the folder is a small disk of its own; that takes a privilege."""
+        place.mkdir(exist_ok=True)
+        command = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(place)]
+        done = subprocess.run(command, capture_output=True, check=False)
         if done.returncode == 0:
-            self._stack.callback(subprocess.run, ["umount", "-l", str(self.state)], check=False)
+            self._stack.callback(subprocess.run, ["umount", "-l", str(place)], check=False)
         return done.returncode == 0
 
     def troubles(self) -> list[Trouble]:
-        full = (
-            Trouble("disk full", self._fill, self._empty)
-            if self.has_disk
-            else Trouble("files may not grow", self._limit, self._unlimit)
-        )
-        return [full]
-
-    def _fill(self, _: list[int]) -> None:
-        with suppress(OSError), self._ballast.open("wb", buffering=0) as ballast:
-            while True:
-                ballast.write(bytes(1 << 20))
-        with suppress(OSError), self._ballast.open("ab", buffering=0) as ballast:
-            while True:
-                ballast.write(bytes(1 << 12))
-
-    def _empty(self, _: list[int]) -> None:
-        self._ballast.unlink(missing_ok=True)
+        names = ("the disk of the database is full", "the disk of the files is full")
+        full = [
+            Trouble(name, lambda _, at=place: _fill(at), lambda _, at=place: _empty(at))
+            for name, place in zip(names, self.disks, strict=False)
+        ]
+        return full or [Trouble("files may not grow", self._limit, self._unlimit)]
 
     def _limit(self, pids: list[int]) -> None:
         for pid in pids:
@@ -144,6 +129,18 @@ class SqliteWorld(World):
         for pid in pids:
             with suppress(ProcessLookupError):
                 resource.prlimit(pid, resource.RLIMIT_FSIZE, UNLIMITED)
+
+
+def _fill(disk: Path) -> None:
+    """Leave no room, not even for one more page."""
+    for size in (1 << 20, 1 << 12):
+        with suppress(OSError), (disk / "ballast").open("ab", buffering=0) as ballast:
+            while True:
+                ballast.write(bytes(size))
+
+
+def _empty(disk: Path) -> None:
+    (disk / "ballast").unlink(missing_ok=True)
 
 
 class FirestoreWorld(World):

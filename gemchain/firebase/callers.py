@@ -50,7 +50,7 @@ def with_the_key(function: _Function) -> _Function:
 def _refusal(request: Request) -> Response | None:
     if os.environ.get("FUNCTIONS_EMULATOR") == "true":
         return None
-    given, wanted = request.headers.get(HEADER, ""), START_KEY.value
+    given, wanted = request.headers.get(HEADER, ""), START_KEY.value.strip()
     if len(wanted) < SHORTEST:
         logger.error(
             f"gemchain: the secret GEMCHAIN_START_KEY has under {SHORTEST} characters; nobody may start"

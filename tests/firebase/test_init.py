@@ -214,3 +214,14 @@ def test_an_older_wheel_makes_room_for_the_installed_one(init, tmp_path):
     lines = (functions / "requirements.txt").read_text().splitlines()
     assert lines == ["pillow", f"./vendor/{wheels[0]}[firebase]"]
     assert Path(functions / "vendor" / wheels[0]).stat().st_size > 0
+
+
+def test_a_run_that_was_cut_off_is_finished_by_the_next(init, tmp_path):
+    init()
+    whole = {path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file()}
+    for name in ("functions/requirements.txt", "firestore.indexes.json", "firebase.json"):
+        (tmp_path / name).unlink()
+    before = (tmp_path / "functions" / ".secret.local").read_text()
+    init()
+    assert {path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file()} == whole
+    assert (tmp_path / "functions" / ".secret.local").read_text() == before

@@ -62,8 +62,12 @@ UNREADABLE = (
 )
 """What reading a record raises that gemchain has not written so."""
 
-_LARGEST = 2**63
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LARGEST = 2**62
+"""Below the largest number that a store takes: what is counted up must not pass it."""
+
+_LAST = datetime(9000, 1, 1, tzinfo=UTC)
+"""Room is left for what is added to a time."""
 _MICROSECOND = timedelta(microseconds=1)
 
 
@@ -276,10 +280,10 @@ def _fits(value: Any, kinds: tuple[Any, ...]) -> bool:
     if kind not in kinds:
         return False
     if isinstance(value, int):
-        return -_LARGEST <= value < _LARGEST
+        return -_LARGEST < value < _LARGEST
     if kind is tuple:
         return all(isinstance(each, str | OutputFile) for each in value)
-    return not isinstance(value, datetime) or value.tzinfo is not None
+    return not isinstance(value, datetime) or (value.tzinfo is not None and value < _LAST)
 
 
 def _kind_of(value: Any) -> str:

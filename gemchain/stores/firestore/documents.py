@@ -219,7 +219,7 @@ def _decoded(decode: Callable[[Any], Any], value: Any) -> Any:
     try:
         return decode(value)
     except codec.UNREADABLE as error:
-        return codec.Unreadable(str(error))
+        return codec.Unreadable(type(error).__name__)  # its text may hold what nobody should log
 
 
 # Chains, batches, parts: their fields are called as in the record

@@ -6,6 +6,7 @@ the resting ones behind the present moment: neither is ever read to reach the ot
 """
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from gemchain.codec import from_micros
@@ -88,13 +89,16 @@ def _ranks(db: Connection, queue: int) -> Iterator[int]:
 
 def _horizon(db: Connection, queue: int, now: int) -> int:
     """Now, or the last moment the queue has seen, should the clock have been set back since."""
-    found = db.row("SELECT newest_at FROM queues WHERE seq = ?", (queue,))
+    found = db.row("SELECT CAST(newest_at AS INTEGER) FROM queues WHERE seq = ?", (queue,))
     return max(now, (found and found[0]) or 0)
+
+
+_NUMBERS = ", ".join(f"CAST({name} AS INTEGER)" for name in ("waiting", "size", "newest_at"))
 
 
 def queue_statuses(db: Connection, now: int) -> list[QueueStatus]:
     """Every queue in which prompts wait, all as they stood at one moment."""
-    sql = "SELECT seq, lane, provider, model, waiting, size, newest_at FROM queues WHERE waiting > 0"
+    sql = f"SELECT seq, lane, provider, model, {_NUMBERS} FROM queues WHERE waiting > 0"
     with db.snapshot():
         return [_status(db, row, now) for row in db.rows(sql)]
 
@@ -118,10 +122,17 @@ def _status(db: Connection, row: tuple[Any, ...], now: int) -> QueueStatus:
         resting=resting,
         size=size,
         oldest_at=_first(oldest),
-        newest_at=from_micros(newest_at),
+        newest_at=_moment(newest_at),
         due_at=_first(due),
     )
 
 
-def _first(moments: list[tuple[Any, ...]]) -> Any:
-    return from_micros(min((each for (each,) in moments if each is not None), default=None))
+def _first(moments: list[tuple[Any, ...]]) -> datetime | None:
+    return _moment(min((each for (each,) in moments if type(each) is int), default=None))
+
+
+def _moment(micros: int | None) -> datetime | None:
+    try:
+        return from_micros(micros)
+    except OverflowError:
+        return None

@@ -114,6 +114,7 @@ _time: Callable[[int], datetime] = codec.from_micros  # type: ignore[assignment]
 
 _sound_shapes: set[tuple[type, ...]] = set()
 _SHAPES = 4096
+MANY, MOST = 1 << 31, 1 << 61
 
 
 def prompt_record(row: tuple[Any, ...], queues: Queues, names: Callable[[int], str]) -> Prompt:
@@ -144,8 +145,8 @@ def _quickly(row: tuple[Any, ...], queues: Queues, names: Callable[[int], str]) 
         durable, join_id, branch, request_hash, created_at, *progress,
     ) = row
     # fmt: on
-    if version // CHANGES != seq:
-        raise DamagedError("the version is another row's")
+    if version // CHANGES != seq or not -MANY < priority < MANY:
+        raise DamagedError("the version is another row's, or the priority is out of its range")
     lane, provider, model = queues(queue)
     return Prompt(
         id=id_,
@@ -190,6 +191,8 @@ def _progress_record(row: list[Any], names: Callable[[int], str]) -> Progress:
         answer_file, answer_generation, answer_offset, answer_length, failure, result,
     ) = row
     # fmt: on
+    if attempt > MANY or callback_attempts > MANY or prompt_tokens > MOST or answer_tokens > MOST:
+        raise DamagedError("more than can be counted up")
     answer = usage = None
     if answer_file is not None:
         answer = AnswerRef(names(answer_file), answer_generation, answer_offset, answer_length)
@@ -292,6 +295,7 @@ class Table(Generic[R]):
         self._kind: type[R] = record
         self._build: Callable[..., R] = record
         self._shapes: set[tuple[type, ...]] = set()
+        self._quick = record is Chain  # there may be millions, and none of its numbers is counted up
         self._codecs = {"state": (str, states)} | {
             each.name: _TIME if each.name.endswith("_at") else _CODECS[each.name]
             for each in fields(record)
@@ -319,13 +323,13 @@ class Table(Generic[R]):
             DamagedError: It makes no sense.
         """
         shape = tuple(map(type, row))
-        known = shape in self._shapes
+        known = self._quick and shape in self._shapes
         read = dict(zip(self._names, row, strict=True))
         try:
             for name, (_, decode) in self._codecs.items():
                 read[name] = decode(read[name])
         except codec.UNREADABLE as error:
-            raise DamagedError(f"{name!r}: {error}") from error
+            raise DamagedError(f"{name!r} cannot be read ({type(error).__name__})") from error
         if known:
             return self._build(**read)
         record: R = codec.record_of(self._kind, read)

@@ -212,7 +212,7 @@ class SqliteStore(Retention):
 
     def due_answers(self, *, limit: int) -> list[Prompt]:
         """ANSWERED prompts whose `not_before_at` is reached, in the order in which they fell due."""
-        where = "WHERE g.due_at <= ? ORDER BY g.due_at LIMIT ?"
+        where = "WHERE g.due_at <= ? AND g.state = 'ANSWERED' ORDER BY g.due_at LIMIT ?"
         return self._select(where, self._micros(), limit)
 
     def next_answer_at(self) -> datetime | None:
@@ -222,13 +222,13 @@ class SqliteStore(Retention):
 
     def overdue(self, *, limit: int) -> list[Prompt]:
         """QUEUED and WAITING prompts whose `deadline_at` has passed, earliest deadline first."""
-        where = "WHERE g.deadline_at < ? ORDER BY g.deadline_at LIMIT ?"
+        where = "WHERE g.deadline_at < ? AND g.state IN ('QUEUED', 'WAITING') ORDER BY g.deadline_at LIMIT ?"
         return self._select(where, self._micros(), limit)
 
     def ended_waits(self, *, limit: int) -> list[Prompt]:
         """WAITING prompts of kind `chain` whose chain has ended, or is not there."""
         ended = "NOT EXISTS (SELECT 1 FROM chains e WHERE e.id = g.awaits AND e.state = 'RUNNING')"
-        return self._select(f"WHERE g.awaits IS NOT NULL AND {ended} LIMIT ?", limit)
+        return self._select(f"WHERE g.awaits IS NOT NULL AND g.state = 'WAITING' AND {ended} LIMIT ?", limit)
 
     def unsettled_chains(self, *, limit: int) -> list[str]:
         """Chains with a prompt marked `unsettled`."""

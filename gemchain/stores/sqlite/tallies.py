@@ -70,7 +70,7 @@ class Deltas:
 
 def read_tally(db: Connection) -> Tally:
     """The tally as the last commit left it: a handful of rows, however many prompts there are."""
-    found = dict(db.rows("SELECT name, value FROM tallies"))
+    found = dict(db.rows("SELECT name, CAST(value AS NUMERIC) FROM tallies"))
     usage = {name: found[f"usage.{name}"] for name in _AMOUNTS if f"usage.{name}" in found}
     return Tally(
         prompts={state: found[f"prompt.{state}"] for state in PromptState if found.get(f"prompt.{state}")},

@@ -181,6 +181,7 @@ class _History:
             return
         last = int(self._prompt.path.removeprefix(beginning).partition(".")[0])
         places = [f"{beginning}{count}" for count in range(last + 1)]
+        places = [place for place in places if place != self._prompt.path]  # it is at hand
         for kind in "pj":
             asked = {placed_id(kind, self._chain_id, place): place for place in places}
             found = self._runtime.store.prompts(asked)

@@ -107,9 +107,10 @@ def _check_exists(*, wanted: bool, name: str, current: Message | None) -> None:
 
 
 def _check_update_time(wanted: Message, name: str, current: Message | None) -> None:
+    """A document that is missing has no time of update, so no time fits it: not that of 1970 either."""
     required = exact_micros(wanted, "The update_time of a precondition")
     stored = 0 if current is None else micros(current.update_time)
-    if stored != required:
+    if current is None or stored != required:
         raise failed_precondition(
             f"the stored version ({stored}) does not match the required base version ({required}): {name}"
         )

@@ -3,7 +3,6 @@
 Statuses: https://docs.cloud.google.com/firestore/docs/understand-error-codes
 """
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 from gemchain.errors import (
@@ -54,91 +53,101 @@ class Place(NamedTuple):
         return f"Firestore database {self.database!r} of project {self.project!r}"
 
 
+class _Meaning(NamedTuple):
+    """What a failure is, and what to do about it.
+
+    Attributes:
+        kinds: The exceptions.
+        words: One of them is in what the service says; empty for whatever it says.
+        text: The message.
+    """
+
+    kinds: tuple[type[Exception], ...]
+    error: type[StoreError]
+    text: str
+    words: tuple[str, ...] = ()
+
+
+_MEANINGS = (
+    _Meaning(
+        (api.Aborted,),
+        StoreUnavailableError,
+        "{place} has too much contention while {doing}: {detail}. "
+        "Others write the same documents; try again, with fewer processes if it stays so",
+    ),
+    _Meaning(
+        (api.ResourceExhausted,),
+        StoreUnavailableError,
+        "{place} has its quota exhausted while {doing}: {detail}. Wait for the next day's free quota, "
+        "or turn on billing: gcloud billing projects link {place.project} --billing-account=ACCOUNT",
+    ),
+    _Meaning(
+        (api.PermissionDenied,),
+        StoreRefusedError,
+        "Firestore is not enabled in project {place.project!r} ({detail}): "
+        "gcloud services enable firestore.googleapis.com --project={place.project}",
+        words=("service_disabled", "has not been used", "is disabled"),
+    ),
+    _Meaning(
+        (api.PermissionDenied,),
+        StoreRefusedError,
+        "{place} denies permission while {doing}: {detail}. Give the account the role roles/datastore.user: "
+        "gcloud projects add-iam-policy-binding {place.project} --member=ACCOUNT --role=roles/datastore.user",
+    ),
+    _Meaning(
+        (api.Unauthenticated, auth.DefaultCredentialsError, auth.RefreshError),
+        StoreRefusedError,
+        "{place} does not know who asks while {doing}: {detail}. "
+        "Log in: gcloud auth application-default login",
+    ),
+    _Meaning(
+        (api.NotFound,),
+        StoreRefusedError,
+        "{place} does not exist ({doing}: {detail}). Make it: gcloud firestore databases create "
+        "--database='{place.database}' --location=LOCATION --project={place.project}",
+    ),
+    _Meaning(
+        (api.FailedPrecondition,),
+        StoreRefusedError,
+        "{place} lacks an index while {doing}: {detail}. "
+        "Deploy firestore.indexes.json: firebase deploy --only firestore:indexes",
+        words=("index",),
+    ),
+    _Meaning(
+        (api.FailedPrecondition,),
+        StoreRefusedError,
+        "{place} refuses while {doing}: {detail}. It must be a Firestore database in Native mode",
+    ),
+    _Meaning(
+        (api.InvalidArgument, api.OutOfRange),
+        StoreFullError,
+        "{place} refuses a record that is too large while {doing}: {detail}. "
+        "Nothing of it was written; shorten the key, the labels or the names",
+        words=("too large", "too big", "maximum", "larger than", "longer than"),
+    ),
+    _Meaning(
+        (api.InvalidArgument, api.OutOfRange),
+        StoreRefusedError,
+        "{place} refuses while {doing}: {detail}",
+    ),
+    _Meaning(
+        TRANSIENT,
+        StoreUnavailableError,
+        "{place} cannot be reached while {doing}: {detail}. "
+        "Check the network, or FIRESTORE_EMULATOR_HOST if it is set; then try again",
+    ),
+    _Meaning(FAILURES, StoreUnavailableError, "{place} failed while {doing}: {detail}; try again"),
+)
+"""The first that fits."""
+
+
 def translated(error: Exception, place: Place, doing: str) -> StoreError:
     """The store's error for a failed call; raise it `from` the original."""
     detail = getattr(error, "message", "") or str(error)
-    for kind, describe in _MEANINGS:
-        if isinstance(error, kind):
-            return describe(place, doing, detail)
-    return StoreUnavailableError(f"{place} failed while {doing}: {detail}; try again")
-
-
-def _unreachable(place: Place, doing: str, detail: str) -> StoreError:
-    return StoreUnavailableError(
-        f"{place} cannot be reached while {doing}: {detail}. "
-        "Check the network, or FIRESTORE_EMULATOR_HOST if it is set; then try again"
+    told = detail.lower()
+    meaning = next(
+        each
+        for each in _MEANINGS
+        if isinstance(error, each.kinds) and (not each.words or any(word in told for word in each.words))
     )
-
-
-def _exhausted(place: Place, doing: str, detail: str) -> StoreError:
-    return StoreUnavailableError(
-        f"{place} has its quota exhausted while {doing}: {detail}. Wait for the next day's free quota, "
-        f"or turn on billing: gcloud billing projects link {place.project} --billing-account=ACCOUNT"
-    )
-
-
-def _contended(place: Place, doing: str, detail: str) -> StoreError:
-    return StoreUnavailableError(
-        f"{place} has too much contention while {doing}: {detail}. "
-        "Others write the same documents; try again, with fewer processes if it stays so"
-    )
-
-
-def _forbidden(place: Place, doing: str, detail: str) -> StoreError:
-    if "SERVICE_DISABLED" in detail or "has not been used" in detail or "is disabled" in detail:
-        return StoreRefusedError(
-            f"Firestore is not enabled in project {place.project!r} ({detail}): "
-            f"gcloud services enable firestore.googleapis.com --project={place.project}"
-        )
-    return StoreRefusedError(
-        f"{place} denies permission while {doing}: {detail}. Give the account the role roles/datastore.user: "
-        f"gcloud projects add-iam-policy-binding {place.project} --member=ACCOUNT --role=roles/datastore.user"
-    )
-
-
-def _unauthenticated(place: Place, doing: str, detail: str) -> StoreError:
-    return StoreRefusedError(
-        f"{place} does not know who asks while {doing}: {detail}. "
-        "Log in: gcloud auth application-default login"
-    )
-
-
-def _missing(place: Place, doing: str, detail: str) -> StoreError:
-    return StoreRefusedError(
-        f"{place} does not exist ({doing}: {detail}). Make it: gcloud firestore databases create "
-        f"--database='{place.database}' --location=LOCATION --project={place.project}"
-    )
-
-
-def _not_set_up(place: Place, doing: str, detail: str) -> StoreError:
-    if "index" in detail:
-        return StoreRefusedError(
-            f"{place} lacks an index while {doing}: {detail}. "
-            "Deploy firestore.indexes.json: firebase deploy --only firestore:indexes"
-        )
-    return StoreRefusedError(
-        f"{place} refuses while {doing}: {detail}. It must be a Firestore database in Native mode"
-    )
-
-
-def _invalid(place: Place, doing: str, detail: str) -> StoreError:
-    words = detail.lower()
-    if any(word in words for word in ("too large", "too big", "maximum", "larger than", "longer than")):
-        return StoreFullError(
-            f"{place} refuses a record that is too large while {doing}: {detail}. "
-            "Nothing of it was written; shorten the key, the labels or the names"
-        )
-    return StoreRefusedError(f"{place} refuses while {doing}: {detail}")
-
-
-_Describe = Callable[[Place, str, str], StoreError]
-_MEANINGS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], _Describe], ...] = (
-    (api.Aborted, _contended),
-    (api.ResourceExhausted, _exhausted),
-    (api.PermissionDenied, _forbidden),
-    ((api.Unauthenticated, auth.DefaultCredentialsError, auth.RefreshError), _unauthenticated),
-    (api.NotFound, _missing),
-    (api.FailedPrecondition, _not_set_up),
-    ((api.InvalidArgument, api.OutOfRange), _invalid),
-    (TRANSIENT, _unreachable),
-)
+    return meaning.error(meaning.text.format(place=place, doing=doing, detail=detail))

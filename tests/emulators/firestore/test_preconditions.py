@@ -60,6 +60,16 @@ def test_an_update_time_of_a_document_since_deleted_is_refused(db):
         ref.update({"a": 2}, option=db.write_option(last_update_time=read))
 
 
+@pytest.mark.parametrize("operation", ["update", "delete"])
+def test_no_update_time_fits_a_missing_document(db, operation):
+    name = db.document("items/a")._document_path
+    target = {"name": name, "fields": {}} if operation == "update" else name
+    write = {operation: target, "current_document": {"update_time": dt.datetime.fromtimestamp(0, dt.UTC)}}
+    with pytest.raises((exceptions.FailedPrecondition, exceptions.NotFound)):
+        db._firestore_api.commit(request={"database": db._database_string, "writes": [write]})
+    assert not db.document("items/a").get().exists
+
+
 def test_an_update_time_of_a_document_since_made_again_is_refused(db):
     ref = db.document("items/a")
     read = ref.set({"a": 1}).update_time

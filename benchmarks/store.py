@@ -27,7 +27,7 @@ from gemchain.stores.sqlite import SqliteStore
 MODEL = "gemini-3.5-flash-lite"
 REQUEST = '{"contents": [{"role": "user", "parts": [{"text": "%s"}]}]}' % ("x" * 960)
 OPERATIONS = ("create", "claim", "input rows", "fetch", "commit")
-BATCH, PAGE, GROUP = 200_000, 10_000, 500
+BATCH, PAGE, GROUP = 200_000, 10_000, 5_000  # a group is about a part of an output
 REPEATS = 3
 
 

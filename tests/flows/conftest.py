@@ -8,11 +8,20 @@ from tests.support import engines
 from tests.support.engines import embedded
 
 
-@pytest.fixture(params=[engines.SQLITE, engines.FIRESTORE])
-def each_store(request, monkeypatch):
-    """The test runs once over each store."""
-    monkeypatch.setitem(engines.where, "store", request.param)
-    if request.param == engines.FIRESTORE:
+def pytest_generate_tests(metafunc):
+    """Tests of modules that say EACH_STORE run once over each store, if they have an engine at all."""
+    each = getattr(metafunc.module, "EACH_STORE", False)
+    each = each and not getattr(metafunc.function, "on_sqlite", False)
+    if each and {"engine", "tmp_path"} & set(metafunc.fixturenames):
+        metafunc.parametrize("_store", [engines.SQLITE, engines.FIRESTORE], indirect=True)
+
+
+@pytest.fixture(autouse=True)
+def _store(request, monkeypatch):
+    """Where the engines of the test keep their state."""
+    store = getattr(request, "param", engines.SQLITE)
+    monkeypatch.setitem(engines.where, "store", store)
+    if store == engines.FIRESTORE:
         monkeypatch.setenv(firestore_state.HOST, firestore_state.host())
 
 

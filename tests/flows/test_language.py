@@ -9,8 +9,10 @@ import gemchain
 from gemchain.closures import Signer
 from gemchain.errors import UnresolvedError
 from gemchain.states import PromptState
-from gemchain.testing import embedded
 from tests.apps import flows, language
+from tests.support.engines import embedded
+
+EACH_STORE = True
 
 KEY = "a-secret-of-the-application"
 

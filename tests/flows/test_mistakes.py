@@ -10,6 +10,8 @@ from gemchain.states import PromptState
 from tests.apps import flows, mistakes
 from tests.support.engines import embedded
 
+EACH_STORE = True
+
 AGAIN = {
     "own": ["OutOfStockError", ["no bolt any more"], {"article": "bolt", "left": 2}],
     "derived": ["WorseError", ["no nut any more"], {"article": "nut", "left": 0}],
@@ -38,7 +40,7 @@ def test_what_cannot_be_raised_again_comes_out_as_a_prompt_error_that_names_it(e
     assert gemchain.start(mistakes.catches, name).result() == ["PromptError", *IN_WORDS[name], True]
 
 
-def test_it_is_caught_in_every_later_run_too(each_store, tmp_path):
+def test_it_is_caught_in_every_later_run_too(tmp_path):
     with embedded(tmp_path, responder=flows.echo) as engine:
         chain = gemchain.start(mistakes.catches_its_class)
         engine.run()

@@ -10,8 +10,11 @@ from gemchain.cli.app import app
 from gemchain.engine.cancelling import cancel_batch
 from gemchain.engine.rehearsal import rehearse
 from gemchain.states import BatchState, ChainState, PromptState
-from gemchain.testing import VirtualClock, embedded
+from gemchain.testing import VirtualClock
 from tests.apps import flows, joins, programs
+from tests.support.engines import embedded, on_sqlite
+
+EACH_STORE = True
 
 BLOCKED = {"promptFeedback": {"blockReason": "SAFETY"}}
 
@@ -91,6 +94,7 @@ def test_a_rehearsal_of_nothing_says_so(engine):
         rehearse(engine.runtime, "c-none")
 
 
+@on_sqlite
 def test_replay_on_the_command_line_tells_by_its_exit_code(tmp_path, monkeypatch):
     with embedded(tmp_path, responder=flows.echo) as engine:
         chain = gemchain.start(programs.three, "x")
@@ -172,6 +176,7 @@ def test_of_a_cancelled_batch_what_is_finished_is_used_and_the_rest_sent_again(t
             cancel_batch(engine.runtime, "b-none")
 
 
+@on_sqlite
 def test_retry_on_the_command_line_takes_a_state(tmp_path):
     # The command line lives in real time, so the engine around it must not live in the past.
     clock = VirtualClock(datetime.now(UTC) + timedelta(days=1))

@@ -3,8 +3,10 @@
 import pytest
 
 import gemchain
-from gemchain.testing import embedded
 from tests.apps import flows, passing
+from tests.support.engines import embedded
+
+EACH_STORE = True
 
 BLOCKED = {"promptFeedback": {"blockReason": "SAFETY"}}
 

@@ -12,6 +12,8 @@ from gemchain.states import ChainState, PromptState
 from tests.apps import flows, patience
 from tests.support.engines import embedded
 
+EACH_STORE = True
+
 DAY = 24 * 3600
 SLOW = {"poll": 3600, "poll_max": 3600}
 """For runs of days: nobody looks every second."""
@@ -22,14 +24,14 @@ def prompts(engine, chain):
     return [each for each in found if each.kind == "generate"]
 
 
-def test_prompts_inherit_what_the_chain_says_unless_they_say_otherwise(each_store, tmp_path):
+def test_prompts_inherit_what_the_chain_says_unless_they_say_otherwise(tmp_path):
     with embedded(tmp_path, responder=lambda _: "no", **SLOW) as engine:
         chain = gemchain.start(patience.persistent, "x")
         assert chain.result() == ["no", "unwanted: too short", "unwanted: too short"]
         assert [each.progress.attempt for each in prompts(engine, chain)] == [1, 5, 2]
 
 
-def test_a_back_off_of_its_own_doubles_up_to_its_longest_rest(each_store, tmp_path):
+def test_a_back_off_of_its_own_doubles_up_to_its_longest_rest(tmp_path):
     with embedded(tmp_path, responder=lambda _: "no", **SLOW) as engine:
         began = engine.clock.now()
         gemchain.start(patience.persistent, "x").result()
@@ -44,7 +46,7 @@ def test_what_the_start_says_wins_over_what_the_chain_says(engine):
     assert [each.max_attempts for each in prompts(engine, other)] == [1]
 
 
-def test_a_chain_of_callbacks_hands_on_what_its_start_says(each_store, tmp_path):
+def test_a_chain_of_callbacks_hands_on_what_its_start_says(tmp_path):
     with embedded(tmp_path, responder=flows.echo) as engine:
         chain = gemchain.start(
             patience.start_callbacks,
@@ -97,7 +99,7 @@ def test_a_decorator_refuses_at_once_what_can_never_work():
         gemchain.chain(backoff="soon")
 
 
-def test_a_wait_ends_at_its_deadline_days_later_in_a_new_process(each_store, tmp_path):
+def test_a_wait_ends_at_its_deadline_days_later_in_a_new_process(tmp_path):
     with embedded(tmp_path, responder=flows.echo) as engine:
         clock = engine.clock
         chain = gemchain.start(patience.asks, 2 * DAY)
@@ -115,7 +117,7 @@ def test_a_wait_ends_at_its_deadline_days_later_in_a_new_process(each_store, tmp
             gemchain.resume(chain, "yes")
 
 
-def test_a_wait_that_is_resumed_in_time_has_no_deadline_any_more(each_store, tmp_path):
+def test_a_wait_that_is_resumed_in_time_has_no_deadline_any_more(tmp_path):
     with embedded(tmp_path, responder=flows.echo) as engine:
         chain = gemchain.start(patience.asks, 2 * DAY)
         gemchain.resume(chain, "yes")
@@ -124,7 +126,7 @@ def test_a_wait_that_is_resumed_in_time_has_no_deadline_any_more(each_store, tmp
         assert chain.result() == "yes"
 
 
-def test_each_wait_of_a_gather_ends_by_itself(each_store, tmp_path):
+def test_each_wait_of_a_gather_ends_by_itself(tmp_path):
     with embedded(tmp_path, responder=flows.echo) as engine:
         chain = gemchain.start(patience.asks_in_branches)
         engine.clock.advance(2 * DAY)
@@ -133,7 +135,7 @@ def test_each_wait_of_a_gather_ends_by_itself(each_store, tmp_path):
         assert chain.result() == ["deadline", "in time"]
 
 
-def test_a_deadline_that_nobody_catches_fails_the_chain_and_says_so(each_store, tmp_path):
+def test_a_deadline_that_nobody_catches_fails_the_chain_and_says_so(tmp_path):
     with embedded(tmp_path, responder=flows.echo) as engine:
         chain = gemchain.start(patience.asks_in_vain)
         engine.clock.advance(3 * DAY)
@@ -143,7 +145,7 @@ def test_a_deadline_that_nobody_catches_fails_the_chain_and_says_so(each_store, 
         assert caught.value.reason == "deadline"
 
 
-def test_a_wait_of_a_callback_chain_tells_its_on_error(each_store, tmp_path):
+def test_a_wait_of_a_callback_chain_tells_its_on_error(tmp_path):
     with embedded(tmp_path, responder=flows.echo) as engine:
         late, in_time = (gemchain.start(patience.asks_by_callback) for _ in range(2))
         gemchain.resume(in_time, "yes")
@@ -153,7 +155,7 @@ def test_a_wait_of_a_callback_chain_tells_its_on_error(each_store, tmp_path):
         assert in_time.result() == "Ada said yes"
 
 
-def test_after_the_chains_deadline_only_what_says_otherwise_is_sent(each_store, tmp_path):
+def test_after_the_chains_deadline_only_what_says_otherwise_is_sent(tmp_path):
     with embedded(tmp_path, responder=flows.echo, simulated_turnaround=0.6 * DAY, **SLOW) as engine:
         chain = gemchain.start(patience.in_a_day, ["a", "b", "c"])
         assert engine.run()
@@ -161,7 +163,7 @@ def test_after_the_chains_deadline_only_what_says_otherwise_is_sent(each_store, 
         assert len(engine.runtime.store.list_batches()) == 3
 
 
-def test_a_chain_that_is_awaited_longer_than_the_deadline_is_given_up(each_store, tmp_path):
+def test_a_chain_that_is_awaited_longer_than_the_deadline_is_given_up(tmp_path):
     with embedded(tmp_path, responder=flows.echo) as engine:
         chain = gemchain.start(patience.waits_for_a_chain)
         engine.clock.advance(2 * DAY)
@@ -169,7 +171,7 @@ def test_a_chain_that_is_awaited_longer_than_the_deadline_is_given_up(each_store
         assert chain.result().startswith("chain CHILD had not ended by 2026-01-02")
 
 
-def test_a_prompt_that_begins_after_its_deadline_tells_the_program_and_is_never_sent(each_store, tmp_path):
+def test_a_prompt_that_begins_after_its_deadline_tells_the_program_and_is_never_sent(tmp_path):
     with embedded(tmp_path, responder=flows.echo) as engine:
         chain = gemchain.start(patience.too_late)
         engine.clock.advance(3 * DAY)

@@ -4,8 +4,10 @@ import pytest
 
 import gemchain
 from gemchain.states import ChainState
-from gemchain.testing import embedded
 from tests.apps import answers
+from tests.support.engines import embedded
+
+EACH_STORE = True
 
 
 @pytest.mark.parametrize("program", [answers.decided, answers.decides], ids=["async", "callback"])

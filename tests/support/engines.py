@@ -7,6 +7,9 @@ from gemchain import testing
 from tests import firestore_state
 
 SQLITE, FIRESTORE = "sqlite", "firestore"
+POLL = 60
+"""Virtual seconds between two looks at a job in Firestore: each look is a request."""
+
 where = {"store": SQLITE}
 """Where engines keep their state; a fixture sets it for a test."""
 
@@ -17,7 +20,7 @@ def embedded(folder, *, clock=None, **settings):
     clock = clock or testing.VirtualClock()
     if where["store"] == FIRESTORE:
         firestore_state.TIME.clock = clock
-        settings["store"] = f"firestore://{project(folder)}"
+        settings = {"poll": POLL, "poll_max": POLL} | settings | {"store": f"firestore://{project(folder)}"}
     with testing.embedded(folder, clock=clock, **settings) as engine:
         yield engine
 
@@ -25,3 +28,14 @@ def embedded(folder, *, clock=None, **settings):
 def project(folder):
     """The project of a folder: whoever opens the folder again finds it."""
     return f"demo-{hashlib.sha256(str(folder).encode()).hexdigest()[:16]}"
+
+
+def on_sqlite(test):
+    """Let a test run over SQLite alone in a module that says EACH_STORE: the command line looks there."""
+    test.on_sqlite = True
+    return test
+
+
+def wide(count, fewer):
+    """So many branches; fewer over Firestore, where each is several requests."""
+    return count if where["store"] == SQLITE else fewer

@@ -123,6 +123,15 @@ def test_a_chain_that_is_sent_back_to_work_between_look_and_removal_stays_whole(
     assert given.store.chains(["c1", "c2", "c3"]).keys() == {"c1"}
 
 
+def test_a_chain_of_which_prompts_have_still_to_be_created_stays(given, monkeypatch):
+    ended(given, "c1", C.CANCELLED, state=P.CANCELLED)
+    given.clock.advance(1)
+    monkeypatch.setattr(given.store._births, "scopes", lambda: {"c1"})
+    assert forget(given) == Forgotten()
+    monkeypatch.undo()
+    assert forget(given) == Forgotten(chains=1, prompts=2)
+
+
 def test_a_reply_that_is_lost_does_not_stop_the_removal(given, faults):
     for number in range(3):
         ended(given, f"c{number}")

@@ -78,8 +78,12 @@ class Births:
 
     def holds(self, scope: str) -> bool:
         """Whether prompts of a chain or join have still to be created; ask before looking at the others."""
+        return scope in self.scopes()
+
+    def scopes(self) -> set[str]:
+        """The chains and joins of which prompts have still to be created."""
         found = self._connection.find(KIND, Query(fields=["scopes"]))
-        return any(scope in (fields_of(each).get("scopes") or ()) for each in found)
+        return {scope for each in found for scope in fields_of(each).get("scopes") or ()}
 
     def finish_left(self) -> None:
         """Finish what others should have finished by now.

@@ -17,6 +17,7 @@ from datetime import datetime
 
 from gemchain.records import Batch, Forgotten
 from gemchain.states import OPEN_BATCH, BatchState, ChainState, PromptState
+from gemchain.stores.firestore.births import Births
 from gemchain.stores.firestore.connection import PAUSES, Connection, record_id
 from gemchain.stores.firestore.documents import batch_record
 from gemchain.stores.firestore.errors import FAILURES, PRECONDITIONS, TRANSIENT, translated
@@ -45,6 +46,7 @@ _STATES = (ChainState.DONE, ChainState.FAILED, ChainState.CANCELLED)
 class Retention:
     """What `FirestoreStore` does for `gemchain gc`."""
 
+    _births: Births
     _connection: Connection
     _reader: Reader
     _spill: Spill
@@ -56,7 +58,8 @@ class Retention:
         with ThreadPoolExecutor(PARALLEL) as pool:
             for page in self._pages():
                 ended = (_Ended(document, keys=keys) for document in page)
-                over = [each for each in ended if each.ended_before(before)]
+                growing = self._births.scopes()
+                over = [each for each in ended if each.ended_before(before) and each.id not in growing]
                 ripe = [each for each, may in zip(over, pool.map(self._may_go, over), strict=True) if may]
                 for group in _groups(ripe):
                     yield _sum(each.told() for each in group) if dry_run else self._forget_all(group)

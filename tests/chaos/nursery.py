@@ -95,14 +95,17 @@ def _live(order: dict) -> None:
     os.environ.update(order["environment"])
     from gemchain.errors import GemchainError
 
+    code = 1
     try:
-        _work(order)
-    except GemchainError as error:
-        os.write(2, f"TROUBLE {type(error).__name__}: {error}\n".encode())
-        os._exit(TROUBLE)
-    except BaseException:  # noqa: BLE001 -- whatever it is, whoever started the process wants to know
-        os.write(2, b"FATAL " + traceback.format_exc().encode())
-        os._exit(1)
+        try:
+            _work(order)
+        except GemchainError as error:
+            code = TROUBLE
+            os.write(2, f"TROUBLE {type(error).__name__}: {error}\n".encode())
+        except BaseException:  # noqa: BLE001 -- whatever it is, whoever started the process wants to know
+            os.write(2, b"FATAL " + traceback.format_exc().encode())
+    finally:
+        os._exit(code)  # whatever comes, a child never goes on as the nursery
 
 
 def _work(order: dict) -> None:

@@ -19,6 +19,9 @@ __all__ = ["Application", "main_name"]
 
 _PACKAGES = frozenset({"site-packages", "dist-packages"})
 
+_OWN = Path(__file__).resolve().parent
+"""gemchain itself: in a checkout of it, it lies among the application's modules."""
+
 
 def main_name() -> str | None:
     """The name by which another process would import what runs as `__main__`."""
@@ -51,12 +54,15 @@ class Application:
     Args:
         folder: Whose modules belong to it; the current folder and that of the running script when None.
         modules: Further modules or packages, by name.
+        without: A folder inside that holds no modules, whatever its files are called.
     """
 
-    def __init__(self, folder: Path | None = None, modules: Sequence[str] = ()) -> None:
+    def __init__(
+        self, folder: Path | None = None, modules: Sequence[str] = (), without: Path | None = None
+    ) -> None:
         self._folders = self._application_folders(folder)
         self._modules = tuple(modules)
-        self._libraries = _library_folders()
+        self._libraries = (*_library_folders(), _OWN, *([without.resolve()] if without is not None else []))
 
     @staticmethod
     def _application_folders(folder: Path | None) -> tuple[Path, ...]:
@@ -72,12 +78,20 @@ class Application:
             UnresolvedError: There is none, or it is not the application's, or importing it failed.
         """
         if name == main_name() and name not in sys.modules:
-            return sys.modules["__main__"]
+            return self._main(name)
         self._check_ours(name)
         try:
             return importlib.import_module(name)
         except Exception as error:
             raise UnresolvedError(f"importing {name!r} failed: {type(error).__name__}: {error}") from error
+
+    def _main(self, name: str) -> ModuleType:
+        """What runs as `__main__`: a script of the application, and not one that some package installed."""
+        main = sys.modules["__main__"]
+        file = getattr(main, "__file__", None)
+        if name not in self._modules and file is not None and not self._is_ours(Path(file)):
+            raise UnresolvedError(f"script {name!r} is not the application's; setting 'modules' can allow it")
+        return main
 
     def _check_ours(self, name: str) -> None:
         """Refuse a foreign module before anything of it is imported: importing runs code."""

@@ -63,7 +63,7 @@ def _stored(
     continuations, (first, *names) = runtime.continuations, arguments
     if not continuations.is_by_value(function):
         return continuations.name(function, names, first=first)
-    name, signed[role] = continuations.by_value(function, names, first=first)
+    name, signed[role] = continuations.by_value(function, role, names, first=first)
     return name
 
 

@@ -1,8 +1,9 @@
 """Functions by value, for what has no name to be found by: lambdas, nested functions, partials, methods.
 
 A function becomes bytes with cloudpickle, and unpickling bytes runs code. So they are signed with the
-application's own key (HMAC-SHA256), and the signature covers the versions of Python and cloudpickle
-and a hash of the code. What does not verify, or was made by another Python, is never loaded.
+application's own key (HMAC-SHA256), and the signature covers the role that the function was given, the
+versions of Python and cloudpickle, and the code. What does not verify, or was made by another Python, is
+never loaded.
 """
 
 import base64
@@ -43,8 +44,8 @@ class Signer:
             )
         self._key = key.encode()
 
-    def sign(self, function: Callable[..., Any]) -> str:
-        """The function as signed text.
+    def sign(self, function: Callable[..., Any], role: str) -> str:
+        """The function as signed text, to be called in this role and no other.
 
         Raises:
             ContinuationError: It holds something that cannot be pickled.
@@ -61,19 +62,20 @@ class Signer:
             "sha256": hashlib.sha256(code).hexdigest(),
             "code": base64.b85encode(code).decode(),
         }
-        return orjson.dumps(sealed | {"mac": self._mac(sealed)}).decode()
+        return orjson.dumps(sealed | {"mac": self._mac(sealed, role)}).decode()
 
-    def load(self, text: str) -> Callable[..., Any]:
+    def load(self, text: str, role: str) -> Callable[..., Any]:
         """The function behind signed text.
 
         Raises:
-            UnresolvedError: The text was not signed with this key, was changed, or comes from another
-                version of Python or cloudpickle. Nothing of it was loaded.
+            UnresolvedError: The text was not signed with this key for this role, was changed, or comes from
+                another version of Python or cloudpickle. Nothing of it was loaded.
         """
         import cloudpickle
 
         sealed = _read(text)
-        if not hmac.compare_digest(self._mac(sealed), str(sealed.get("mac", ""))):
+        theirs_mac = str(sealed.get("mac", "")).encode(errors="replace")
+        if not hmac.compare_digest(self._mac(sealed, role).encode(), theirs_mac):
             raise UnresolvedError(
                 "the stored function does not bear this application's signature; it is not loaded"
             )
@@ -88,9 +90,10 @@ class Signer:
             raise UnresolvedError("what is stored is no function")
         return function  # type: ignore[no-any-return]
 
-    def _mac(self, sealed: dict[str, Any]) -> str:
-        fields = (str(sealed.get(name, "")) for name in ("python", "cloudpickle", "sha256", "code"))
-        return hmac.new(self._key, "\x1f".join(fields).encode(), hashlib.sha256).hexdigest()
+    def _mac(self, sealed: dict[str, Any], role: str) -> str:
+        fields = [str(sealed.get(name, "")) for name in ("python", "cloudpickle", "sha256", "code")]
+        covered = "\x1f".join(("gemchain 1", role, *fields))
+        return hmac.new(self._key, covered.encode(errors="replace"), hashlib.sha256).hexdigest()
 
 
 def _python() -> str:

@@ -23,6 +23,10 @@ __all__ = ["Continuations"]
 _ANY = object()
 
 
+LOADED = 1_000
+"""Functions by value that are kept in memory: each prompt may have its own."""
+
+
 def _named(module: ModuleType, name: str) -> Iterator[FunctionType]:
     """The functions of a module that are, or were, stored under a name other than their own."""
     for each in vars(module).values():
@@ -41,14 +45,22 @@ class Continuations:
             folder of the running script when None.
         modules: Further modules or packages, by name, that callbacks may come from.
         signing_key: Secret that signs functions by value; without one they are refused.
+        without: A folder whose files are no modules: that of the file storage, where files of users lie.
     """
 
     def __init__(
-        self, application: Path | None = None, modules: Sequence[str] = (), signing_key: str = ""
+        self,
+        application: Path | None = None,
+        modules: Sequence[str] = (),
+        signing_key: str = "",
+        *,
+        without: Path | None = None,
     ) -> None:
-        self._application = Application(application, modules)
+        self._application = Application(application, modules, without)
         self._signer = Signer(signing_key) if signing_key else None
         self._functions: dict[str, Callable[..., Any]] = {}
+        self._programs: dict[str, Callable[..., Any]] = {}
+        self._loaded: dict[tuple[str, str], Callable[..., Any]] = {}
         self._models: dict[str, Any] = {}
         self._errors: dict[type[Exception], str | None] = {}
         self._names: dict[tuple[Callable[..., Any], tuple[str, ...]], str] = {}
@@ -76,9 +88,15 @@ class Continuations:
         return name
 
     def by_value(
-        self, function: Callable[..., Any], params: Sequence[str] = (), *, first: str = "response"
+        self, function: Callable[..., Any], role: str, params: Sequence[str] = (), *, first: str = "response"
     ) -> tuple[str, str]:
         """The name under which a nameless function is stored, and the function itself as signed text.
+
+        Args:
+            function: The function.
+            role: What it is for: `callback`, `on_error` or `retry_if`. In another it will not be loaded.
+            params: As for `name`.
+            first: As for `name`.
 
         Raises:
             ContinuationError: There is no signing key, or it cannot be pickled, or not called so.
@@ -86,7 +104,7 @@ class Continuations:
         assert self._signer is not None
         name = f"{PREFIX}{getattr(function, '__qualname__', type(function).__name__)}"
         self._check_signature(function, name, params, first)
-        return name, self._signer.sign(function)
+        return name, self._signer.sign(function, role)
 
     def is_by_value(self, function: Callable[..., Any]) -> bool:
         """Whether a function has no name to be found by, and there is a key to store it all the same."""
@@ -96,8 +114,8 @@ class Continuations:
             return True
         return "<" in function.__qualname__ or "." in function.__qualname__
 
-    def load(self, signed: str) -> Callable[..., Any]:
-        """The function behind signed text.
+    def load(self, signed: str, role: str) -> Callable[..., Any]:
+        """The function behind signed text, to be called in this role.
 
         Raises:
             UnresolvedError: There is no key, or the text does not verify; nothing of it was loaded.
@@ -106,9 +124,11 @@ class Continuations:
             raise UnresolvedError(
                 "the function was stored by value, and GEMCHAIN_SIGNING_KEY is not set here"
             )
-        known = self._functions.get(signed)
+        known = self._loaded.get((signed, role))
         if known is None:
-            known = self._functions[signed] = self._signer.load(signed)
+            if len(self._loaded) >= LOADED:
+                self._loaded.clear()
+            known = self._loaded[signed, role] = self._signer.load(signed, role)
         return known
 
     def _describe(self, function: Callable[..., Any]) -> str:
@@ -191,15 +211,16 @@ class Continuations:
         Raises:
             UnresolvedError: No such function, or no such version of it.
         """
-        known = self._functions.get(name)
+        known = self._programs.get(name)
         if known is None:
-            known = self._functions[name] = self._look_up_chain(name)
+            known = self._programs[name] = self._look_up_chain(name)
         return known
 
     def _look_up_chain(self, name: str) -> Callable[..., Any]:
         module_name, _, rest = name.partition(":")
         chain, _, version = rest.partition("@")
-        if not all(part.isidentifier() for part in module_name.split(".")) or not version.isdigit():
+        numbered = version.isdecimal() and len(version) < len("1000000000")
+        if not all(part.isidentifier() for part in module_name.split(".")) or not numbered:
             raise UnresolvedError(f"{name!r} is not of the form module:chain@version")
         module = self._application.module(module_name)
         found = {
@@ -225,14 +246,12 @@ class Continuations:
         known = self._functions.get(name)
         if known is not None:
             return known
-        function = self._look_up(name)
+        # One step only: names that point to each other would go on for ever.
+        function = self._look_up(ALIASES.get(name, name))
         self._functions[name] = function
         return function
 
     def _look_up(self, name: str) -> Callable[..., Any]:
-        moved = ALIASES.get(name)
-        if moved is not None:
-            return self.resolve(moved)
         module_name, colon, qualname = name.partition(":")
         if (
             not colon
@@ -246,6 +265,9 @@ class Continuations:
             renamed = next(_named(module, qualname), None)
             if renamed is not None:
                 return renamed
+            moved = ALIASES.get(name, name)
+            if moved != name:  # told by the import just now
+                return self._look_up(moved)
             raise UnresolvedError(f"module {module_name!r} has no function {qualname!r}")
         if not isinstance(function, FunctionType):
             raise UnresolvedError(f"{name!r} is not a plain function but a {type(function).__name__}")

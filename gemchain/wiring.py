@@ -85,7 +85,10 @@ def build(settings: Settings, *, responder: Responder | None = None, clock: Cloc
         waker=_waker(settings),
         clock=clock,
         continuations=Continuations(
-            Path(settings.application) if settings.application else None, modules, settings.signing_key
+            Path(settings.application) if settings.application else None,
+            modules,
+            settings.signing_key,
+            without=Path(settings.state) / "files",
         ),
         drive=None if settings.waker else _drive,
     )

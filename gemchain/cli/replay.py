@@ -25,7 +25,9 @@ def replay_chains(state: str | None, ids: Sequence[str], application: Path | Non
     sys.path.insert(0, str(folder))
     with existing(state) as opened:
         modules = tuple(filter(None, opened.settings.modules.split(",")))
-        functions = Continuations(folder, modules, opened.settings.signing_key)
+        functions = Continuations(
+            folder, modules, opened.settings.signing_key, without=Path(opened.settings.state) / "files"
+        )
         with using(replace(opened, continuations=functions)) as runtime:
             found = {chain: rehearse(runtime, chain) for chain in _chains(runtime, ids)}
     _report(found, as_json=as_json)

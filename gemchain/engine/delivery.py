@@ -269,7 +269,7 @@ def _function(case: _Case, role: str, name: str) -> Callable[..., Any]:
     signed = jsontext.load(case.prompt.closure or "{}").get(role)
     if not isinstance(signed, str):
         raise UnresolvedError(f"{name!r} was stored by value, and its value is gone")
-    return case.runtime.continuations.load(signed)
+    return case.runtime.continuations.load(signed, role)
 
 
 def _misfit(response: Response | None) -> Failure | None:

@@ -126,23 +126,23 @@ def test_a_function_signed_with_another_key_is_parked_and_never_loaded(tmp_path,
 )
 def test_a_signed_function_that_was_changed_is_never_loaded(change):
     signer = Signer(KEY)
-    sealed = orjson.loads(signer.sign(lambda response: response))
+    sealed = orjson.loads(signer.sign(lambda response: response, "callback"))
     with pytest.raises(UnresolvedError, match="signature"):
-        signer.load(orjson.dumps(sealed | change).decode())
+        signer.load(orjson.dumps(sealed | change).decode(), "callback")
 
 
 @pytest.mark.parametrize("text", ["", "null", "[]", "{}", "not json", '{"mac": "x"}'])
 def test_what_is_no_signed_function_is_never_loaded(text):
     with pytest.raises(UnresolvedError):
-        Signer(KEY).load(text)
+        Signer(KEY).load(text, "callback")
 
 
 def test_a_function_of_another_python_is_not_loaded_though_it_is_signed(monkeypatch):
     monkeypatch.setattr("gemchain.closures._python", lambda: "3.9")
-    foreign = Signer(KEY).sign(lambda response: response)
+    foreign = Signer(KEY).sign(lambda response: response, "callback")
     monkeypatch.undo()
     with pytest.raises(UnresolvedError, match=r"made by Python 3\.9"):
-        Signer(KEY).load(foreign)
+        Signer(KEY).load(foreign, "callback")
 
 
 def test_a_key_that_is_no_key_is_refused():
@@ -155,4 +155,4 @@ def test_what_cannot_be_pickled_is_refused():
 
     lock = threading.Lock()
     with pytest.raises(gemchain.ContinuationError, match="cannot be stored by value"):
-        Signer(KEY).sign(lambda response: lock)
+        Signer(KEY).sign(lambda response: lock, "callback")

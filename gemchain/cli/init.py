@@ -1,8 +1,8 @@
 """`gemchain init`: a deployable codebase in a new Firebase project, or in one that is there already.
 
 What is there is merged or kept, never overwritten: the list of changes is made first, shown with `--dry-run`,
-and only then written. A run that was cut off left some of the files; the next one finds those as they should be,
-and writes the others.
+and only then written. A run that was cut off left some of the files; the next one finds those as they should
+be, and writes the others.
 """
 
 import difflib

@@ -131,3 +131,11 @@ def test_packages_installed_inside_the_application_folder_are_foreign(tmp_path, 
     monkeypatch.syspath_prepend(packages)
     with pytest.raises(UnresolvedError, match="not the application's"):
         Continuations(application=tmp_path).resolve("vendored_app:take")
+
+
+def test_a_whole_old_name_is_found_by_the_process_that_has_not_imported_its_module_yet(tmp_path, monkeypatch):
+    mark = "@gemchain.callback(name='settle', aliases=['moved_shop:pay'])"
+    (tmp_path / "moved_shop.py").write_text(f"import gemchain\n{mark}\ndef settle_it(response): pass\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    found = Continuations(tmp_path).resolve("moved_shop:pay")
+    assert found is sys.modules.pop("moved_shop").settle_it

@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test simulate programs chaos lint format bench clean
+.PHONY: help demo test simulate programs chaos crashes lint format bench clean
 
 help:            ## print this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  make \1\t/' | expand -t 18
@@ -31,6 +31,9 @@ programs: $(STAMP) ## 3,000 random async programs, each under 4 arrival orders
 
 chaos: $(STAMP)  ## three processes on each store, killed 100 times while disks fill and Firestore hangs
 	@$(BIN)/python -m tests.chaos --kills 100
+
+crashes: $(STAMP) ## die at every write of a run over Firestore that uses the whole language (minutes)
+	@$(BIN)/python -m tests.crashes
 
 firebase: $(STAMP) ## the tests on the Firebase emulator suite (npm, minutes)
 	@$(BIN)/python -m pytest -m firebase tests/firebase -q

@@ -5,10 +5,10 @@ from contextlib import suppress
 import pytest
 
 import gemchain
-from gemchain.states import BatchState
 from tests.apps import joins, programs, whole
 from tests.support.crashing import Fuse
-from tests.support.lives import Work, live_until_done
+from tests.support.engines import FIRESTORE, SQLITE, over
+from tests.support.lives import Work, check, live_until_done
 
 WRITES = 250
 """More than the run has; a test makes sure."""
@@ -36,26 +36,43 @@ def approve(chains):
 WORK = Work(begin, approve)
 
 
+def undisturbed_in(store, folder):
+    """What a run that nobody disturbs comes to, and how often it writes."""
+    fuse = Fuse()
+    with over(store):
+        return live_until_done(WORK, folder, fuse) | {"writes": fuse.count}
+
+
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
-    fuse = Fuse()
-    found = live_until_done(WORK, tmp_path_factory.mktemp("undisturbed"), fuse)
-    return found | {"writes": fuse.count}
+    return undisturbed_in(SQLITE, tmp_path_factory.mktemp("undisturbed"))
+
+
+@pytest.fixture(scope="module")
+def undisturbed_in_firestore(tmp_path_factory):
+    return undisturbed_in(FIRESTORE, tmp_path_factory.mktemp("undisturbed"))
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("at", range(WRITES))
 def test_a_process_that_dies_at_any_write_loses_and_doubles_nothing(at, after, undisturbed, tmp_path):
-    if at >= undisturbed["writes"]:
-        return
-    found = live_until_done(WORK, tmp_path, Fuse(at, after=after))
-    assert found["results"] == undisturbed["results"]
-    assert found["prompts"] == undisturbed["prompts"]
-    assert found["paid"] == undisturbed["paid"]
-    assert not found["open"]
-    assert not found["running"]
-    assert not found["batches"]
-    assert found["ended"] <= {BatchState.CLOSED}
+    if at < undisturbed["writes"]:
+        check(live_until_done(WORK, tmp_path, Fuse(at, after=after)), undisturbed)
+
+
+@pytest.mark.parametrize("at", range(3, WRITES, 29))
+def test_over_firestore_it_may_die_at_any_request_that_writes(at, undisturbed_in_firestore, tmp_path):
+    # Some of them here, for the time it takes; `make crashes` goes through all.
+    if at < undisturbed_in_firestore["writes"]:
+        with over(FIRESTORE):
+            found = live_until_done(WORK, tmp_path, Fuse(at, after=at % 2 == 0))
+        check(found, undisturbed_in_firestore)
+
+
+def test_both_stores_come_to_the_same(undisturbed, undisturbed_in_firestore):
+    for each in ("results", "prompts"):
+        assert undisturbed[each] == undisturbed_in_firestore[each]
+    assert 60 < undisturbed_in_firestore["writes"] <= WRITES
 
 
 def test_the_table_above_covers_every_write_of_the_run(undisturbed):

@@ -2,7 +2,6 @@
 
 import pytest
 
-from tests import firestore_state
 from tests.apps import flows
 from tests.support import engines
 from tests.support.engines import embedded
@@ -17,12 +16,10 @@ def pytest_generate_tests(metafunc):
 
 
 @pytest.fixture(autouse=True)
-def _store(request, monkeypatch):
+def _store(request):
     """Where the engines of the test keep their state."""
-    store = getattr(request, "param", engines.SQLITE)
-    monkeypatch.setitem(engines.where, "store", store)
-    if store == engines.FIRESTORE:
-        monkeypatch.setenv(firestore_state.HOST, firestore_state.host())
+    with engines.over(getattr(request, "param", engines.SQLITE)):
+        yield
 
 
 @pytest.fixture

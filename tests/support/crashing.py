@@ -73,8 +73,20 @@ class Fused:
 
 
 def fused(runtime, fuse):
-    """The runtime, with a fuse in its store, its files and its simulated service."""
+    """The runtime, with a fuse in its store, its files and its simulated service.
+
+    Firestore has it in every request that writes, of which one call of the store may make several.
+    """
+    connection = getattr(runtime.store, "_connection", None)
+    if connection is not None:
+        commit = connection.commit
+        connection.commit = lambda writes: fuse.pass_through("request", lambda: commit(list(writes)))
+        return _fused_files(runtime, fuse)
+    return replace(_fused_files(runtime, fuse), store=Fused(runtime.store, fuse, STORE_WRITES))
+
+
+def _fused_files(runtime, fuse):
     blobs = Fused(runtime.blobs, fuse, BLOB_WRITES)
     provider = runtime.providers.named("simulated")
     provider._blobs = blobs
-    return replace(runtime, store=Fused(runtime.store, fuse, STORE_WRITES), blobs=blobs)
+    return replace(runtime, blobs=blobs)

@@ -1,7 +1,9 @@
 """The embedded engine over either store, so that one test of the language holds both to it."""
 
 import hashlib
+import os
 from contextlib import contextmanager
+from unittest import mock
 
 from gemchain import testing
 from tests import firestore_state
@@ -11,7 +13,16 @@ POLL = 60
 """Virtual seconds between two looks at a job in Firestore: each look is a request."""
 
 where = {"store": SQLITE}
-"""Where engines keep their state; a fixture sets it for a test."""
+"""Where engines keep their state; see `over`."""
+
+
+@contextmanager
+def over(store):
+    """Engines inside the block keep their state in that store."""
+    with mock.patch.dict(where, store=store), mock.patch.dict(os.environ):
+        if store == FIRESTORE:
+            os.environ[firestore_state.HOST] = firestore_state.host()
+        yield
 
 
 @contextmanager

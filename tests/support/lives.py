@@ -6,10 +6,11 @@ from typing import Any, NamedTuple
 import gemchain
 from gemchain.engine.drive import drive
 from gemchain.runtime import using
-from gemchain.states import OPEN_PROMPT, ChainState
-from gemchain.testing import VirtualClock, embedded
+from gemchain.states import OPEN_PROMPT, BatchState, ChainState
+from gemchain.testing import VirtualClock
 from tests.apps import flows
 from tests.support.crashing import Crash, Fuse, fused
+from tests.support.engines import embedded
 
 
 class Work(NamedTuple):
@@ -74,3 +75,12 @@ def live_until_done(work, folder, fuse):
             "batches": store.open_batches(),
             "ended": {batch.state for batch in store.list_batches()},
         }
+
+
+def check(found, undisturbed):
+    """Refuse what is not as if nobody had died: lost, doubled, paid twice, or left open."""
+    for each in ("results", "prompts", "paid"):
+        assert found[each] == undisturbed[each], each
+    for each in ("open", "running", "batches"):
+        assert not found[each], each
+    assert found["ended"] <= {BatchState.CLOSED}

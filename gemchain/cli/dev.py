@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -31,7 +32,7 @@ SWEEP_EVERY = 5
 
 
 def dev(folder: Path, *, minute: float, turnaround: float, stand_in: bool, free_ports: bool) -> None:
-    """Start everything, follow the logs, and stop everything on Ctrl-C.
+    """Start everything, follow the logs, and stop everything on Ctrl-C, and when the terminal is closed.
 
     Args:
         folder: Where `firebase.json` is.
@@ -47,6 +48,8 @@ def dev(folder: Path, *, minute: float, turnaround: float, stand_in: bool, free_
         from gemchain.emulators.vertex.server import VertexEmulator
     except ImportError as error:
         raise MissingExtraError("gemchain dev", "firebase") from error
+    for each in (signal.SIGTERM, signal.SIGHUP):  # else firebase-tools would stay behind, and keep the ports
+        signal.signal(each, _interrupt)
     console = Console(highlight=False, soft_wrap=True, markup=False)
     config = _config(folder)
     source = _source(folder, config)
@@ -77,6 +80,10 @@ def dev(folder: Path, *, minute: float, turnaround: float, stand_in: bool, free_
         console.print(_welcome(suite, vertex.url, files, region))
         _keep_time(suite, vertex, region, minute, console)
     console.print("Stopped.")
+
+
+def _interrupt(number: int, _: object) -> None:
+    raise KeyboardInterrupt(signal.Signals(number).name)
 
 
 def _config(folder: Path) -> dict[str, Any]:

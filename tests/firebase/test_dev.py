@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from urllib.error import URLError
 from urllib.request import Request, urlopen
 
 import pytest
@@ -82,9 +83,11 @@ def test_a_new_user_gets_from_an_empty_folder_to_the_end_of_a_chain(dev, project
     assert done.returncode == 0, done.stdout
     assert "nothing waits for a person" in done.stdout
     assert "stand-in" in text
-    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGHUP)  # the terminal is closed; test_readme.py has Ctrl-C
     assert process.wait(60) == 0
     log.wait_until(lambda: log.count("Stopped."))
+    with pytest.raises(URLError):
+        urlopen(start, timeout=60)
 
 
 def test_without_a_project_or_the_tools_it_says_what_to_do(project, tmp_path_factory):

@@ -66,6 +66,18 @@ def test_the_stages_stay_inside_the_limits_of_the_platform():
     assert int(settings["GEMCHAIN_EVENT_SECONDS"]) <= 540
 
 
+@pytest.mark.parametrize(("seconds", "stops_after"), [(1800, 1500), (540, 270), (60, 30)])
+def test_a_scheduled_function_stops_itself_before_it_is_cut_off(seconds, stops_after):
+    program = (
+        f"import os; os.environ['GEMCHAIN_SCHEDULE_SECONDS'] = '{seconds}';"
+        "import gemchain.firebase as f; from types import SimpleNamespace as S;"
+        "from datetime import datetime;"
+        "now = datetime(2026, 1, 1);"
+        "print((f._out_of_time_at(S(store=S(now=lambda: now))) - now).total_seconds())"
+    )
+    assert float(in_functions(program)) == stops_after
+
+
 def test_every_parameter_has_its_line_in_the_env_file_so_that_a_deploy_asks_for_the_bucket_only(manifest):
     asked = {each["name"] for each in manifest["params"] if each["type"] != "secret"}
     given = {line.split("=")[0] for line in (FUNCTIONS / ".env").read_text().splitlines()}

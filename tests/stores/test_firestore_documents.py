@@ -13,7 +13,7 @@ from google.cloud import firestore as google_firestore
 from gemchain.errors import StoreRefusedError, StoreUnavailableError
 from gemchain.records import Failure, Move, RowCounts, Unit, Usage
 from gemchain.states import BatchState, ChainState, PartState, PromptState
-from gemchain.stores.firestore import claim as firestore_claim
+from gemchain.stores.firestore import ready as firestore_ready
 from tests import firestore_state
 from tests.contracts.store_samples import ANSWER, APPLIED, Samples, ids
 
@@ -197,7 +197,7 @@ class TestLongTexts:
         unit = replace(unit, drafts=tuple(each._replace(request=request) for each in unit.drafts))
         spent()
         assert given.store.commit([unit]) == [APPLIED]
-        assert spent().rpcs == {"Commit": 1}
+        assert spent().rpcs == {"Commit": 4, "BatchGetDocuments": 2}
         assert given.store.requests(names[:3]) == dict.fromkeys(names[:3], request)
         assert given.store.tally().prompts == {P.DONE: 1, P.QUEUED: 1_200}
 
@@ -215,8 +215,8 @@ class TestLongTexts:
             given.store.requests(["p1"])
 
     def test_many_large_requests_are_claimed_in_pages_that_fit_into_memory(self, given, monkeypatch):
-        monkeypatch.setattr(firestore_claim, "MEMORY_BYTES", 600 << 10)
-        monkeypatch.setattr(firestore_claim, "SHORT_BYTES", 0)
+        monkeypatch.setattr(firestore_ready, "MEMORY_BYTES", 600 << 10)
+        monkeypatch.setattr(firestore_ready, "SHORT_BYTES", 0)
         request = "x" * (200 << 10)
         units = [self.big(given, f"p{number}", request) for number in range(12)]
         given.store.commit(units)

@@ -11,42 +11,27 @@ and reading begins anew at another place. Claimers begin at places of their own,
 they rarely meet.
 """
 
-import secrets
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from typing import Any
+from collections.abc import Sequence
 
-from gemchain.codec import Unreadable
 from gemchain.errors import StoreConflictError, StoreUnavailableError
 from gemchain.records import Batch, InputRow
 from gemchain.states import BatchState, PromptState
-from gemchain.stores.firestore.connection import MEMORY_BYTES, PAUSES, Connection, record_id
-from gemchain.stores.firestore.documents import WITHOUT_REQUEST, member_key, queue_key, resting_key
+from gemchain.stores.firestore.connection import PAUSES, Connection
+from gemchain.stores.firestore.documents import member_key
 from gemchain.stores.firestore.errors import FAILURES, PRECONDITIONS, TRANSIENT, translated
 from gemchain.stores.firestore.held import Held
 from gemchain.stores.firestore.messages import Message, Write
-from gemchain.stores.firestore.query import Query
 from gemchain.stores.firestore.queues import Queues
+from gemchain.stores.firestore.ready import Ready, input_rows
 from gemchain.stores.firestore.spill import Spill
 from gemchain.stores.firestore.tallies import Deltas, Tallies
-from gemchain.stores.firestore.values import fields_of, fill, plain, timestamp_of, version_of
+from gemchain.stores.firestore.values import fields_of, fill, timestamp_of, version_of
 
-__all__ = ["INPUT_FIELDS", "Claim", "input_rows"]
-
-PAGE = 1_000
-"""Prompts that one call moves."""
+__all__ = ["Claim"]
 
 COLLISIONS = 20
 """Times in a row that others may be faster."""
 
-SHORT = 50
-"""A queue no longer than this is claimed in the order of age."""
-
-SHORT_BYTES = 1 << 20
-
-INPUT_FIELDS = ("request", "request_hash", "size", "created_at", "spilled.request")
-
-_WHOLE = tuple(dict.fromkeys((*INPUT_FIELDS, *WITHOUT_REQUEST)))
 _TAKEN = ("state", "batch_id", "claimed_at", "member")
 _OVER = ("queue", "resting", "expires", "not_before_at")
 
@@ -106,7 +91,8 @@ class Claim:
         )
 
     def _go_round(self) -> None:
-        for page in self._pages():
+        ready = Ready(self._connection, self._batch.queue, lambda: self._left, lambda: self._room)
+        for page in ready.pages():
             fitting = self._fitting(page)
             if fitting:
                 self._take(fitting)
@@ -116,58 +102,6 @@ class Claim:
     @property
     def _left(self) -> int:
         return self._limit - len(self._rows)
-
-    # Reading
-
-    def _pages(self) -> Iterator[list[Message]]:
-        """Ready prompts: urgent ones, those whose rest is over, the others from anywhere on, low ones."""
-        key = queue_key(self._batch.queue, 0)
-        now = resting_key(self._batch.queue, self._connection.now())
-        yield from self._walk("queue", [("queue", ">", f"{key} !"), ("queue", "<", f"{key} ~")])
-        yield from self._walk("resting", [("resting", ">", f"{key} "), ("resting", "<=", now)])
-        yield from self._ring([("queue", "==", key)])
-        yield from self._walk("queue", [("queue", ">", f"{key} ~"), ("queue", "<", f"{key} \x7f")])
-
-    def _walk(self, order: str, where: Sequence[tuple[str, str, str]]) -> Iterator[list[Message]]:
-        """Pages in the order of a field."""
-        after: tuple[str, ...] = ()
-        while True:
-            asked = Query(where, order, fields=(*_WHOLE, order), limit=self._count, after=after)
-            page = self._connection.find("prompts", asked, max_bytes=self._most)
-            if page:
-                yield sorted(page, key=lambda each: (each.fields[order].string_value, _age(each)))
-            if self._was_all(page, asked):
-                return
-            after = (page[-1].fields[order].string_value, page[-1].name)
-
-    def _ring(self, where: Sequence[tuple[str, str, str]]) -> Iterator[list[Message]]:
-        """Pages in the order of names, from somewhere to the end and from the beginning on."""
-        start = self._connection.name("prompts", f"p{secrets.token_hex(15)}")
-        while True:
-            asked = Query(where, fields=_WHOLE, limit=self._count, after=(start,))
-            page = self._connection.find("prompts", asked, max_bytes=self._most)
-            if self._was_all(page, asked):
-                asked = replace(asked, limit=self._count - len(page), after=(), until=start)
-                page += self._connection.find("prompts", asked, max_bytes=self._most)
-            last, whole = page[-1].name if page else start, self._was_all(page, asked)
-            if page:
-                yield sorted(page, key=_age)
-            if whole:
-                return
-            start = last
-
-    @property
-    def _count(self) -> int:
-        """How many to read: with more than are wanted, the longest-waiting of a short queue can be told."""
-        return min(PAGE, max(self._left, SHORT))
-
-    @property
-    def _most(self) -> int:
-        return min(MEMORY_BYTES, max(self._room, SHORT_BYTES))
-
-    def _was_all(self, page: Sequence[Message], asked: Query) -> bool:
-        assert asked.limit is not None
-        return len(page) < asked.limit and sum(each.ByteSize() for each in page) < self._most
 
     def _fitting(self, page: Sequence[Message]) -> list[Message]:
         """As many as there is room for, at least one in all."""
@@ -180,8 +114,6 @@ class Claim:
                 break
             fitting.append(document)
         return fitting
-
-    # Taking
 
     def _take(self, page: Sequence[Message]) -> None:
         sizes = [document.fields["size"].integer_value for document in page]
@@ -288,37 +220,4 @@ def _taken(document: Message, model: Message, at: Message) -> Message:
     return document
 
 
-def _age(document: Message) -> int:
-    return version_of(document.fields["created_at"].timestamp_value)
-
-
 _HOLDING = ("state", "fence", "batch_id")
-_REQUEST = ("request", "request_hash")
-
-
-NO_REQUEST: Any = Unreadable("there is none")
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
-
-
-def input_rows(documents: Sequence[Message], spill: Spill) -> list[InputRow]:
-    """What an input file needs of prompts whose `INPUT_FIELDS` were read.
-
-    In place of a request that cannot be read stands an `Unreadable`.
-    """
-    contents = [_request_of(document) for document in documents]
-    spill.back(contents)
-    return [
-        InputRow(record_id(document), content.get("request", NO_REQUEST), _text(content.get("request_hash")))
-        for document, content in zip(documents, contents, strict=True)
-    ]
-
-
-def _request_of(document: Message) -> dict[str, Any]:
-    content = {name: plain(document.fields[name]) for name in _REQUEST if name in document.fields}
-    spilled = plain(document.fields["spilled"]) if "spilled" in document.fields else None
-    if isinstance(spilled, dict):
-        content["spilled"] = {name: at for name, at in spilled.items() if name == "request"}
-    return content

@@ -8,12 +8,12 @@ from typing import Any, TypeVar
 from gemchain.codec import Unreadable, note_damage, to_micros
 from gemchain.errors import DamagedError, StoreRefusedError
 from gemchain.records import Batch, Chain, InputRow, Part, Prompt
-from gemchain.stores.firestore.claim import INPUT_FIELDS, input_rows
 from gemchain.stores.firestore.connection import Connection, record_id
 from gemchain.stores.firestore.documents import WITHOUT_REQUEST, prompt_record
 from gemchain.stores.firestore.held import Held
 from gemchain.stores.firestore.messages import Message
 from gemchain.stores.firestore.query import Condition, Query
+from gemchain.stores.firestore.ready import INPUT_FIELDS, input_rows
 from gemchain.stores.firestore.spill import Spill
 from gemchain.stores.firestore.values import fields_of, version_of, with_chain
 

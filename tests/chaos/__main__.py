@@ -12,10 +12,17 @@ import secrets
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.chaos.havoc import COMPARED, Havoc, assert_same, findings
+from tests.chaos.havoc import (
+    COMPARED,
+    COMPARED_AFTER_COLLECTION,
+    Havoc,
+    assert_same,
+    findings,
+    findings_of_collected,
+)
 from tests.chaos.nursery import Nursery
 from tests.chaos.worlds import FirestoreWorld, SqliteWorld, World
 
@@ -37,9 +44,12 @@ def main() -> int:
         with tempfile.TemporaryDirectory() as folder:
             expected = undisturbed(Path(folder) / "undisturbed", nursery, options.chains)
             for store in options.store or STORES:
-                for killed in chaos(STORES[store], Path(folder) / store, nursery, options, seed=seed):
-                    assert_same(killed, expected)
+                runs = Runs(STORES[store], Path(folder) / store, nursery, options)
+                for found in runs.until_enough_kills(seed):
+                    assert_same(found, expected)
                     print(f"  as if undisturbed: {', '.join(COMPARED)}; every prompt paid exactly once\n")
+                assert_same(runs.collected(seed), expected)
+                print(f"  as if undisturbed: {', '.join(COMPARED_AFTER_COLLECTION)}; nothing else is left\n")
     finally:
         nursery.close()
     return 0
@@ -60,36 +70,56 @@ def undisturbed(folder: Path, nursery: Nursery, chains: int) -> dict[str, object
     return found
 
 
-def chaos(
-    kind: type[World], folder: Path, nursery: Nursery, options: argparse.Namespace, *, seed: int
-) -> Iterator[dict[str, object]]:
-    """As many runs in one kind of world as it takes for the kills; what is found after each."""
-    killed = 0
-    while killed < options.kills:
-        world = kind(folder / str(seed), seed)
-        havoc = Havoc(world, nursery, seed=seed, chains=options.chains)
+class Runs:
+    """Runs in one kind of world."""
+
+    def __init__(
+        self, kind: type[World], folder: Path, nursery: Nursery, options: argparse.Namespace
+    ) -> None:
+        self._kind = kind
+        self._folder = folder
+        self._nursery = nursery
+        self._options = options
+
+    def until_enough_kills(self, seed: int) -> Iterator[dict[str, object]]:
+        """As many runs as it takes for the kills; what is found after each."""
+        killed = 0
+        while killed < self._options.kills:
+            havoc, found = self._run(seed, self._options.kills - killed, findings)
+            killed += len(havoc.told.kills)
+            print(f"  {found['_jobs']:,} jobs, {found['_attempts']:.2f} attempts of a prompt on average")
+            yield found
+            seed += 1
+
+    def collected(self, seed: int) -> dict[str, object]:
+        """A run in which every process removes what has ended, as soon as it has."""
+        print("every process runs `gemchain gc --older-than 0s` again and again:")
+        return self._run(seed, self._options.kills // 4, findings_of_collected, collects=True)[1]
+
+    def _run(
+        self, seed: int, kills: int, find: Callable[[World], dict[str, object]], *, collects: bool = False
+    ) -> tuple[Havoc, dict[str, object]]:
+        world = self._kind(self._folder / f"{seed}-{collects}", seed)
+        havoc = Havoc(world, self._nursery, seed=seed, chains=self._options.chains, collects=collects)
         begun = time.monotonic()
         try:
-            havoc.wreak(options.kills - killed)
+            havoc.wreak(kills)
             havoc.make_peace()
-            found = findings(world)
+            report(self._kind.name, seed, havoc, time.monotonic() - begun)
+            return havoc, find(world)
         finally:
             havoc.stop()
             world.close()
-        killed += len(havoc.told.kills)
-        report(kind.name, seed, havoc, found, time.monotonic() - begun)
-        yield found
-        seed += 1
 
 
-def report(name: str, seed: int, havoc: Havoc, found: dict[str, object], seconds: float) -> None:
+def report(name: str, seed: int, havoc: Havoc, seconds: float) -> None:
     told = havoc.told
     print(f"{name}, seed {seed}: {len(told.kills)} kills in {seconds:.1f} s")
     for line in told.kills:
         print(f"    {line}")
     for what, counted in (("moments", told.moments), ("troubles", told.troubles), ("ended", told.complaints)):
         print(f"  {what}: {', '.join(f'{number} x {each}' for each, number in counted.items()) or 'none'}")
-    print(f"  {found['_jobs']:,} jobs, {found['_attempts']:.2f} attempts of a prompt on average", flush=True)
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -10,7 +10,9 @@ import time
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 
+from gemchain.engine.retention import forget
 from gemchain.engine.sweep import sweep
 from gemchain.runtime import Runtime, using
 from gemchain.states import OPEN_BATCH, BatchState, ChainState
@@ -54,16 +56,25 @@ class Havoc:
         seed: Of what is done, and when.
         chains: How many chains are started.
         processes: How many share the work.
+        collects: Whether each of them removes what has ended, as soon as it has.
     """
 
     def __init__(
-        self, world: World, nursery: Nursery, *, seed: int, chains: int, processes: int = PROCESSES
+        self,
+        world: World,
+        nursery: Nursery,
+        *,
+        seed: int,
+        chains: int,
+        processes: int = PROCESSES,
+        collects: bool = False,
     ) -> None:
         self.world = world
         self.told = Told()
         self._nursery = nursery
         self._dice = random.Random(seed)
         self._chains = chains
+        self._collects = collects
         self._log = world.folder / "log"
         self._read = 0
         self._pids: list[int] = [0] * processes
@@ -88,6 +99,7 @@ class Havoc:
             "environment": self.world.environment,
             "settings": self.world.settings,
             "chains": self._chains,
+            "collects": self._collects,
         }
         for place, pid in enumerate(self._pids):
             if not pid or not lives(pid):
@@ -236,6 +248,7 @@ def findings(world: World) -> dict[str, object]:
         prompts = [prompt for chain in chains for prompt in store.chain_prompts(chain.id)]
         attempts = [prompt.progress.attempt for prompt in prompts]
         return {
+            "totals": dict(store.tally().prompts),
             "chains": sorted((each.id, each.state, each.result) for each in chains),
             "prompts": sorted((each.id, each.path, each.progress.state) for each in prompts),
             "paid": dict(runtime.providers.named("simulated").paid_rows()),
@@ -245,7 +258,31 @@ def findings(world: World) -> dict[str, object]:
         }
 
 
-COMPARED = ("chains", "prompts", "paid", "effects")
+def findings_of_collected(world: World) -> dict[str, object]:
+    """What is left in a world in which everything that ended was removed: results, effects, and totals.
+
+    Raises:
+        AssertionError: Something is left that should have gone.
+    """
+    with world.runtime() as runtime, using(runtime):
+        forget(runtime, timedelta(0))
+        store = runtime.store
+        assert sweep(runtime) == 0, "nothing is stuck"
+        assert not store.open_batches()
+        chains = store.list_chains(limit=1_000_000)
+        assert not any(True for chain in chains for _ in store.chain_prompts(chain.id))
+        assert not store.list_batches()
+        left = [info.uri for info in runtime.blobs.list("")]
+        assert not left, f"files that nobody needs: {left}"
+        return {
+            "chains": sorted((each.id, each.state, each.result) for each in chains),
+            "effects": sorted(each.name for each in world.effects.iterdir()),
+            "totals": dict(store.tally().prompts),
+        }
+
+
+COMPARED = ("chains", "prompts", "paid", "effects", "totals")
+COMPARED_AFTER_COLLECTION = ("chains", "effects", "totals")
 
 
 def assert_same(found: dict[str, object], expected: dict[str, object]) -> None:
@@ -254,13 +291,13 @@ def assert_same(found: dict[str, object], expected: dict[str, object]) -> None:
     Raises:
         AssertionError: Names what differs.
     """
-    for name in COMPARED:
+    for name in COMPARED if "paid" in found else COMPARED_AFTER_COLLECTION:
         ours, theirs = found[name], expected[name]
         if ours != theirs:
             mine, its = (set(each.items() if isinstance(each, dict) else each) for each in (ours, theirs))
             raise AssertionError(
                 f"{name}: too much {sorted(mine - its)[:5]}, missing {sorted(its - mine)[:5]}"
             )
-    paid = found["paid"]
+    paid = found.get("paid", {"": 1})
     assert isinstance(paid, dict)
     assert set(paid.values()) == {1}, "every prompt is paid exactly once"

@@ -14,9 +14,13 @@ import sys
 import time
 import traceback
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+BREATH = 0.1
+"""Seconds that a process drives which removes all that has ended in between."""
+
 TROUBLE = 3
 """The exit code of a process that met an error of gemchain's own, and said so."""
 
@@ -71,6 +75,7 @@ def main() -> None:
     # What every child will need is imported once.
     import gemchain.blobs.local
     import gemchain.engine.drive
+    import gemchain.engine.retention
     import gemchain.providers.simulated
     import gemchain.stores.firestore
     import gemchain.stores.sqlite  # noqa: F401
@@ -110,13 +115,16 @@ def _live(order: dict) -> None:
 
 def _work(order: dict) -> None:
     import gemchain
+    from gemchain.engine.retention import forget
     from gemchain.states import PromptState
     from tests.apps import chaos
 
     runtime = gemchain.configure(**order["settings"])
     chaos.start_all(order["chains"])
     while True:
-        gemchain.run()
+        gemchain.run(timeout=BREATH if order["collects"] else None)
+        if order["collects"]:
+            forget(runtime, timedelta(0))
         for prompt in runtime.store.list_prompts(state=PromptState.WAITING):
             if prompt.kind == "wait":
                 with suppress(gemchain.ChainNotFoundError):  # somebody else has said it

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.chaos.havoc import Havoc, assert_same, findings
+from tests.chaos.havoc import Havoc, assert_same, findings, findings_of_collected
 from tests.chaos.nursery import Nursery
 from tests.chaos.worlds import FirestoreWorld, SqliteWorld
 
@@ -47,6 +47,20 @@ def test_three_processes_killed_again_and_again_end_like_one_that_nobody_disturb
         assert_same(found, undisturbed)
         killed += len(havoc.told.kills)
         seed += 1
+
+
+def test_processes_that_remove_all_that_has_ended_are_killed_and_take_nothing_that_is_needed(
+    nursery, undisturbed, tmp_path
+):
+    world = SqliteWorld(tmp_path, seed=1)
+    havoc = Havoc(world, nursery, seed=1, chains=CHAINS, collects=True)
+    try:
+        havoc.wreak(KILLS // 2)
+        havoc.make_peace()
+        assert_same(findings_of_collected(world), undisturbed)
+    finally:
+        havoc.stop()
+        world.close()
 
 
 def test_the_undisturbed_run_is_what_it_should_be(undisturbed):

@@ -15,6 +15,9 @@ __all__ = ["read_lines", "split"]
 CHUNK = 1 << 20
 """Bytes asked for at a time. Fits the processor's cache; larger chunks were slower."""
 
+LONGEST = 256 << 20
+"""Bytes of one line that are held: ten times what the largest request and its answer take."""
+
 
 def split(file: OutputFile, part_bytes: int) -> list[tuple[int, int]]:
     """The byte ranges `[start, end)` of a file's parts, in order, each `part_bytes` long but the last.
@@ -34,7 +37,7 @@ def read_lines(blobs: Blobs, file: OutputFile, start: int, end: int) -> Iterator
 
     Lines come without their end (`\n` or `\r\n`); empty ones are left out. A line that runs past
     `end` is read to its end, and the file's last line needs no end. Holds one chunk and the
-    longest line in memory, never the file.
+    longest line in memory, never the file; of a line beyond `LONGEST` bytes, only so much is given.
 
     Raises:
         BlobNotFoundError: The file is gone, or is not of this generation any more.
@@ -66,14 +69,17 @@ def _skip_line(pieces: Iterator[bytes], position: int, end: int) -> tuple[int, b
 def _lines(pieces: Iterator[bytes], position: int, end: int) -> Iterator[tuple[int, bytes]]:
     """The lines of a stream whose first byte, at `position`, starts a line."""
     begun: list[bytes] = []  # joined once, so that a line of many pieces costs no more than its length
+    held = cut = 0
     for piece in pieces:
         if position >= end:
             return
         lines = piece.split(b"\n")
         if len(lines) == 1:
-            begun.append(piece)
+            kept = piece[: LONGEST - held]
+            begun.append(kept)
+            held, cut = held + len(kept), cut + len(piece) - len(kept)
             continue
-        lines[0] = b"".join((*begun, lines[0]))
+        lines[0], cut = (b"".join(begun), cut + len(lines[0])) if cut else (b"".join((*begun, lines[0])), 0)
         begun = [lines.pop()]
         for line in lines:
             if position >= end:
@@ -81,7 +87,9 @@ def _lines(pieces: Iterator[bytes], position: int, end: int) -> Iterator[tuple[i
             content = line[:-1] if line.endswith(b"\r") else line
             if content:
                 yield position, content
-            position += len(line) + 1
+            position += len(line) + 1 + cut
+            cut = 0
+        held = len(begun[0])
     last = b"".join(begun).removesuffix(b"\r")
     if last and position < end:
         yield position, last

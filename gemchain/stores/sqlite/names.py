@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
+from gemchain.errors import DamagedError
 from gemchain.records import Prompt
 from gemchain.stores.sqlite.connection import Connection
 
@@ -43,8 +45,7 @@ class Names:
         found = self._texts.get(number)
         if found is None:
             row = self._db.row("SELECT name FROM names WHERE seq = ?", (number,))
-            assert row is not None, number
-            found = self._remember(number, row[0])
+            found = self._remember(number, *_texts(row, "names", number))
         return found
 
     def find(self, text: str) -> int | None:
@@ -71,8 +72,8 @@ class Names:
         found = self._queues.get(number)
         if found is None:
             row = self._db.row("SELECT lane, provider, model FROM queues WHERE seq = ?", (number,))
-            assert row is not None, number
-            found = self._queues[number] = (row[0], row[1], row[2])
+            lane, provider, model = _texts(row, "queues", number)
+            found = self._queues[number] = lane, provider, model
         return found
 
     def find_queue(self, queue: tuple[str, str, str]) -> int | None:
@@ -105,3 +106,14 @@ class Names:
         self._texts[number] = text
         self._numbers[text] = number
         return text
+
+
+def _texts(row: tuple[Any, ...] | None, table: str, number: int) -> tuple[str, ...]:
+    """The texts of a row.
+
+    Raises:
+        DamagedError: There is no such row, or it holds something else.
+    """
+    if row is None or not all(type(each) is str for each in row):
+        raise DamagedError(f"row {number!r} of {table} cannot be read")
+    return row

@@ -264,7 +264,7 @@ class SqliteStore(Retention):
 
 
 def _json(ids: Collection[str]) -> str:
-    return json.dumps(list(ids))
+    return json.dumps([each for each in ids if type(each) is str])  # a damaged row may have another
 
 
 def _conditions(*pairs: tuple[str, str | None]) -> tuple[str, list[str]]:

@@ -1,6 +1,6 @@
 """Seconds that wide gathers take through the whole embedded engine, and what they cost on Firestore.
 
-    python -m benchmarks.gather [--branches 1000 10000] [--stores sqlite firestore] [--answer 200]
+    python -m benchmarks.gather [--branches 1000 10000] [--stores sqlite firestore] [--request 0]
 
 Three chains, each with one gather: of prompts with a callback behind them (`callbacks`), of prompts that an
 async chain awaits (`prompts`), and of programs of two prompts each (`programs`). Prints the time of each
@@ -22,8 +22,16 @@ from gemchain import chain, gather, prompt
 MODEL = "simulated/echo"
 
 
+PADDING = ""
+"""What makes every request as long as asked for."""
+
+
+def item(number: int) -> str:
+    return f"item {number}{PADDING}"
+
+
 def callbacks(count: int):
-    gather([prompt(f"item {number}", MODEL) for number in range(count)], lengths)
+    gather([prompt(item(number), MODEL) for number in range(count)], lengths)
 
 
 def lengths(results):
@@ -32,13 +40,13 @@ def lengths(results):
 
 @chain
 async def prompts(count: int):
-    results = await gather([prompt(f"item {number}", MODEL) for number in range(count)])
+    results = await gather([prompt(item(number), MODEL) for number in range(count)])
     last = await prompt(f"all {len(results)}", MODEL)
     return len(last.text)
 
 
 async def twice(number: int):
-    first = await prompt(f"item {number}", MODEL)
+    first = await prompt(item(number), MODEL)
     second = await prompt(f"again {number}, {len(first.text)}", MODEL)
     return len(second.text)
 
@@ -132,7 +140,9 @@ def main() -> None:
     parser.add_argument("--stores", nargs="+", choices=list(STORES), default=list(STORES))
     parser.add_argument("--shapes", nargs="+", choices=list(SHAPES), default=list(SHAPES))
     parser.add_argument("--answer", type=int, default=200, help="characters of each answer")
+    parser.add_argument("--request", type=int, default=0, help="characters that each request is longer")
     options = parser.parse_args()
+    globals()["PADDING"] = " " * options.request
     for store in options.stores:
         print(store)
         for shape in options.shapes:

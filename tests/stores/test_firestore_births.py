@@ -252,6 +252,17 @@ def test_a_birth_that_makes_no_sense_is_named_and_stops_nobody(given, other, clo
     assert other.store.has_open("c-parent")
 
 
+@pytest.mark.parametrize("content", [{}, {"scopes": 3, "groups": "x"}, {"scopes": [1], "groups": [True, 2]}])
+def test_a_birth_that_anybody_may_have_written_is_taken_for_nothing(given, clock, content):
+    write = births.Write()
+    write.update.name = given.store._connection.name("births", "b")
+    births.fill(write.update.fields, {name: value or None for name, value in content.items()})
+    given.store._connection.commit([write])
+    assert not given.store.has_open("c1")
+    clock.advance(31)
+    assert given.store.queues() == []
+
+
 def test_the_calls_of_a_birth_can_do_nothing_but_create_prompts(given, clock):
     given.start("c1", "p1")
     pending = {}

@@ -83,7 +83,7 @@ class Births:
     def scopes(self) -> set[str]:
         """The chains and joins of which prompts have still to be created."""
         found = self._connection.find(KIND, Query(fields=["scopes"]))
-        return {scope for each in found for scope in fields_of(each).get("scopes") or ()}
+        return {scope for each in found for scope in _texts(each, "scopes")}
 
     def finish_left(self) -> None:
         """Finish what others should have finished by now.
@@ -111,10 +111,10 @@ class Births:
         document = next(iter(self._connection.get_named([name])), None)
         if document is None:
             return
-        content = fields_of(document)
+        groups = _texts(document, "groups")
         newest: dict[str, str] = {}
         try:
-            for at in content["groups"]:
+            for at in groups:
                 writes = self._read(at)
                 self._create(name, writes)
                 newest |= {
@@ -127,7 +127,7 @@ class Births:
                 self._call([over])
         except _GoneError:
             return
-        self._spill.remove(content["groups"])
+        self._spill.remove(groups)
 
     def _read(self, at: str) -> list[Message]:
         """The calls in a blob, which create prompts and do nothing else.
@@ -237,6 +237,12 @@ def _still(name: str) -> Message:
     write.update_mask.field_paths.append("over")
     write.current_document.exists = True
     return write
+
+
+def _texts(document: Message, name: str) -> list[str]:
+    """A list of texts, without what gemchain cannot have put there."""
+    found = fields_of(document).get(name)
+    return [each for each in found if isinstance(each, str)] if isinstance(found, list) else []
 
 
 def _state(document: Message) -> str:

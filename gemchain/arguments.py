@@ -91,8 +91,8 @@ def accepted(accept: Sequence[str]) -> tuple[str, ...]:
     """The failures that count as answers."""
     if not accept:
         return ()
-    unknown = set(accept) - ACCEPTABLE
-    if isinstance(accept, str) or unknown:
+    listed = isinstance(accept, list | tuple | set | frozenset)
+    if not listed or not all(isinstance(each, str) and each in ACCEPTABLE for each in accept):
         raise InvalidInputError(f"accept takes a list of {', '.join(sorted(ACCEPTABLE))}, not {accept!r}")
     return tuple(accept)
 

@@ -11,7 +11,7 @@ from gemchain import jsontext
 from gemchain.arguments import Follows, accepted, follows, priority_of
 from gemchain.errors import InvalidInputError, RequestError
 from gemchain.generation import Composed, compose
-from gemchain.identity import branch_id, keyed_child_id, nested_join_id
+from gemchain.identity import branch_id, check_text, keyed_child_id, nested_join_id
 from gemchain.records import QUEUED, Draft, Failure, Progress, Prompt
 from gemchain.responses import MODEL
 from gemchain.rules import Rules, attempts_of, moment_of, rests_of, text_of
@@ -35,6 +35,7 @@ def make_draft(runtime: Runtime, scope: Scope, spec: PromptSpec) -> Draft:
         InvalidInputError: It can never work.
     """
     provider, model = runtime.providers.choose(spec.model)
+    check_text("a model's name", model)
     composed = compose(spec.request, spec.config, spec.schema, provider.attach)
     provider.check(model, composed.request)
     text = jsontext.dump(composed.request)
@@ -69,7 +70,7 @@ def make_draft(runtime: Runtime, scope: Scope, spec: PromptSpec) -> Draft:
             or runtime.settings.max_attempts,
             priority=priority_of(spec.priority),
             deadline_at=deadline_at,
-            labels=None if spec.labels is None else jsontext.dump(spec.labels),
+            labels=_labels(spec.labels),
             key=spec.key,
             forked=parent.forked if parent else False,
             join_id=parent.join_id if parent else None,
@@ -130,9 +131,18 @@ def _as_join(runtime: Runtime, scope: Scope, spec: GatherSpec, identity: str) ->
     return Item(Draft(join, jsontext.dump(options)), tuple(branches))
 
 
+def _labels(labels: object) -> str | None:
+    try:
+        return None if labels is None else jsontext.dump(labels)
+    except TypeError as error:
+        raise InvalidInputError(f"labels must be names and values: {error}") from error
+
+
 def make_wait(scope: Scope, kind: str, key: str | None) -> Prompt:
     """The record of something that sends nothing: a join, or a wait."""
     parent = scope.parent
+    if key is not None:
+        check_text("the name of a wait", key)
     return Prompt(
         id=scope.next_id(),
         chain_id=scope.chain_id,
@@ -195,11 +205,15 @@ def _as_branch(
     inside = Scope(scope.chain_id, replace(join, join_id=join.id, branch=index), scope.created_at)
     if isinstance(spec, GatherSpec):
         return _as_join(runtime, inside, spec, nested_join_id(join.id, index))
+    if spec.key is not None:
+        check_text("a key", spec.key)
     draft = make_draft(runtime, inside, replace(spec, key=None))
     return Item(Draft(replace(draft.prompt, id=branch_id(join.id, index), key=spec.key), draft.request))
 
 
 def _prompt_id(scope: Scope, key: str | None) -> str:
+    if key is not None:
+        check_text("a key", key)
     if key is None or scope.parent is None:
         return scope.next_id()
     identity = keyed_child_id(scope.parent.id, key)

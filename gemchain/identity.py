@@ -6,11 +6,15 @@ hexadecimal digits: short enough for a label of a provider, long enough never to
 
 import hashlib
 import secrets
+from typing import Any
+
+from gemchain.errors import InvalidInputError
 
 __all__ = [
     "batch_id",
     "branch_id",
     "chain_id",
+    "check_text",
     "child_id",
     "is_join",
     "job_name",
@@ -23,11 +27,31 @@ __all__ = [
 ]
 
 _DIGITS = 30
+LONGEST = 1_000
+"""Characters of a key, or of a model's name."""
 
 
 def _digest(kind: str, *parts: str) -> str:
     text = "\x1f".join(parts)
     return kind + hashlib.blake2b(text.encode(), digest_size=_DIGITS // 2).hexdigest()
+
+
+def check_text(what: str, text: Any) -> None:
+    """Refuse what no store could keep as a key or a name.
+
+    Raises:
+        InvalidInputError: It is no text, too long, or holds half a character.
+    """
+    if not isinstance(text, str):
+        raise InvalidInputError(f"{what} is a text, not {text!r:.200}")
+    if len(text) > LONGEST:
+        raise InvalidInputError(
+            f"{what} has {len(text):,} characters; {LONGEST:,} are allowed: {text[:60]!r}…"
+        )
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidInputError(f"{what} is not text that UTF-8 can carry: {text!r}") from error
 
 
 def random_id(kind: str) -> str:
@@ -37,6 +61,7 @@ def random_id(kind: str) -> str:
 
 def chain_id(function: str, key: str) -> str:
     """The id of the chain that `function` started under `key`: the same key, the same chain."""
+    check_text("a key", key)
     return _digest("c", function, key)
 
 
@@ -50,6 +75,7 @@ def child_id(parent_id: str, index: int) -> str:
 
 def keyed_child_id(parent_id: str, key: str) -> str:
     """The id of the prompt that `parent_id` submitted under `key`."""
+    check_text("a key", key)
     return _digest("p", parent_id, "key", key)
 
 

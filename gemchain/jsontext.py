@@ -1,11 +1,12 @@
 """Values to JSON text and back. JSON is all that survives a crash, a deploy and a change of machine."""
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import orjson
 
-__all__ = ["dump", "dump_bytes", "join", "load"]
+__all__ = ["check_numbers", "dump", "dump_bytes", "join", "load"]
 
 _OPTIONS = orjson.OPT_NON_STR_KEYS
 
@@ -29,9 +30,37 @@ def dump_bytes(value: Any) -> bytes:
         TypeError: Something in it is not JSON; the message names its type.
     """
     try:
-        return orjson.dumps(value, default=_plain, option=_OPTIONS)
+        text = orjson.dumps(value, default=_plain, option=_OPTIONS)
     except orjson.JSONEncodeError as error:
         raise TypeError(str(error.__cause__ or error)) from error
+    check_numbers(value, text)
+    return text
+
+
+def check_numbers(value: Any, text: bytes) -> None:
+    """Refuse what JSON has no number for, and what would come back as null.
+
+    Args:
+        value: What was written.
+        text: What it became.
+
+    Raises:
+        TypeError: It holds an infinity, or what is not a number.
+    """
+    if b"null" in text and not _is_finite(value):
+        raise TypeError("JSON has neither infinity nor 'not a number' (nan); use None or a text")
+
+
+def _is_finite(value: Any) -> bool:
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, Mapping):
+        return all(map(_is_finite, value.values()))
+    if isinstance(value, list | tuple | set | frozenset):
+        return all(map(_is_finite, value))
+    if callable(getattr(value, "model_dump", None)) and not isinstance(value, type):
+        return _is_finite(value.model_dump())
+    return True
 
 
 def dump(value: Any) -> str:

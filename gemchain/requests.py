@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from gemchain.errors import RequestError
+from gemchain.jsontext import check_numbers
 
 __all__ = ["Attach", "as_request", "by_name", "plain"]
 
@@ -110,10 +111,18 @@ def plain(given: Any, attach: Attach = by_name) -> Any:
         raise TypeError(f"{type(value).__name__} is not JSON")
 
     try:
-        return orjson.loads(orjson.dumps(given, default=convert, option=orjson.OPT_NON_STR_KEYS))
-    except orjson.JSONEncodeError as error:
-        if isinstance(error.__cause__, RequestError):
-            raise error.__cause__ from None
-        if error.__cause__ is not None and not isinstance(error.__cause__, TypeError):
-            raise error.__cause__ from None
-        raise RequestError(f"the request is not JSON: {error.__cause__ or error}") from error
+        text = orjson.dumps(given, default=convert, option=orjson.OPT_NON_STR_KEYS)
+        check_numbers(given, text)
+        return orjson.loads(text)
+    except TypeError as error:
+        if isinstance(error, orjson.JSONEncodeError):
+            raise _refusal(error) from error
+        raise RequestError(f"the request is not JSON: {error}") from error
+
+
+def _refusal(error: orjson.JSONEncodeError) -> Exception:
+    """What lies behind an error of the writer, if that is more than something that is not JSON."""
+    cause = error.__cause__
+    if isinstance(cause, Exception) and not isinstance(cause, TypeError):
+        return cause
+    return RequestError(f"the request is not JSON: {cause or error}")

@@ -35,6 +35,7 @@ Rests = tuple[float, float | None]
 """Seconds before the second attempt, and at most; None for the setting's."""
 
 DOUBLINGS = 60
+MOST_ATTEMPTS = 10_000
 LONGEST = 366 * 86_400.0
 """Seconds that a prompt may rest."""
 
@@ -73,9 +74,11 @@ def attempts_of(given: Any) -> int | None:
     Raises:
         InvalidInputError: It is no number of attempts.
     """
-    if given is None or (isinstance(given, int) and given >= 1):
+    if given is None or (isinstance(given, int) and 1 <= given <= MOST_ATTEMPTS):
         return given
-    raise InvalidInputError(f"max_attempts must be a whole number of at least 1, not {given!r}")
+    raise InvalidInputError(
+        f"max_attempts must be a whole number of at least 1, at most {MOST_ATTEMPTS:,}, not {given!r:.60}"
+    )
 
 
 def rests_of(given: Any) -> Rests | None:

@@ -97,6 +97,8 @@ def test_every_query_of_every_call_uses_one_indexed_field(on_firestore, used):
         lambda: store.ended_waits(limit=1),
         lambda: store.unsettled_chains(limit=1),
         lambda: store.settle(given.read("p1")),
+        lambda: list(store.forget_chains(given.clock.now())),
+        lambda: list(store.unused_batches(given.clock.now())),
     ):
         call()
     assert all(len(paths) <= 1 for _, paths in used)

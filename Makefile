@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test simulate programs chaos crashes lint format bench clean
+.PHONY: help demo test simulate mutants programs chaos crashes lint format bench clean
 
 help:            ## print this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  make \1\t/' | expand -t 18
@@ -22,8 +22,11 @@ demo: $(STAMP)   ## run real chains to the end: no account, no server
 test: $(STAMP)   ## every test, in parallel
 	@$(BIN)/python -m pytest -n auto --dist worksteal -q
 
-simulate: $(STAMP) ## 2,000 new seeds of the simulation, and how many it takes to notice each mutant
+simulate: $(STAMP) ## 2,000 new seeds of the simulation, and some of them on both stores
 	@$(BIN)/python -m tests.simulation --seeds 2000
+	@$(BIN)/python -m tests.simulation --seeds 10 --compare
+
+mutants: $(STAMP) ## how many seeds it takes the simulation to notice each engine broken on purpose (minutes)
 	@$(BIN)/python -m tests.simulation --mutants
 
 programs: $(STAMP) ## 3,000 random async programs, each under 4 arrival orders

@@ -9,6 +9,8 @@ from collections import Counter
 from multiprocessing import Pool
 
 from tests.simulation.mutants import MUTANTS, unchanged
+from tests.simulation.stores import STORES
+from tests.simulation.swarm import COUNTED
 from tests.simulation.words import Words, digest
 from tests.simulation.world import simulate
 
@@ -32,21 +34,24 @@ def main():
     parser.add_argument("--trace", action="store_true", help="show all that happens")
     parser.add_argument("--mutant", choices=sorted(MUTANTS), help="break the engine on purpose")
     parser.add_argument("--mutants", action="store_true", help="see how many seeds notice each mutant")
+    parser.add_argument("--store", choices=sorted(STORES), default="sqlite", help="where the records are")
+    parser.add_argument("--compare", action="store_true", help="see that all stores come to the same ends")
     parser.add_argument("--processes", type=int, default=os.cpu_count())
     given = parser.parse_args()
     if given.seed is not None:
-        return _one(given.seed, given.mutant, trace=given.trace)
+        return _one(given)
     if given.mutants:
         return _kill(given.seeds or PATIENCE, given.start or 0, given.processes)
     return _many(given.seeds or SEEDS, given)
 
 
-def _one(seed, mutant, *, trace):
-    with MUTANTS.get(mutant, unchanged)():
-        report = simulate(seed)
+def _one(given):
+    with MUTANTS.get(given.mutant, unchanged)():
+        report = simulate(given.seed, STORES[given.store], even=given.compare)
     lines = Words(report.names).lines(report.trace)
-    print("\n".join(lines if trace else lines[-TAIL:] if report.violation else []))
-    print(f"seed {seed}: {report.chains} chains, {report.prompts} prompts, trace {digest(report)}")
+    print("\n".join(report.legend if given.trace else []))
+    print("\n".join(lines if given.trace else lines[-TAIL:] if report.violation else []))
+    print(f"seed {given.seed}: {report.chains} chains, {report.prompts} prompts, trace {digest(report)}")
     print(f"faults: {_counted(report.faults)}")
     if report.violation:
         print(f"BROKEN: {Words(report.names).text(report.violation)}")
@@ -55,13 +60,14 @@ def _one(seed, mutant, *, trace):
 
 def _many(seeds, given):
     start = secrets.randbelow(1 << 40) if given.start is None else given.start
+    print(f"seeds from {start}; the same again: --seeds {seeds} --start {start}", flush=True)
     began, faults, broken = time.monotonic(), Counter(), []
-    chains = prompts = points = 0
-    runs = [(seed, given.mutant) for seed in range(start, start + seeds)]
+    total = Counter()
+    runs = [(seed, given.mutant, given.store, given.compare) for seed in range(start, start + seeds)]
     with Pool(given.processes) as pool:
         for seed, violation, counts, sizes in pool.imap_unordered(_run, runs, chunksize=20):
             faults.update(counts)
-            chains, prompts, points = chains + sizes[0], prompts + sizes[1], points + sizes[2]
+            total.update(sizes)
             if violation:
                 broken.append(seed)
                 print(
@@ -70,10 +76,11 @@ def _many(seeds, given):
                 )
     took = time.monotonic() - began
     print(
-        f"{seeds} seeds from {start} in {took:.0f} s: "
-        f"{chains} chains, {prompts} prompts, {points} calls of ports"
+        f"{seeds} seeds from {start} in {took:.0f} s: {total['chains']} chains, {total['prompts']} prompts, "
+        f"{total['points']} calls of ports, {total['paid']} answers paid, {total['in_vain']} of them in vain"
     )
     print(f"{sum(faults.values())} faults: {_counted(faults)}")
+    print(f"never: {', '.join(each for each in COUNTED if not faults[each]) or 'none'}")
     print(f"{len(broken)} broken")
     return bool(broken)
 
@@ -82,7 +89,7 @@ def _kill(seeds, start, processes):
     survivors = []
     with Pool(processes) as pool:
         for mutant in MUTANTS:
-            runs = [(seed, mutant) for seed in range(start, start + seeds)]
+            runs = [(seed, mutant, "sqlite", False) for seed in range(start, start + seeds)]
             found = list(pool.imap(_run, runs, chunksize=5))
             killed = [(seed, violation) for seed, violation, _, _ in found if violation]
             rules = Counter(violation.partition(":")[0] for _, violation in killed)
@@ -98,15 +105,25 @@ def _kill(seeds, start, processes):
 
 
 def _run(what):
-    seed, mutant = what
+    seed, mutant, store, compared = what
     with MUTANTS.get(mutant, unchanged)():
-        report = simulate(seed)
+        report = simulate(seed, STORES[store], even=compared)
     violation = report.violation and Words(report.names).text(report.violation)
-    return seed, violation, report.faults, (report.chains, report.prompts, report.points)
+    if compared and not violation:
+        violation = differing(seed, report)
+    sizes = {name: getattr(report, name) for name in ("chains", "prompts", "points", "paid", "in_vain")}
+    return seed, violation, report.faults, sizes
+
+
+def differing(seed, report):
+    """In what the other store comes to another end; None where it does not."""
+    ends = simulate(seed, STORES["firestore"], even=True).ends
+    apart = [name for name, found in report.ends.items() if found != ends[name]]
+    return f"both stores come to the same ends: not in {', '.join(apart)}" if apart else None
 
 
 def _counted(faults):
-    return ", ".join(f"{count} {name}" for name, count in faults.most_common())
+    return ", ".join(f"{count} {name}" for name, count in faults.most_common() if count)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The functions of simulated chains. Each does what the plan says of its node, and tells the world."""
 
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import gemchain
@@ -33,6 +34,37 @@ def carry_further(response, node):
     return _answered(response, node)
 
 
+class Carrier:
+    """Takes an answer, as a method that is stored with its object."""
+
+    def __init__(self, node):
+        self.node = node
+
+    def carry(self, response):
+        return _answered(response, self.node)
+
+
+def evil(*_, **__):
+    """What a stranger put in the place of a stored function."""
+    raise Violation("what is not signed is never loaded", "a forged function was called")
+
+
+def wanted(response):
+    """Whether an answer will do: the first ones do not, where the plan says so."""
+    prompt = world.checker.prompts[response.prompt_id]
+    return "not this one" if prompt.progress.attempt <= world.node_of(prompt).picks else None
+
+
+def told(value, node):
+    """Takes the word of a person."""
+    return _heard(value, node)
+
+
+def told_further(value, node):
+    """Takes the word of a person; some deploys have lost this function."""
+    return _heard(value, node)
+
+
 def joined(results, node):
     """Takes the values of all branches."""
     return _gathered(results, node)
@@ -50,6 +82,9 @@ def rescue(error, node):
 
 def submit(node, key=None):
     """Submit the prompt of a node, or its join."""
+    if node.waits:
+        gemchain.wait(node.id, globals()[node.callback], params={"node": node.id})
+        return
     if node.branches is not None:
         gemchain.gather(
             [describe(world.plan.nodes[each]) for each in node.branches],
@@ -59,30 +94,58 @@ def submit(node, key=None):
             return_exceptions=node.collects,
         )
         return
-    gemchain.submit(**_arguments(node, key))
+    gemchain.submit(**arguments(node, key))
 
 
 def describe(node):
     """Describe the prompt of a node, as the beginning of a branch."""
-    return gemchain.prompt(**_arguments(node, None))
+    return gemchain.prompt(**arguments(node, None))
 
 
-def _arguments(node, key):
-    callback = None if node.callback is None else globals()[node.callback]
+def arguments(node, key):
+    """The arguments of `submit` for the prompt of a node."""
+    callback, named = _callback(node)
     on_error = None if node.rescue is None else rescue
     return {
         "request": node.text,
         "model": node.model,
         "callback": callback,
         "on_error": on_error,
-        "params": None if callback is None and on_error is None else {"node": node.id},
+        "params": {"node": node.id} if named or on_error is not None else None,
         "key": key,
         "accept": ["blocked"] if node.accepts and callback is not None else (),
         "max_attempts": node.max_attempts,
         "priority": node.priority,
         "deadline": None if node.deadline is None else timedelta(seconds=node.deadline),
         "labels": {"node": node.id},
+        "retry_if": wanted if node.picks else None,
     }
+
+
+def _callback(node):
+    """The function of a node, and whether it takes the node's name as a parameter."""
+    if node.callback is None:
+        return None, False
+    name = node.id
+
+    def closure(response, node=name):
+        return carry_on(response, name)
+
+    match node.by_value:
+        case "closure":
+            return closure, True
+        case "partial":
+            return partial(carry_on), True
+        case "method" if node.rescue is None:
+            return Carrier(name).carry, False
+    return globals()[node.callback], True
+
+
+def _heard(value, name):
+    said = world.checker.resumed.get(gemchain.current().prompt_id)
+    if value != said:
+        raise Violation("a wait goes on with what was said", f"{name} got {value!r}, not {said!r}")
+    return _run(name, world.plan.nodes[name].then, value)
 
 
 def _gathered(results, name):
@@ -109,6 +172,8 @@ def _answered(response, name):
         raise Violation(
             "an answer reaches its own prompt", f"{name} asked {node.text!r}, got {response.text!r}"
         )
+    if expected and node.picks >= gemchain.current().attempt:
+        raise Violation("an answer that is not wanted goes nowhere", f"{name} got {response.text!r}")
     return _run(name, node.then, response.text)
 
 
@@ -118,16 +183,29 @@ def _run(name, then, value):
     world.scheduler.note("callback", (name, identity, run))
     raises = run <= then.raises or world.strikes("callback_raises")
     if raises and world.random.random() < 0.5:
-        raise MoodError(f"before anything, at run {run}")
+        raise mood(then.mood if run <= then.raises else "raise", f"before anything, at run {run}")
     if then.starts is not None:
         gemchain.start(begin, program=then.starts)
     children = fickle(then.children, run) if then.fickle else then.children
+    world.faults["callback_fickle"] += children != then.children
     for child in children:
         submit(world.plan.nodes[child], key=f"key of {child}" if then.keyed else None)
     if raises:
-        raise MoodError(f"after all, at run {run}")
+        raise mood(then.mood if run <= then.raises else "raise", f"after all, at run {run}")
     world.declared.setdefault(identity, []).append(tuple(children))
     return {"node": name, "value": value, "run": run if then.fickle else 0}
+
+
+def mood(kind, text):
+    """What a function raises that does not get to its end."""
+    match kind:
+        case "later":
+            return gemchain.Retry(after=world.random.random() * 20)
+        case "again":
+            return gemchain.Retry(after=world.random.random() * 20, resend=True)
+        case "abort":
+            return gemchain.Abort(text)
+    return MoodError(text)
 
 
 def fickle(children, run):

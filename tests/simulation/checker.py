@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 
-from gemchain.identity import branch_id, child_id, job_name, join_id, keyed_child_id
+from gemchain.identity import branch_id, child_id, job_name, join_id, keyed_child_id, placed_id
 from gemchain.records import Verdict
 from gemchain.states import (
     BATCH_MOVES,
@@ -22,6 +22,7 @@ from gemchain.states import (
     PromptState,
 )
 from tests.simulation.scheduler import Violation
+from tests.simulation.service import text_of
 
 P = PromptState
 OPEN = UNFINISHED_PROMPT
@@ -34,6 +35,10 @@ class Checker:
         cancelled: Chains that were cancelled.
         quiet: Cancelled chains whose cancelling has returned: nothing of them may move any more.
         winners: For each handled prompt, the nodes it declared and the run that did.
+        texts: What each prompt asks.
+        counts: How many branches each join has.
+        resumed: What a person said to each wait.
+        ends: All ends that a chain had, as the one who awaits it is told.
     """
 
     def __init__(self, world):
@@ -48,9 +53,16 @@ class Checker:
         self.cancelled = set()
         self.quiet = set()
         self.winners = {}
+        self.texts = {}
+        self.counts = {}
+        self.resumed = {}
+        self.ends = {}
+        self.keys = {}
         self.answers = {}
         self.creates = Counter()
-        self.late_creates = 0
+        self.late = Counter()
+        self.by_holder = Counter()
+        self.holders = {}
         self.claims = Counter()
         self.retries = Counter()
 
@@ -99,6 +111,8 @@ class Checker:
         self.tokens.add(unit.token)
         for move in unit.moves:
             self._on_move(unit, self.prompts[move.prompt.id], prompts[move.prompt.id])
+        for draft in unit.drafts:
+            self._note(draft)
         for index, draft in enumerate(_children(unit)):
             self._on_draft(unit, index, prompts[draft.prompt.id])
         for draft in unit.drafts:
@@ -121,6 +135,8 @@ class Checker:
             name,
         )
         self._check_answer(name, was, now)
+        if after.kind == "wait":
+            self._check_word(name, was, now)
         if was.state is P.CLAIMED and now.state is P.QUEUED:
             self.demand(now.attempt == was.attempt + 1, "each send is counted", (name, now.attempt))
             self.demand(now.attempt <= after.max_attempts, "no more sends than allowed", (name, now.attempt))
@@ -153,11 +169,25 @@ class Checker:
         holder = self.answers.setdefault(now.answer, name)
         self.demand(holder == name, "a row answers one prompt", (name, holder, now.answer))
         text = self.world.service.row_of.get((now.answer.uri, now.answer.offset))
-        wanted = self.world.node_of(self.prompts[name]).text
+        wanted = self.texts[name]
         self.demand(text == wanted, "a row answers the prompt that asked", (name, wanted, text))
+
+    def _check_word(self, name, was, now):
+        """A wait goes on once, with what one person said."""
+        if was.state is P.WAITING and now.state is P.ANSWERED:
+            self.demand(name not in self.resumed, "a wait is resumed once", name)
+            said = json.loads(now.result)["value"]
+            self.demand(said in self.world.said, "a wait goes on with what was said", (name, said))
+            self.resumed[name] = said
+        elif was.result is not None and now.state in (P.ANSWERED, P.PARKED, P.FAILED):
+            self.demand(now.result == was.result, "what a person said is kept", (name, was, now))
+        if now.state is P.WAITING:
+            self.resumed.pop(name, None)
 
     def _on_handled(self, unit, after):
         world = self.world
+        if after.durable:
+            return  # what a program awaits is compared as a whole, in the end
         children = tuple(world.node_of(draft.prompt).id for draft in _children(unit))
         value = unit.ending.result if unit.ending else after.progress.result
         read = json.loads(value) if value else None
@@ -175,14 +205,25 @@ class Checker:
             (prompt.id, parent, parents),
         )
         base = parent or prompt.chain_id
-        wanted = keyed_child_id(base, prompt.key) if prompt.key and parent else child_id(base, index)
+        keyed = prompt.key and parent and prompt.kind == "generate"
+        wanted = keyed_child_id(base, prompt.key) if keyed else child_id(base, index)
         wanted = join_id(base, index) if prompt.kind == "join" else wanted
+        if prompt.durable:
+            wanted = placed_id("j" if prompt.kind == "join" else "p", prompt.chain_id, prompt.path)
         self.demand(prompt.id == wanted, "ids of children are derived", (prompt.id, wanted))
         chain = self.chains.get(prompt.chain_id)
         over = chain is not None and chain.state is ChainState.CANCELLED
-        linear = over and not (parent and self.prompts[parent].forked)
+        # A join has others around it: cancelling reaches them one after the other.
+        linear = over and parent and not self.prompts[parent].forked and self.prompts[parent].kind != "join"
         self.demand(not linear and prompt.chain_id not in self.quiet, "nothing new after a cancel", prompt.id)
         self._see(prompt)
+
+    def _note(self, draft):
+        request = json.loads(draft.request)
+        if draft.prompt.kind == "generate":
+            self.texts[draft.prompt.id] = text_of(request)
+        if draft.prompt.kind == "join":
+            self.counts[draft.prompt.id] = request["branches"]
 
     def _on_branch(self, prompt):
         wanted = branch_id(prompt.join_id, prompt.branch)
@@ -196,7 +237,7 @@ class Checker:
         left = [each.id for each in members if each.progress.state in OPEN]
         self.demand(not left, "a join waits for all its branches", (join.id, left))
         begun = {each.branch for each in members}
-        count = len(self.world.node_of(join).branches)
+        count = self.counts[join.id]
         self.demand(begun == set(range(count)), "a join waits for all its branches", (join.id, begun, count))
 
     def _see(self, prompt):
@@ -209,7 +250,12 @@ class Checker:
 
     def _on_birth(self, chain):
         self.demand(chain.id not in self.chains, "a chain is born once", chain.id)
+        if chain.key is not None:
+            named = (chain.function.partition("@")[0], chain.key)
+            holder = self.keys.setdefault(named, chain.id)
+            self.demand(holder == chain.id, "a key names one chain", (named, holder, chain.id))
         self.chains[chain.id] = chain
+        self._note_end(chain)
 
     def _on_chain(self, after):
         before = self.chains[after.id]
@@ -224,6 +270,14 @@ class Checker:
         if after.state is ChainState.CANCELLED:
             self.cancelled.add(after.id)
         self.chains[after.id] = after
+        self._note_end(after)
+
+    def _note_end(self, chain):
+        ends = self.ends.setdefault(chain.id, [])
+        if chain.state is ChainState.DONE:
+            ends.append(["done", json.loads(chain.result)])
+        elif chain.state is not ChainState.RUNNING:
+            ends.append(["failed", chain.failure.reason if chain.failure else "cancelled"])
 
     def on_cancelled(self, chain_id):
         """`cancel` has returned to a person."""
@@ -236,6 +290,7 @@ class Checker:
 
     def on_claim(self, batch, rows):
         """Prompts were claimed."""
+        self._check_priorities(batch, {row.prompt_id for row in rows})
         for name, after in self.world.store.prompts([row.prompt_id for row in rows]).items():
             was, now = self.prompts[name].progress, after.progress
             self.demand(was.state is P.QUEUED, "no prompt is claimed twice", (name, was.state, was.batch_id))
@@ -250,7 +305,22 @@ class Checker:
             allowed = after.max_attempts * (1 + self.retries[name])
             self.demand(self.claims[name] <= allowed, "no more sends than allowed", (name, self.claims[name]))
             self.held.setdefault(batch.id, set()).add(name)
+            self.holders.setdefault(name, []).append(batch.id)
             self._see(after)
+
+    def _check_priorities(self, batch, claimed):
+        """Nobody is left behind who should have gone first."""
+        now = self.world.scheduler.time()
+        ready = [
+            each
+            for each in self.prompts.values()
+            if each.progress.state is P.QUEUED
+            and each.queue == batch.queue
+            and (each.progress.not_before_at or now) <= now
+        ]
+        lowest = min((each.priority for each in ready if each.id in claimed), default=9)
+        passed = [each.id for each in ready if each.id not in claimed and each.priority > lowest]
+        self.demand(not passed or not claimed, "higher priority goes first", passed)
 
     def on_batch(self, batch_id):
         """A batch was planned or saved."""
@@ -311,12 +381,22 @@ class Checker:
         planned = self.batches[batch.id].state is BatchState.PLANNED
         self.demand(not planned, "only a written batch is sent", batch.id)
         self.demand(batch.create_at is not None, "a job is announced before it is created", batch.id)
+        self.by_holder[batch.id, batch.fence] += 1
+        alone = self.by_holder[batch.id, batch.fence] == 1
+        self.demand(alone, "whoever holds a batch creates one job", (batch.id, batch.fence, job.name))
         silence = timedelta(seconds=self.world.shape.lag)
         if self.world.scheduler.time() > batch.leased_until_at - silence:
-            self.late_creates += 1
+            self.late[batch.id] += 1
         else:
             self.creates[batch.id] += 1
             self.demand(self.creates[batch.id] == 1, "a batch is paid once", (batch.id, job.name))
+
+    def check_bill(self, jobs):
+        """No answer is on the bill more often than its prompt was sent: by one job a claim, and late ones."""
+        bill = Counter(name for job in jobs for name in job.charged)
+        for name, count in bill.items():
+            allowed = sum(1 + self.late[batch_id] for batch_id in self.holders[name])
+            self.demand(count <= allowed, "money stays within the sends", (name, count, allowed))
 
     def on_part(self, part):
         """A part was saved."""
@@ -327,10 +407,13 @@ class Checker:
 
     def on_settled(self, settled):
         """The marks of prompts were cleared, of those that nobody had moved since they were read."""
-        for each in settled:
-            prompt = self.prompts[each.id]
-            if prompt.version == each.version:
-                self.prompts[each.id] = replace(prompt, progress=replace(prompt.progress, unsettled=False))
+        for name, after in self.world.store.prompts([each.id for each in settled]).items():
+            before = self.prompts[name]
+            read = next(each for each in settled if each.id == name)
+            kept = read.version != before.version
+            wanted = before.progress if kept else replace(before.progress, unsettled=False)
+            self.demand(after.progress == wanted, "only a mark that was read is cleared", name)
+            self.prompts[name] = after
 
 
 def _is_branch(unit, draft):

@@ -29,6 +29,7 @@ def driver(world):
     """`gemchain run`: the driver, in a process that is started again when it gives up."""
 
     def body(process):
+        process.runtime.store.reopen()
         engine = drive.Driver(process.runtime)
         while True:
             if not guarded(world, engine.turn):
@@ -42,6 +43,7 @@ def functions(world):
 
     def body(process):
         runtime = process.runtime
+        runtime.store.reopen()
         stages = [
             lambda: assemble.assemble(runtime),
             lambda: launch.launch(runtime),

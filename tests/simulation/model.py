@@ -13,7 +13,7 @@ from gemchain.states import ChainState, PromptState
 from tests.simulation.scheduler import Violation
 from tests.simulation.service import BLOCKED, answer_to
 
-PASSING = {"missing", "job", "error", "empty", "invalid"}
+PASSING = {"missing", "job", "error", "empty", "invalid", "unwanted"}
 """Reasons that leave no answer only after every attempt."""
 
 
@@ -31,7 +31,7 @@ def check_chain(world, chain, prompts):
     below = {}
     for prompt in prompts:
         below.setdefault(prompt.parent_id, {})[prompt.id] = prompt
-    roots = world.plan.programs[json.loads(chain.args)["params"]["program"]]
+    roots = _roots(world, chain)
     seen = _check_family(world, chain.id, None, roots, below.get(None, {}), keyed=False)
     for prompt in prompts:
         ended = _ended(world, prompt)
@@ -43,6 +43,13 @@ def check_chain(world, chain, prompts):
     if seen != len(prompts):
         raise Violation("no prompt without a parent", f"chain {chain.id}: {len(prompts)} instead of {seen}")
     _check_end(world, chain, _leaves(world, [each for each in prompts if each.join_id is None]))
+
+
+def _roots(world, chain):
+    """The nodes that a chain begins with: those of its program, or the one that was submitted by itself."""
+    if chain.labels is not None:
+        return [json.loads(chain.labels)["node"]]
+    return world.plan.programs[json.loads(chain.args)["params"]["program"]]
 
 
 def _leaves(world, prompts):
@@ -70,6 +77,7 @@ def branch_values(world, join_id):
 def _child(parent_id, index, name, node, *, keyed):
     if node.branches is not None:
         return join_id(parent_id, index)
+    keyed = keyed and not node.waits
     return keyed_child_id(parent_id, f"key of {name}") if keyed else child_id(parent_id, index)
 
 
@@ -110,6 +118,8 @@ def _ended(world, prompt):
         case PromptState.DONE if failure is None:
             if node.branches is not None:
                 return _declared(world, node, node.then, prompt, branch_values(world, prompt.id))
+            if node.waits:
+                return _declared(world, node, node.then, prompt, world.checker.resumed[prompt.id])
             if node.doomed:
                 raise Violation("a doomed prompt gets no answer", f"{prompt.id} ({node.text})")
             return _answered(world, node, prompt)
@@ -144,18 +154,34 @@ def _check_failure(world, node, prompt, failure):
     """A prompt fails only for a reason, and for a passing one only after all its attempts."""
     if failure is None or not failure.message:
         raise Violation("no silent end", f"{prompt.id} is {prompt.progress.state} without a reason")
-    then = node.rescue if node.doomed else node.then
+    if _is_mood(world, node, failure):
+        return
     if node.branches is not None:
         errors = [each["error"] for each in branch_values(world, prompt.id) if _is_error(each)]
-        if not node.collects and errors[:1] == [failure.reason]:
-            return
-        if failure.reason != "callback":
+        if node.collects or errors[:1] != [failure.reason]:
             raise Violation(
                 "a join fails with its first branch that did", f"{prompt.id}: {failure}, {errors}"
             )
+        return
+    check_cause(world, node, prompt, failure)
+
+
+def _is_mood(world, node, failure):
+    """Whether a function of the node may have failed so by itself."""
+    moods = {each.mood for each in (node.then, node.rescue) if each is not None and each.raises}
+    match failure.reason:
+        case "callback":
+            return "raise" in moods or world.rates.callback_raises > 0
+        case "aborted":
+            return "abort" in moods
+        case "unwanted":
+            return "again" in moods
+    return False
+
+
+def check_cause(world, node, prompt, failure):
+    """A prompt gets no answer only for a reason, and for a passing one only after all its attempts."""
     allowed = {
-        "callback": bool((then and then.raises) or (node.rescue and node.rescue.raises))
-        or world.rates.callback_raises > 0,
         "blocked": node.doomed == "blocked",
         "deadline": node.deadline is not None,
         "rejected": world.rates.job_rejected > 0 or world.rates.job_forgotten > 0,
@@ -163,6 +189,8 @@ def _check_failure(world, node, prompt, failure):
     if failure.reason in PASSING:
         attempts = prompt.progress.attempt
         allowed[failure.reason] = attempts >= prompt.max_attempts or node.deadline is not None
+    if failure.reason == "unwanted" and not node.picks:
+        allowed["unwanted"] = False
     if failure.reason == node.doomed:
         return
     if not allowed.get(failure.reason):

@@ -12,11 +12,27 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from dataclasses import replace
 from unittest.mock import patch
 
-from gemchain import jsontext, scope
-from gemchain.engine import closing, correlation, delivery, dispatch, drive, launch, sweep
+from gemchain import chains, interventions, jsontext, scope, starting
+from gemchain.closures import Signer
+from gemchain.durable import Replay
+from gemchain.engine import (
+    answers,
+    branches,
+    closing,
+    correlation,
+    delivery,
+    dispatch,
+    drive,
+    launch,
+    replay,
+    sweep,
+)
+from gemchain.frames import Frame
 from gemchain.identity import random_id
 from gemchain.records import Move
+from gemchain.states import PromptState
 from gemchain.stores.sqlite import commit as sqlite_commit
+from tests.simulation import world
 from tests.simulation.ports import FaultyStore
 from tests.simulation.service import FaultyProvider
 
@@ -39,7 +55,7 @@ def patched(*changes):
     """Several attributes replaced: `(owner, name, value)`."""
     with ExitStack() as stack:
         for owner, name, value in changes:
-            stack.enter_context(patch.object(owner, name, value, create=name == "counted"))
+            stack.enter_context(patch.object(owner, name, value, create=not hasattr(owner, name)))
         yield
 
 
@@ -85,7 +101,7 @@ def random_child_ids():
 
 def no_sweeper():
     """Nobody looks for what a crash left half-way."""
-    return patched((drive, "sweep", lambda _: 0))
+    return patched((drive, "sweep", lambda *_, **__: 0))
 
 
 def no_lease():
@@ -153,6 +169,122 @@ def hasty_end():
     )
 
 
+def unchecked_replay():
+    """A program goes on with what it awaited once, whatever it awaits now."""
+    look_up = rewritten(Replay._look_up, "known.digest != at.spec.digest", "False")
+    return patched((Replay, "_look_up", look_up))
+
+
+def first_error_to_arrive():
+    """A gather raises the error that came first, and not the first branch's."""
+    old = "next((each for each in found if isinstance(each, _Failed)), None)"
+    new = "_value(min(lost, key=_ended_at)) if (lost := _lost(ends)) else None"
+    made = rewritten(branches.gathered, old, new)
+    return patched(
+        (branches, "_ended_at", lambda leaf: leaf.progress.ended_at),
+        (branches, "_lost", lambda ends: [e for all_ in ends.values() for e in all_ if _is_lost(e)]),
+        (answers, "gathered", made),
+    )
+
+
+def _is_lost(leaf):
+    return leaf.progress.state is PromptState.FAILED
+
+
+def values_by_arrival():
+    """A join gets its values in the order in which they came."""
+    old = "found = [_branch_value(leaves) for leaves in ends.values()]"
+    new = "found = [_branch_value(leaves) for leaves in sorted(ends.values(), key=_last_at)]"
+    made = rewritten(branches.gathered, old, new)
+    return patched(
+        (branches, "_last_at", lambda leaves: max(each.progress.ended_at for each in leaves)),
+        (answers, "gathered", made),
+    )
+
+
+def resumed_twice():
+    """Whoever resumes a wait after another replaces what was said."""
+    waits = rewritten(
+        interventions._waits,
+        "each.progress.state is PromptState.WAITING",
+        "each.progress.state in (PromptState.WAITING, PromptState.ANSWERED)",
+    )
+    return patched((interventions, "_waits", waits))
+
+
+def forgotten_word():
+    """What a person said is lost when what follows is parked."""
+    park = rewritten(delivery._park, ", result=case.prompt.progress.result", "")
+    return patched((delivery, "_park", park))
+
+
+def newest_version():
+    """A chain under way goes on with the newest version of its function."""
+    resolve = world.DeployedFunctions.resolve_chain
+
+    def newest(self, name):
+        return resolve(self, name.replace("run@1", "run@2"))
+
+    return patched((world.DeployedFunctions, "resolve_chain", newest))
+
+
+def key_ignored():
+    """Starting under a key starts anew each time."""
+    start_id = rewritten(starting.start_id, "return chain_id(name, key)", "return random_id('c')")
+    return patched((starting, "start_id", start_id))
+
+
+def unsigned():
+    """A function by value is loaded whoever signed it."""
+    old = "not hmac.compare_digest(self._mac(sealed, role).encode(), theirs_mac)"
+    load = rewritten(Signer.load, old, "False")
+    return patched((Signer, "load", load), (world.NAMES, "_functions", {}))
+
+
+def clock_in_replay():
+    """`now()` shows a program the time of the run, and not that of the outcome."""
+    known = rewritten(replay._History.known, "at=self._now", "at=self._runtime.clock.now()")
+    return patched((replay._History, "known", known))
+
+
+def chance_in_replay():
+    """`random()` is another number in every run."""
+    return patched((Frame, "next_draw", lambda _: random_id("r")))
+
+
+def deaf_to_chains():
+    """Nobody looks for programs that wait for a chain that has ended."""
+    return patched((FaultyStore, "ended_waits", lambda *_, **__: []))
+
+
+def unpicky():
+    """What `retry_if` says of an answer is not heard."""
+    return patched((delivery, "_unwanted", lambda _: None))
+
+
+def two_jobs():
+    """Whoever takes a batch over does not mind that a job was asked for."""
+    return patched((launch, "_launch_one", rewritten(launch._launch_one, "if fresh:", "if True:")))
+
+
+def late_resend():
+    """A prompt is sent again although its deadline passed while it was queued."""
+    old = "case.prompt.progress.state is PromptState.QUEUED"
+    return patched((delivery, "_answer_again", rewritten(delivery._answer_again, old, "False")))
+
+
+def blamed_branch():
+    """A store that is away while a branch begins is kept as the branch's own failure."""
+    old = "isinstance(step.error, _OF_THE_RUN)"
+    return patched((Replay, "_begin", rewritten(Replay._begin, old, "False")))
+
+
+def retried_value():
+    """A branch that raised at once is told to wait for ever."""
+    retry = rewritten(interventions.retry_prompts, ' if each.kind != "value"', "")
+    return patched((chains, "retry_prompts", retry), (world, "retry_prompts", retry))
+
+
 MUTANTS: dict[str, Callable[[], AbstractContextManager[None]]] = {
     each.__name__: each
     for each in (
@@ -169,5 +301,21 @@ MUTANTS: dict[str, Callable[[], AbstractContextManager[None]]] = {
         forgetful_close,
         hasty_end,
         join_by_counting,
+        two_jobs,
+        unchecked_replay,
+        first_error_to_arrive,
+        values_by_arrival,
+        resumed_twice,
+        forgotten_word,
+        newest_version,
+        key_ignored,
+        unsigned,
+        clock_in_replay,
+        chance_in_replay,
+        deaf_to_chains,
+        unpicky,
+        late_resend,
+        blamed_branch,
+        retried_value,
     )
 }

@@ -1,11 +1,16 @@
 """Store, blobs, waker and clock of one simulated process. Every call is a point where faults strike."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import cache
 
+from gemchain.closures import Signer
 from gemchain.errors import BlobError, BlobNotFoundError, StoreConflictError, StoreUnavailableError
 from gemchain.ports import BlobInfo
+from tests.simulation import callbacks
 from tests.simulation.scheduler import SECOND
 
 PAGED = ("chain_prompts", "input_rows", "members")
@@ -25,11 +30,16 @@ class FaultyStore:
 
     def __init__(self, world):
         self._world = world
-        self._inner = world.checked_store
-        self._made = {}
+        self._inner = world.handle()
 
     def now(self) -> datetime:
         return self._world.scheduler.time()
+
+    def reopen(self):
+        """Forget all that a process before this one knew."""
+        world = self._world
+        self.__dict__.clear()
+        self.__init__(world)
 
     def __getattr__(self, name):
         made = self._make(name, getattr(self._inner, name))
@@ -49,12 +59,22 @@ class FaultyStore:
         if world.strikes("read_failed"):
             raise StoreUnavailableError(f"simulated: {name} cannot be read")
         found = call(*args, **kwargs)
+        if name == "prompts":
+            found = {each: self._maybe_forged(prompt) for each, prompt in found.items()}
         return dict(sorted(found.items())) if name in SORTED else found
+
+    def _maybe_forged(self, prompt):
+        if prompt.closure is None or not self._world.strikes("closure_forged"):
+            return prompt
+        self._world.scheduler.note("FORGED", prompt.id)
+        return replace(prompt, closure=forged(prompt.closure, self._world.random))
 
     def _pages(self, name, call, args, kwargs) -> Iterator:
         pages = call(*args, **kwargs)
         while True:
             self._world.scheduler.point()
+            if self._world.strikes("read_failed"):
+                raise StoreUnavailableError(f"simulated: {name} cannot be read on")
             try:
                 page = next(pages)
             except StopIteration:
@@ -86,6 +106,25 @@ class FaultyStore:
             scheduler.note(f"{name} DONE BUT CALLED A CONFLICT")
             raise StoreConflictError(f"simulated: the client repeated {name} and met its own success")
         return reply
+
+
+OURS, THEIRS = "the key of the simulation", "the key of a stranger"
+
+
+@cache
+def _evil(key, role):
+    """A function of a stranger, well signed: with a key of his own, or with ours, for another role."""
+    return json.loads(Signer(key).sign(callbacks.evil, role))
+
+
+def forged(closure, random):
+    """Stored functions in whose place somebody put another: under his own signature, or one of ours."""
+    how = random.choice(("key", "code", "role"))
+    signed = {role: json.loads(text) for role, text in json.loads(closure).items()}
+    for role, sealed in signed.items():
+        evil = _evil(OURS, f"not {role}") if how == "role" else _evil(THEIRS, role)
+        sealed.update({"code": evil["code"]} if how == "code" else evil)
+    return json.dumps({role: json.dumps(sealed) for role, sealed in signed.items()})
 
 
 class MemoryBlobs:
@@ -120,15 +159,22 @@ class FaultyBlobs:
             self._world.scheduler.note(f"{what} FAILED")
             raise BlobError(f"simulated: {what} failed")
 
+    def _torn(self, fault, what):
+        if self._world.strikes(fault):
+            self._world.scheduler.note(f"{what} TORN")
+            raise BlobError(f"simulated: {what} broke off")
+
     def uri(self, name):
         return name if name.startswith("mem://") else f"mem://{name}"
 
     @contextmanager
     def writer(self, name):
         data = bytearray()
+        torn = self._torn
 
         class Out:
             def write(self, more, /):
+                torn("blob_torn", f"writing {name}")
                 data.extend(more)
                 return len(more)
 
@@ -141,7 +187,10 @@ class FaultyBlobs:
             return self.stat(self.uri(name))
         info = self._files.put(self.uri(name), data)
         self._world.scheduler.note("wrote", (name, len(data)))
-        self._point(f"the reply to writing {name}")
+        self._world.scheduler.point()
+        if self._world.strikes("blob_reply_lost"):
+            self._world.scheduler.note(f"writing {name} REPLY LOST")
+            raise BlobError(f"simulated: the reply to writing {name} was lost")
         return info
 
     def stat(self, uri):
@@ -163,6 +212,7 @@ class FaultyBlobs:
             if not data:
                 return
             yield data
+            self._torn("read_torn", f"reading {uri}")
             start += len(data)
 
     def list(self, prefix):
@@ -177,16 +227,17 @@ class FaultyBlobs:
 
 
 class FaultyWaker:
-    """Hints that get lost, come twice, or late."""
+    """Hints that get lost, come twice, or late and after later ones."""
 
     def __init__(self, world):
         self._world = world
 
     def dispatch(self, part, /):
         world = self._world
-        for _ in range(world.random.choice((1, 1, 2))):
+        for _ in range(2 if world.strikes("hint_doubled") else 1):
             if not world.strikes("hint_lost"):
-                world.hints.append((world.scheduler.now + world.random.randrange(10) * SECOND, part))
+                late = world.random.random() * 20 * SECOND if world.strikes("hint_late") else 0
+                world.hints.append((world.scheduler.now + int(late), part))
 
     def hurry(self):
         world = self._world
@@ -204,6 +255,9 @@ class SkewedClock:
         self._process = process
 
     def now(self):
+        if self._world.strikes("clock_jumps"):
+            self._skew += timedelta(seconds=self._world.random.randrange(-30, 30))
+            self._world.scheduler.note("CLOCK JUMPS", self._skew)
         return self._world.scheduler.time() + self._skew
 
     def sleep(self, seconds):

@@ -153,7 +153,7 @@ class Scheduler:
             self.sleep(0)
         elif (drawn := drawn - rates.switch) < rates.delay:
             ticks = self._ticks(0.05, rates.longest_delay)
-            self.note("wait", ticks)
+            self.note("wait", ticks / SECOND)
             self.sleep(ticks)
         elif process.mortal and (drawn := drawn - rates.delay) < rates.crash:
             self.die(process)

@@ -45,7 +45,13 @@ class SimulatedJob:
     fate: str
     output: tuple[OutputFile, ...] = ()
     delivered: bool = False
-    rows: list[str] = field(default_factory=list)
+    charged: list[str] = field(default_factory=list)
+    """The prompts whose answers are on the bill."""
+
+
+FATES = ("job_failed", "job_expired", "job_cancelled", "job_partial")
+TELLING = {"job_expired": "expired", "job_cancelled": "cancelled"}
+"""What a job that ended early says; one that succeeded partially says nothing."""
 
 
 class Service:
@@ -68,7 +74,7 @@ class Service:
             input_uri=batch.input_uri,
             ready_at=world.scheduler.now + int(pick.random() * world.shape.turnaround * SECOND),
             shown_at=world.scheduler.now + int(pick.random() * world.shape.lag * SECOND),
-            fate=next((each for each in ("job_failed", "job_cut") if world.strikes(each)), "fine"),
+            fate=next((each for each in FATES if world.strikes(each)), "fine"),
         )
         world.checker.on_create(batch, job)
         self.jobs.append(job)
@@ -76,7 +82,9 @@ class Service:
 
     def find(self, batch):
         display, now = job_name(batch.id), self.world.scheduler.now
-        found = [each for each in self.jobs if each.display == display and each.shown_at <= now]
+        made = [each for each in self.jobs if each.display == display]
+        found = [each for each in made if each.shown_at <= now]
+        self.world.faults["listing_late"] += len(made) - len(found)
         found.sort(key=lambda each: each.fate == "job_failed")
         return self.report(found[0]) if found else None
 
@@ -90,18 +98,25 @@ class Service:
             return Job(job.name, JobState.FAILED, failure=Failure("job", "simulated", retryable=True))
         if not job.delivered:
             self._deliver(job)
-        failure = Failure("job", "cut short", retryable=True) if job.fate == "job_cut" else None
-        return Job(job.name, JobState.LANDED, job.output, failure)
+        said = TELLING.get(job.fate)
+        failure = None if said is None else Failure("job", said, retryable=True)
+        output = job.output
+        if output and self.world.strikes("list_late"):
+            output = output[:-1]
+        return Job(job.name, JobState.LANDED, output, failure)
 
     def _deliver(self, job):
         world, pick = self.world, self.world.random
         _, data = world.files.files[job.input_uri]
-        share = pick.random() if job.fate == "job_cut" else 1.0
+        share = 1.0 if job.fate == "fine" else pick.random()
         rows = []
         for line in data.splitlines():
             if pick.random() <= share:
-                rows += self._rows(orjson.loads(line))
-        pick.shuffle(rows)
+                read = orjson.loads(line)
+                job.charged.append(read["key"])
+                rows += self._rows(read)
+        if world.strikes("rows_shuffled"):
+            pick.shuffle(rows)
         cut = pick.randrange(len(rows) + 1) if rows and pick.random() < 0.2 else len(rows)
         job.output = tuple(
             self._file(f"mem://batches/{job.batch_id}/output/{job.name}/{number}.jsonl", part)
@@ -224,4 +239,4 @@ class FaultyProvider(GeminiShape):
     def _cancel(self, batch):
         job = self._service.named(batch.job)
         if job is not None and self._world.scheduler.now < job.ready_at:
-            job.fate, job.ready_at = "job_cut", self._world.scheduler.now
+            job.fate, job.ready_at = "job_cancelled", self._world.scheduler.now

@@ -4,11 +4,12 @@ import json
 import logging
 from collections import Counter
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from types import SimpleNamespace
 from unittest.mock import patch
 
+import gemchain
 from gemchain import identity, runtime
 from gemchain.continuations import Continuations
 from gemchain.engine import correlation, drive, inputs
@@ -16,23 +17,31 @@ from gemchain.errors import UnresolvedError
 from gemchain.interventions import retry_prompts
 from gemchain.runtime import Providers, Runtime
 from gemchain.states import OPEN_PROMPT, ChainState, PromptState
-from gemchain.stores.sqlite import SqliteStore
-from tests.simulation import callbacks, engines, users
+from tests.simulation import callbacks, engines, programs, users
 from tests.simulation.checker import CheckedStore, Checker
 from tests.simulation.model import check_chain
 from tests.simulation.plans import Planner
-from tests.simulation.ports import FaultyBlobs, FaultyStore, FaultyWaker, MemoryBlobs, SkewedClock
+from tests.simulation.ports import OURS, FaultyBlobs, FaultyStore, FaultyWaker, MemoryBlobs, SkewedClock
+from tests.simulation.rerun import check_program
 from tests.simulation.scheduler import SECOND, Process, Scheduler, Violation
 from tests.simulation.service import FaultyProvider, Service
+from tests.simulation.stores import Even, sqlite
 from tests.simulation.swarm import draw_rates, draw_shape
+from tests.simulation.words import legend
 
 CHAOS = 900
 """Points of a run after which the faults end at the latest, unless people are still busy."""
 
+EVEN_CHAOS = 250
+"""The same for a run that is compared: Firestore's stand-in takes a hundred times as long as SQLite."""
+
 CALM = 3600 * SECOND
 """Virtual time in which everything must have ended once the faults are off."""
 
-NAMES = Continuations(modules=("tests",))
+SKEWS = (1, -1, 20, -20)
+"""Seconds that a clock may be ahead."""
+
+NAMES = Continuations(modules=("tests",), signing_key=OURS)
 
 
 @dataclass(slots=True)
@@ -42,6 +51,10 @@ class Report:
     Attributes:
         violation: The first broken promise; None when all were kept.
         faults: How often each fault struck.
+        paid: Answers on the bill of the service.
+        ends: How everything ended: chains, prompts, runs of functions, and the bill; equal on every store.
+        legend: What was drawn, in words.
+        in_vain: Those of jobs that no batch wanted: somebody slept past his lease while he created one.
     """
 
     seed: int
@@ -50,12 +63,16 @@ class Report:
     points: int
     chains: int
     prompts: int
+    paid: int
+    in_vain: int
+    ends: dict = field(repr=False)
+    legend: list = field(repr=False)
     trace: list = field(repr=False)
     names: dict = field(repr=False)
 
 
 class DeployedFunctions:
-    """The functions by name, without those that the present deploy lacks."""
+    """The functions by name, without those, and those versions, that the present deploy lacks."""
 
     def __init__(self, world):
         self._world = world
@@ -69,29 +86,44 @@ class DeployedFunctions:
             raise UnresolvedError(f"the present deploy has no {name!r}")
         return NAMES.resolve(name)
 
+    def resolve_chain(self, name):
+        """The async function of that name and version, if the present deploy has it."""
+        if name in self._world.missing:
+            raise UnresolvedError(f"the present deploy has no {name!r}")
+        return NAMES.resolve_chain(name)
+
 
 class World:
     """Everything that exists under one seed.
 
     Args:
         open_store: Opens the real store on a clock; SQLite in memory by default.
+        even: Whether the run must be the same on every store.
     """
 
-    def __init__(self, seed, open_store=None):
+    def __init__(self, seed, open_store=None, *, even=False):
         self.seed = seed
         self.random = Random(seed)
         self.rates = draw_rates(self.random)
         self.shape = draw_shape(self.random, self.rates)
-        self.plan = Planner(self.random).draw()
+        if even:  # which of the ready prompts goes into a batch is the store's choice: so all do
+            settings = self.shape.settings.changed(max_batch_requests=100, group=50)
+            self.shape = replace(self.shape, settings=settings, page=5_000, job_requests=100)
+        self.chaos = EVEN_CHAOS if even else CHAOS
+        self.plan = Planner(self.random, only_async=self.rates.theme == "programs").draw()
         self.scheduler = Scheduler(self.random, self.rates)
         self.checker = Checker(self)
-        self.store = (open_store or _sqlite)(SimpleNamespace(now=self.scheduler.time))
-        self.checked_store = CheckedStore(self.store, self.checker)
+        clock = SimpleNamespace(now=self.scheduler.time)
+        self.opened = [(open_store or sqlite)(clock)]
+        self.even = even
+        self.store = Even(self.opened[0], clock) if even else self.opened[0]
         self.files = MemoryBlobs()
         self.service = Service(self)
         self.hints, self.resting = [], []
-        self.missing = set()
+        self.missing = {users.ANEW}
         self.runs, self.declared = {}, {}
+        self.met, self.said, self.rerun = {}, set(), None
+        self.diligent = self.random.random() < 0.3
         self.faults = Counter()
 
     def strikes(self, fault):
@@ -102,11 +134,21 @@ class World:
         self.faults[fault] += 1
         return True
 
+    def handle(self):
+        """The store as another process opens it: what one remembers of it, the others do not."""
+        another = getattr(self.opened[0], "another", None)
+        if another is None:
+            return CheckedStore(self.store, self.checker)
+        self.opened.append(another())
+        clock = SimpleNamespace(now=self.scheduler.time)
+        return CheckedStore(Even(self.opened[-1], clock) if self.even else self.opened[-1], self.checker)
+
     def stall(self):
         """A moment at which a process may fall asleep."""
         if self.strikes("stall"):
             ticks = int(self.random.random() * self.rates.longest_delay * SECOND)
-            self.scheduler.note("stall", ticks)
+            self.scheduler.note("stall", ticks / SECOND)
+            self.faults["lease_outlived"] += ticks > self.shape.settings.lease * SECOND
             self.scheduler.sleep(ticks)
 
     def node_of(self, prompt):
@@ -114,9 +156,29 @@ class World:
         found = json.loads(prompt.params if prompt.labels is None else prompt.labels)
         return self.plan.nodes[found["node"]]
 
+    def name_of(self, prompt):
+        """What a reader is told of a prompt: its node, or its place in a program."""
+        if not prompt.durable:
+            return self.node_of(prompt).id
+        chain = self.checker.chains.get(prompt.chain_id)
+        program = "" if chain is None else json.loads(chain.args)["params"]["program"]
+        return f"{program}@{prompt.path}"
+
+    def meet(self, chain_id, place, value):
+        """A program met an outcome at one of its places."""
+        if self.rerun is None:
+            self.met.setdefault((chain_id, place), {})[repr(programs.plain_all(value))] = value
+
+    def variant(self, chain_id, place, text):
+        """The text of an awaited prompt: as it is recorded, unless the program is fickle just now."""
+        if self.rerun is None and self.strikes("callback_fickle"):
+            return f"{text} ~{self.random.randrange(3)}"
+        recorded = self.checker.texts.get(identity.placed_id("p", chain_id, place), text)
+        return recorded if recorded.startswith(f"{text} ~") else text
+
     def process(self, name, body, **more):
         """A process with ports of its own."""
-        skew = self.random.choice((0, 0, 1, -1, 20, -20)) * SECOND
+        skew = self.random.choice(SKEWS) * SECOND if self.strikes("clock_skewed") else 0
         process = Process(name, body, skew, **more)
         process.wake_at = int(self.random.random() * 5 * SECOND)
         process.runtime = Runtime(
@@ -141,20 +203,48 @@ class World:
         finally:
             for process in [*self.scheduler.processes]:
                 self.scheduler.kill(process)
-            self.store.close()
+            for store in self.opened:
+                store.close()
         return self._report(None)
 
     def _report(self, violation):
         scheduler, checker = self.scheduler, self.checker
-        names = {prompt.id: self.node_of(prompt).id for prompt in checker.prompts.values()}
+        names = {prompt.id: self.name_of(prompt) for prompt in checker.prompts.values()}
         self.faults["crash"] = sum(each.name == "CRASH" for each in scheduler.events)
         self.faults["stop"] = sum(each.name == "STOP" for each in scheduler.events)
-        self.faults["late create"] = checker.late_creates
+        self.faults["late_create"] = checker.late.total()
         self.faults["delay"] = sum(each.name == "wait" for each in scheduler.events)
+        jobs = {each.job for each in checker.batches.values()}
+        vain = sum(len(each.charged) for each in self.service.jobs if each.name not in jobs)
         return Report(
-            self.seed, violation, +self.faults, scheduler.points,
-            len(checker.chains), len(checker.prompts), scheduler.events, names,
-        )  # fmt: skip
+            seed=self.seed,
+            violation=violation,
+            faults=self.faults,
+            points=scheduler.points,
+            chains=len(checker.chains),
+            prompts=len(checker.prompts),
+            paid=sum(len(each.charged) for each in self.service.jobs),
+            in_vain=vain,
+            ends=self._ends(),
+            legend=legend(self),
+            trace=scheduler.events,
+            names=names,
+        )
+
+    def _ends(self):
+        checker = self.checker
+        return {
+            "chains": {
+                each.id: (each.state, each.result, each.failure and each.failure.reason)
+                for each in checker.chains.values()
+            },
+            "prompts": {
+                each.id: (each.progress.state, each.progress.attempt, each.progress.result)
+                for each in checker.prompts.values()
+            },
+            "effects": dict(self.runs),
+            "bill": Counter(name for job in self.service.jobs for name in job.charged),
+        }
 
     def _chaos(self):
         shape, pick = self.shape, self.random
@@ -162,18 +252,18 @@ class World:
             self.process(f"driver{number}", engines.driver(self))
         for number in range(shape.functions or not shape.drivers):
             self.process(f"function{number}", engines.functions(self))
-        programs = [each for each in self.plan.programs if each.startswith("program") and " " not in each]
+        roots = [each for each in (*self.plan.programs, *self.plan.bodies) if " " not in each]
         people = []
         for number in range(pick.choice((1, 2))):
-            errands = users.draw_errands(pick, programs)
+            errands = users.draw_errands(pick, self.plan, sorted(roots))
             people.append(self.process(f"user{number}", users.user(self, errands)))
         scheduler = self.scheduler
         scheduler.run(
             lambda: (
-                scheduler.points > 4 * CHAOS
+                scheduler.points > 4 * self.chaos
                 or (
                     not any(each in scheduler.processes for each in people)
-                    and (scheduler.points > CHAOS or (scheduler.now > 60 * SECOND and self._is_idle()))
+                    and (scheduler.points > self.chaos or (scheduler.now > 60 * SECOND and self._is_idle()))
                 )
             )
         )
@@ -188,7 +278,7 @@ class World:
         scheduler = self.scheduler
         scheduler.calm = True
         scheduler.note("CALM")
-        self.missing.clear()
+        self.missing = {users.ANEW}
         for process in [*scheduler.processes]:
             process.again = False
             if self.random.random() < 0.5:
@@ -197,7 +287,7 @@ class World:
         ends_at = scheduler.now + CALM
         for _ in range(60):
             scheduler.run(lambda: self._is_over(ends_at))
-            if not self._retry_parked(last):
+            if not self._attend(last):
                 return
         raise Violation("everything ends", "prompts are parked again and again")
 
@@ -216,14 +306,28 @@ class World:
     def _quiet(self):
         return self.shape.settings.sweep + self.shape.settings.lease + 30
 
-    def _retry_parked(self, last):
+    def _attend(self, last):
+        """A person sends back what is parked, perhaps what failed, and answers what waits for a word."""
         parked = self.store.list_prompts(state=PromptState.PARKED)
-        if parked:
-            person = Process("operator", lambda _: retry_prompts(last.runtime, parked), again=False)
+        waiting = [each for each in self.store.list_prompts(state=PromptState.WAITING) if each.kind == "wait"]
+        failed = [each.id for each in self.checker.chains.values() if each.state is ChainState.FAILED]
+        failed = failed if self.diligent else []
+        self.diligent = False
+
+        def work(_):
+            self.missing.clear()
+            retry_prompts(last.runtime, parked)
+            for chain_id in failed:
+                gemchain.Chain(chain_id).retry()
+            for each in waiting:
+                users.resume(self, each)
+
+        if parked or waiting or failed:
+            person = Process("operator", work, again=False)
             person.runtime = last.runtime
             self.scheduler.spawn(person)
             self.scheduler.run(lambda: person not in self.scheduler.processes)
-        return bool(parked)
+        return bool(parked or waiting or failed)
 
     def _look(self):
         """The final look at every record."""
@@ -243,8 +347,16 @@ class World:
             families.setdefault(prompt.chain_id, []).append(prompt)
         for chain in chains.values():
             self._demand(chain.state is not ChainState.RUNNING, "every chain ends", chain.id)
-            check_chain(self, chain, families.get(chain.id, []))
+            check = check_program if "@" in chain.function else check_chain
+            check(self, chain, families.get(chain.id, []))
         self._check_tally(prompts, chains)
+        self._check_bill()
+
+    def _check_bill(self):
+        for job in self.service.jobs:
+            if job.ready_at <= self.scheduler.now:
+                self.service.report(job)
+        self.checker.check_bill(self.service.jobs)
 
     def _check_tally(self, prompts, chains):
         tally = self.store.tally()
@@ -266,10 +378,6 @@ def _choose(model):
     return provider, name
 
 
-def _sqlite(clock):
-    return SqliteStore(":memory:", clock)
-
-
 @contextmanager
 def _seeded(world):
     """Ids that are random elsewhere come from the seed; what caches between processes is emptied."""
@@ -286,16 +394,17 @@ def _seeded(world):
             runtime.install(before)
 
 
-def simulate(seed, open_store=None):
+def simulate(seed, open_store=None, *, even=False):
     """Run one seed.
 
     Args:
         seed: A whole number; the same number, the same run.
         open_store: Opens the store under test on the clock that it is given.
+        even: Whether the run must be the same on every store; it is also shorter.
     """
     log = logging.getLogger("gemchain")
     before, log.disabled = log.disabled, True
-    world = World(seed, open_store)
+    world = World(seed, open_store, even=even)
     try:
         with _seeded(world):
             return world.run()

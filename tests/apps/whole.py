@@ -1,8 +1,11 @@
 """Async chains that use the language to its ends, for the tests that kill them."""
 
+from datetime import timedelta
+
 import gemchain
 from gemchain import chain, gather, prompt, wait
 from tests.apps.flows import MODEL
+from tests.apps.mistakes import OutOfStockError, fails
 from tests.apps.programs import deepen, pair, raises, three
 
 
@@ -32,3 +35,22 @@ async def tells(child):
 @chain
 async def refused():
     return await gather([deepen("fine", 1), prompt("blocked", MODEL)])
+
+
+def easy(response):
+    return None
+
+
+@chain(max_attempts=2, backoff=1, deadline=timedelta(days=30), retry_if=easy)
+async def impatient(text):
+    """Rules for all prompts, a wait that nobody ends, and an exception of its own."""
+    try:
+        found = [await wait("nobody", deadline=timedelta(seconds=1))]
+    except gemchain.PromptError as error:
+        found = [error.reason]
+    try:
+        await gather([deepen(text, 1), fails("own")])
+    except OutOfStockError as error:
+        found.append(error.article)
+    found.append((await prompt(text, MODEL)).text)
+    return found

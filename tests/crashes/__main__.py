@@ -11,10 +11,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.crashes.test_every_write_of_the_language import WORK, undisturbed_in
-from tests.support.crashing import Fuse
-from tests.support.engines import FIRESTORE, SQLITE, over
-from tests.support.lives import check, live_until_done
+from tests.crashes.deaths import die
+from tests.crashes.test_every_write_of_the_language import undisturbed_in
+from tests.support.engines import FIRESTORE, SQLITE
 
 
 def main():
@@ -32,24 +31,6 @@ def main():
     took = time.monotonic() - began
     print(f"{chosen.store}: {len(deaths)} deaths, {len(complaints)} with a difference, {took:.0f} s")
     return bool(complaints)
-
-
-_undisturbed = {}
-
-
-def die(death):
-    """What differs after a death; nothing when all is as if nobody had died."""
-    store, at, after = death
-    with tempfile.TemporaryDirectory() as folder:
-        if store not in _undisturbed:
-            _undisturbed[store] = undisturbed_in(store, Path(folder) / "undisturbed")
-        with over(store):
-            found = live_until_done(WORK, Path(folder) / "disturbed", Fuse(at, after=after))
-    try:
-        check(found, _undisturbed[store])
-    except AssertionError as error:
-        return f"{'after' if after else 'before'} write {at}: {error}"
-    return None
 
 
 if __name__ == "__main__":

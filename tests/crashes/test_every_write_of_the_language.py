@@ -10,7 +10,7 @@ from tests.support.crashing import Fuse
 from tests.support.engines import FIRESTORE, SQLITE, over
 from tests.support.lives import Work, check, live_until_done
 
-WRITES = 250
+WRITES = 280
 """More than the run has; a test makes sure."""
 
 
@@ -22,6 +22,7 @@ def begin():
         gemchain.start(programs.all_branches_end_at_once, key="n"),
         gemchain.start(programs.wait_in_callback, "draft", key="w"),
         gemchain.start(joins.map_reduce, ["p", "q"], key="j"),
+        gemchain.start(whole.impatient, "i", key="i"),
     ]
 
 
@@ -80,11 +81,12 @@ def test_the_table_above_covers_every_write_of_the_run(undisturbed):
 
 
 def test_the_undisturbed_run_ends_as_its_chains_say(undisturbed):
-    everything, refused, parent, ended, approved, *_ = undisturbed["results"]
+    everything, refused, parent, ended, approved, _, impatient = undisturbed["results"]
     assert everything[:7] == ["<al>|<<<ar>>>", "a x", "<<a y>>", "a", "blocked", "a", "a bad"]
     assert [each[:4] for each in everything[7:9]] == ["a 0 ", "a 1 "]
     assert everything[9] == "it said three (two (one a))"
     assert refused == ("ChainFailedError", "blocked")
     assert parent == ["three (two (one p))"]
     assert (ended, approved) == (["a", "b"], "draft approved")
+    assert impatient == ["deadline", "bolt", "i"]
     assert set(undisturbed["paid"].values()) == {1}

@@ -3,8 +3,10 @@
 Crash story. Creating a job is the one thing that cannot be undone or repeated for free, so the
 batch says *before* it that a job may exist (`create_at`, under a lease). From then on every
 launcher looks for a job that bears the batch's name and adopts it, and creates one only after
-the provider's listing would certainly have shown the earlier one. A launcher that finds its lease
-taken over when it wants to record its job cancels that job again.
+the provider's listing would certainly have shown the earlier one. A launcher looks at the time once more
+right before it creates: one that slept through its lease in between gives way. What is left is a
+process that sleeps, or a request that is on its way, for a whole lease from that look on; it finds its
+lease taken over when it wants to record its job, and cancels that job again.
 
 A provider that cannot be reached leaves the batch WRITTEN, to be looked at later. One that
 refuses the job fails the batch and, with its words, the prompts. One that a person has to set up
@@ -97,7 +99,14 @@ def _launch_one(runtime: Runtime, batch: Batch) -> list[Batch]:
 
 
 def _create(runtime: Runtime, provider: Provider, asked: Batch, earlier: datetime | None) -> list[Batch]:
-    """Create the job of a batch that says already that one may exist; `earlier` is what it said before."""
+    """Create the job of a batch that says already that one may exist; `earlier` is what it said before.
+
+    Raises:
+        StoreConflictError: The lease is over, or so nearly that whoever takes it next might not see the job.
+    """
+    assert asked.leased_until_at is not None
+    if runtime.store.now() >= asked.leased_until_at - timedelta(seconds=provider.listing_lag):
+        raise StoreConflictError(f"batch {asked.id} is somebody else's by now")
     try:
         with _untouched(runtime, asked, earlier):
             job = provider.create(asked)

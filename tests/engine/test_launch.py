@@ -93,6 +93,24 @@ def test_a_creation_whose_reply_was_lost_is_adopted_and_never_made_twice(stand, 
     assert [sent.job] == stand.provider.created
 
 
+def test_a_process_that_sleeps_through_its_lease_before_it_creates_creates_nothing(stand, batch, monkeypatch):
+    save, sleep = stand.runtime.store.save_batch, silent_for_too_long(stand)
+
+    def slow(batch, **more):
+        saved = save(batch, **more)
+        monkeypatch.undo()
+        sleep()
+        return saved
+
+    monkeypatch.setattr(stand.runtime.store, "save_batch", slow)
+    assert launch(stand.runtime) == []
+    assert stand.provider.created == []
+    stand.clock.advance(stand.provider.listing_lag)
+    (sent,) = launch(stand.runtime)
+    assert sent.state is BatchState.SENT
+    assert len(stand.provider.created) == 1
+
+
 def test_a_listing_that_lags_is_waited_for_before_anything_is_created(stand, batch):
     stand.provider.listing_lag = 20
     stand.provider.shows_after = 20

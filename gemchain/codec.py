@@ -188,7 +188,7 @@ def answer_of(values: Sequence[Any]) -> AnswerRef:
         DamagedError: They describe none.
     """
     uri, *numbers = values
-    if type(uri) is not str or not all(type(each) is int and 0 <= each < _LARGEST for each in numbers):
+    if type(uri) is not str or not all(type(each) is int and 0 <= each < 2**63 for each in numbers):
         raise DamagedError("no address, generation, offset and length of a line")
     return AnswerRef(uri, *numbers)
 
@@ -303,7 +303,7 @@ def _file(values: Any) -> OutputFile:
     if type(values) is not list or len(values) != len(OutputFile._fields):
         raise DamagedError("no address, generation and size of a file")
     uri, *numbers = values
-    if type(uri) is not str or not all(type(each) is int and 0 <= each < _LARGEST for each in numbers):
+    if type(uri) is not str or not all(type(each) is int and 0 <= each < 2**63 for each in numbers):
         raise DamagedError("no address, generation and size of a file")
     return OutputFile(uri, *numbers)
 

@@ -38,7 +38,10 @@ def make_draft(runtime: Runtime, scope: Scope, spec: PromptSpec) -> Draft:
     check_text("a model's name", model)
     composed = compose(spec.request, spec.config, spec.schema, provider.attach)
     provider.check(model, composed.request)
-    text = jsontext.dump(composed.request)
+    try:
+        text = jsontext.dump(composed.request)
+    except TypeError as error:
+        raise RequestError(f"the request is not JSON: {error}") from error
     size = len(text.encode())
     if size > provider.limits.max_request_bytes:
         raise RequestError(

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from gemchain import journal  # noqa: F401 -- whoever logs does so harmlessly
 from gemchain.continuations import Continuations
 from gemchain.errors import ConfigurationError, ModelError
 from gemchain.ports import Blobs, Clock, Provider, Store, Waker

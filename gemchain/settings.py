@@ -3,7 +3,7 @@
 import difflib
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from gemchain.errors import ConfigurationError
@@ -57,7 +57,7 @@ class Settings:
     waker: str = ""
     application: str = ""
     modules: str = ""
-    signing_key: str = ""
+    signing_key: str = field(default="", repr=False)
     default_model: str = "gemini-3.5-flash-lite"
     max_attempts: int = 3
     callback_attempts: int = 3

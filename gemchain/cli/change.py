@@ -3,12 +3,11 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from rich.console import Console
-
 from gemchain import jsontext
 from gemchain.chains import resume
 from gemchain.cli.finding import find
 from gemchain.cli.opening import existing
+from gemchain.cli.paper import Paper
 from gemchain.cli.plain import emit
 from gemchain.cli.wording import count
 from gemchain.engine.cancelling import cancel_batch
@@ -76,7 +75,7 @@ def _report(went: dict[str, int], *, as_json: bool) -> None:
     if as_json:
         emit({"retried": went})
         return
-    console = Console(highlight=False, soft_wrap=True)
+    console = Paper(highlight=False, soft_wrap=True)
     for identity, number in went.items():
         name = "" if identity == "all" else f"{identity}: "
         if number:
@@ -97,7 +96,7 @@ def fork_one(state: str | None, text: str, *, as_json: bool) -> None:
         if as_json:
             emit({"chain": new, "forked_from": record.id})
             return
-        console = Console(highlight=False, soft_wrap=True)
+        console = Paper(highlight=False, soft_wrap=True)
         console.print(f"chain {new} goes on from {record.id}; the `gemchain run` command drives on")
 
 
@@ -112,7 +111,7 @@ def resume_one(state: str | None, text: str, value: str, *, name: str | None, as
         if as_json:
             emit({"chain": chain, "resumed": True})
             return
-        console = Console(highlight=False, soft_wrap=True)
+        console = Paper(highlight=False, soft_wrap=True)
         console.print(f"chain {chain} has its value; the `gemchain run` command drives on")
 
 
@@ -129,7 +128,7 @@ def _cancel_batch(runtime: Runtime, batch: Batch, *, as_json: bool) -> None:
     if as_json:
         emit({"batch": batch.id, "cancelled": True, "state": cancelled.state})
         return
-    console = Console(highlight=False, soft_wrap=True)
+    console = Paper(highlight=False, soft_wrap=True)
     console.print(
         f"the provider was asked to stop batch {batch.id}; finished rows are used, the rest is sent again"
     )
@@ -150,7 +149,7 @@ def cancel_one(state: str | None, text: str, *, as_json: bool) -> None:
                 {"chain": chain, "cancelled": cancelled, "state": runtime.store.chains([chain])[chain].state}
             )
             return
-        console = Console(highlight=False, soft_wrap=True)
+        console = Paper(highlight=False, soft_wrap=True)
         whole = "" if record.id == chain else f"prompt {record.id} belongs to it, and "
         if cancelled:
             console.print(f"chain {chain} is cancelled; {whole}answers still on their way are dropped")

@@ -59,11 +59,12 @@ def complaining(debug: bool, go_on: str | None = None) -> Iterator[None]:
 
 def complain(text: str, *, mark: str = "✗") -> None:
     """Print one line on stderr; further lines of `text` stand below it, indented."""
-    from rich.console import Console
     from rich.text import Text
+
+    from gemchain.cli.paper import Paper
 
     first, *rest = text.splitlines()
     line = Text(f"{mark} ", style="bold red" if mark == "✗" else "bold yellow").append(first, style="default")
     for each in rest:
         line.append(f"\n  {each}", style="dim")
-    Console(stderr=True, soft_wrap=True, highlight=False).print(line)
+    Paper(stderr=True, soft_wrap=True, highlight=False).print(line)

@@ -4,9 +4,8 @@ import re
 from datetime import timedelta
 from typing import Any
 
-from rich.console import Console
-
 from gemchain.cli.opening import existing
+from gemchain.cli.paper import Paper
 from gemchain.cli.plain import emit
 from gemchain.cli.wording import count
 from gemchain.engine.retention import Removed, forget, would_forget
@@ -45,7 +44,7 @@ def collect_garbage(
     if as_json:
         emit(_data(removed, before, after, dry_run=dry_run))
         return
-    console = Console(highlight=False, soft_wrap=True)
+    console = Paper(highlight=False, soft_wrap=True)
     for line in _lines(removed, older_than, dry_run=dry_run):
         console.print(line)
     if before is not None and after is not None:

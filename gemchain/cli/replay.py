@@ -5,10 +5,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from rich.console import Console
-
 from gemchain.cli.finding import find
 from gemchain.cli.opening import existing
+from gemchain.cli.paper import Paper
 from gemchain.cli.plain import emit
 from gemchain.continuations import Continuations
 from gemchain.engine.rehearsal import Difference, rehearse
@@ -50,7 +49,7 @@ def _report(found: dict[str, list[Difference]], *, as_json: bool) -> None:
     if as_json:
         emit({chain: [each._asdict() for each in differences] for chain, differences in found.items()})
         return
-    console = Console(highlight=False, soft_wrap=True)
+    console = Paper(highlight=False, soft_wrap=True)
     for chain, differences in found.items():
         if not differences:
             console.print(f"chain {chain} runs as it did")

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import orjson
-from rich.console import Console
 
 from gemchain.cli import summary
 from gemchain.cli.complaints import NOT_ALL_DONE, StoppedError
 from gemchain.cli.loading import Target, load, locate
 from gemchain.cli.opening import configured, environment
+from gemchain.cli.paper import Paper
 from gemchain.cli.parameters import Parameters, Params, check_rows
 from gemchain.cli.progress import Meter, showing
 from gemchain.cli.results import check_output, write_results
@@ -80,7 +80,7 @@ def run_rows(order: Order) -> int:
         rows = _checked(order, function)
         runtime = configured(order.state)
         meter = Meter(runtime.store)
-        with showing(meter, _title(order, target), Console(stderr=True), quiet=order.quiet):
+        with showing(meter, _title(order, target), Paper(stderr=True), quiet=order.quiet):
             ran = _start_and_drive(order, runtime, meter, function, rows)
         outcome = write_results(function, rows(), order.output)
         told = summary.Told(order, ran.started, ran.idle, outcome, meter.read(ALL), time.monotonic() - begun)
@@ -123,4 +123,4 @@ def _tell(told: "summary.Told") -> None:
     if told.order.as_json:
         print(orjson.dumps(summary.as_data(told), option=orjson.OPT_INDENT_2).decode())
     elif not told.order.quiet:
-        summary.show(told, Console())
+        summary.show(told, Paper())

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
-from rich.console import Console
 from rich.text import Text
 
 from gemchain.cli.opening import existing
+from gemchain.cli.paper import Paper
 from gemchain.cli.plain import batch_data, emit, plain
 from gemchain.cli.wording import KINDS, age, count, models_of, moment, money, tokens
 from gemchain.ports import Store
@@ -28,7 +28,7 @@ def show_status(state: str | None, *, as_json: bool) -> None:
         if as_json:
             emit(gather(runtime))
             return
-        console = Console()
+        console = Paper()
         for line in _lines(runtime, f" --state {state}" if state else ""):
             console.print(line, soft_wrap=True, highlight=False)
 

@@ -1,4 +1,4 @@
-"""What can never be kept or sent is refused at submit, in words that say what: nothing is recorded or paid."""
+"""What can never be kept or sent is refused at submit, in words: nothing is recorded or paid."""
 
 import pytest
 from hypothesis import given

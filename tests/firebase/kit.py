@@ -47,7 +47,7 @@ def digest(*contents: bytes) -> str:
 
 def run(*command: str | Path, folder: Path = HERE) -> None:
     done = subprocess.run(
-        [str(each) for each in command], cwd=folder, capture_output=True, text=True, check=False, timeout=900
+        [str(each) for each in command], cwd=folder, capture_output=True, text=True, check=False, timeout=1800
     )
     assert done.returncode == 0, f"{command} failed:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
 

@@ -101,11 +101,15 @@ class Application:
         for each in dict.fromkeys((top, name)):
             origins = self._origins(each)
             if not origins:
-                raise UnresolvedError(f"there is no module {each!r}")
+                raise UnresolvedError(
+                    f"there is no module {each!r} here ({', '.join(map(str, self._folders))}): not deployed, "
+                    "renamed, or of another application on the same state; each needs a state of its own"
+                )
             if not all(self._is_ours(origin) for origin in origins):
                 raise UnresolvedError(
                     f"module {each!r} is not the application's (it lies outside of "
-                    f"{', '.join(map(str, self._folders))}); setting 'modules' can allow it"
+                    f"{', '.join(map(str, self._folders))}); setting 'modules' can allow it, and another "
+                    "application needs a state of its own"
                 )
 
     @staticmethod

@@ -225,6 +225,8 @@ def fork(
 def cancel(id: Id, state: State = None, as_json: Json = False, debug: Debug = False) -> None:  # noqa: A002
     """Stop a chain: nothing of it is sent any more, and answers on their way are dropped.
 
+    Given a prompt, stop its whole chain: a chain without one of its prompts could not go on.
+
     Given a batch, stop its provider job: finished rows are used, the rest is sent again.
     """
     from gemchain.cli.change import cancel_one

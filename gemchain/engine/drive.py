@@ -43,11 +43,7 @@ def is_idle(runtime: Runtime) -> bool:
     open_prompts = any(counts.get(state) for state in OPEN_PROMPT)
     # A process that died may have left the last word on a chain unsaid, with nothing else open.
     return not (
-        open_prompts
-        or store.open_batches()
-        or store.unsettled_chains(limit=1)
-        or store.ended_waits(limit=1)
-        or store.overdue(limit=1)
+        open_prompts or store.open_batches() or store.unsettled_chains(limit=1) or store.ended_waits(limit=1)
     )
 
 
@@ -161,6 +157,15 @@ class Driver:
         self._sweep_at = now + timedelta(seconds=self.runtime.settings.sweep)
         return bool(sweep(self.runtime, without=self.aside))
 
+    def is_idle(self) -> bool:
+        """Whether nothing is left to carry on; what is past its deadline is swept in the next turn."""
+        if not is_idle(self.runtime):
+            return False
+        if self.runtime.store.overdue(limit=1):
+            self._sweep_at = None
+            return False
+        return True
+
     def is_not_stuck(self) -> bool:
         """True; or, once nothing is left but what a person has to mend, an error that says what.
 
@@ -273,7 +278,7 @@ def _drive(driver: Driver, until: Callable[[], bool], *, until_idle: bool, timeo
             return until()
         if moved:
             continue
-        if until_idle and driver.patiently(lambda: is_idle(runtime), otherwise=False):
+        if until_idle and driver.patiently(driver.is_idle, otherwise=False):
             return True
         if until_idle:
             driver.patiently(driver.is_not_stuck, otherwise=True)

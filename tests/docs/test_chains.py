@@ -28,4 +28,4 @@ def test_a_pattern_prints_what_stands_below_it(name, code, printed, tmp_path):
 
 
 def test_every_block_of_code_is_run():
-    assert len(PATTERNS) == TEXT.count("```python") == 5
+    assert len(PATTERNS) == TEXT.count("```python") == 6

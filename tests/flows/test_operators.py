@@ -191,3 +191,22 @@ def test_retry_on_the_command_line_takes_a_state(tmp_path):
         assert chain.result() == "X"
         assert chain.status().state is ChainState.DONE
         assert chain.status().prompts == {PromptState.DONE: 1}
+
+
+def test_a_cancelled_chain_may_be_forked_and_keeps_its_answers(tmp_path):
+    with embedded(tmp_path, responder=flows.echo, simulated_turnaround=600) as engine:
+        chain = gemchain.start(programs.three, "x")
+        engine.run(timeout=700)
+        assert chain.cancel()
+        engine.run()
+        stopped = prompt_of(engine, chain, "two")
+        assert stopped.progress.state is PromptState.CANCELLED
+        batches = len(engine.runtime.store.list_batches())
+        assert chain.fork(stopped.id).result() == "three (two (one x))"
+        assert len(engine.runtime.store.list_batches()) == batches + 2
+        assert chain.status().state is ChainState.CANCELLED
+
+
+def test_the_help_of_cancel_says_that_a_prompt_takes_its_chain_along():
+    told = " ".join(CliRunner().invoke(app, ["cancel", "--help"]).output.split())
+    assert "Given a prompt, stop its whole chain" in told

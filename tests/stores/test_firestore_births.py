@@ -7,16 +7,19 @@ from itertools import count
 import grpc
 import pytest
 
+import gemchain
 from gemchain.interventions import cancel_chain
 from gemchain.states import ChainState, PromptState
 from gemchain.stores.firestore import births, commit
+from gemchain.testing import embedded
 from tests import firestore_state
+from tests.apps import flows, programs
 from tests.contracts.store_samples import APPLIED, CONFLICT, Samples, draft, prompt
 
 P, C = PromptState, ChainState
 CHILDREN = [f"p{number:02d}" for number in range(20)]
-CALLS = 7
-"""The unit with its join and three more, five calls for the others, and the end of the birth."""
+CALLS = 6
+"""The unit with its join and three more, and five calls for the others."""
 
 
 class Killed(BaseException):
@@ -225,6 +228,37 @@ def test_what_is_born_into_a_cancelled_chain_is_marked_to_be_cancelled(given, ot
     assert {other.state(each) for each in CHILDREN} == {P.CANCELLED}
 
 
+def test_what_is_born_as_ended_is_marked_so_that_somebody_looks_again(given, other, clock):
+    """Whoever looked while it was not there yet took its chain for open, and nothing else will end."""
+    unit = large(given)
+    ended = [
+        replace(each.prompt, progress=replace(each.prompt.progress, state=P.DONE)) for each in unit.drafts
+    ]
+    with killed(given, 1):
+        given.store.commit([replace(unit, drafts=tuple(map(draft, ended)))])
+    clock.advance(31)
+    other.store.queues()
+    assert other.store.unsettled_chains(limit=9) == ["c-parent"]
+    assert not other.store.has_open("c-parent")
+
+
+def test_a_chain_that_is_cancelled_while_the_last_prompts_are_born_is_marked(given, other):
+    unit = large(given)
+    connection = given.store._connection
+    send, calls = connection.commit, count()
+
+    def slow(writes):
+        if next(calls) == CALLS - 1:
+            cancel_chain(other.store, "c-parent")
+        return send(writes)
+
+    connection.commit = slow
+    assert given.store.commit([unit]) == [APPLIED]
+    assert given.store.unsettled_chains(limit=9) == ["c-parent"]
+    cancel_chain(other.store, "c-parent")
+    assert {given.state(each) for each in CHILDREN} == {P.CANCELLED}
+
+
 def test_a_conflict_creates_nothing(given):
     unit = large(given)
     given.move(given.read("parent")[0], P.ANSWERED)
@@ -266,12 +300,37 @@ def test_a_birth_that_anybody_may_have_written_is_taken_for_nothing(given, clock
 def test_the_calls_of_a_birth_can_do_nothing_but_create_prompts(given, clock):
     given.start("c1", "p1")
     pending = {}
-    write = given.store._births.plan("t", [], pending)[-1]
     foreign = births.Write(delete=given.store._connection.name("chains", "c1"))
     at = given.store._spill.put_whole("x", births._call([foreign]), pending)
     given.store._spill.upload(pending)
-    births.fill(write.update.fields, {"scopes": [], "groups": [at]})
+    write = births.Write()
+    write.update.name = given.store._connection.name("births", "b")
+    births.fill(write.update.fields, {"scopes": ["c1"], "groups": [at]})
     given.store._connection.commit([write])
     clock.advance(31)
     given.store.queues()
     assert given.store.chains(["c1"])["c1"].state is C.RUNNING
+
+
+@pytest.fixture
+def engine(project, tmp_path, clock, monkeypatch):
+    monkeypatch.setattr(commit, "GROUP_WRITES", 10)
+    monkeypatch.setattr(births, "GROUP", 4)
+    address = f"firestore://{project}/(default)"
+    with embedded(tmp_path, responder=flows.echo, clock=clock, store=address, application=".") as engine:
+        yield engine
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("at", [0, 1, 3, 5])
+def test_a_wide_gather_that_was_cut_off_at_its_start_runs_to_its_end(engine, at, after):
+    """What the caller repeats, and what the engine finds, is the whole chain: each branch runs once."""
+    words = [f"word {number}" for number in range(20)]
+    with killed(engine.runtime, at, after=after):
+        gemchain.start(programs.fan, words, key="wide")
+    chain = gemchain.start(programs.fan, words, key="wide")
+    engine.run()
+    assert chain.status().prompts == {P.DONE: 22}
+    assert all(word in chain.result() for word in words)
+    paid = engine.runtime.providers.named("simulated").paid_rows()
+    assert (len(paid), set(paid.values())) == (21, {1})

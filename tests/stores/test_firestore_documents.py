@@ -197,7 +197,7 @@ class TestLongTexts:
         unit = replace(unit, drafts=tuple(each._replace(request=request) for each in unit.drafts))
         spent()
         assert given.store.commit([unit]) == [APPLIED]
-        assert spent().rpcs == {"Commit": 4, "BatchGetDocuments": 2}
+        assert spent().rpcs == {"Commit": 3, "BatchGetDocuments": 2}
         assert given.store.requests(names[:3]) == dict.fromkeys(names[:3], request)
         assert given.store.tally().prompts == {P.DONE: 1, P.QUEUED: 1_200}
 

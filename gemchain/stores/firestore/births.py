@@ -3,8 +3,9 @@
 The creations that do not fit are written to blobs first, group by group, as the very calls that will make
 them. One call then commits the unit: its moves, its chain, its first prompts (joins before all others, so
 that no branch is without its join), and its *birth*, a small document that names the blobs. From here on the
-unit is applied. Then every group is created by a call of its own, on condition that the birth still stands,
-and at last the birth is removed. While it stands, the chain and the joins that it names count as open.
+unit is applied. Then every group is created by a call of its own, on condition that the birth still stands;
+the last one ends the birth. While it stands, the chain and the joins that it names count as open; and since
+prompts to be sent come last, one of them ends after it, and makes somebody look again.
 
 Crash story. Who dies before the commit leaves blobs that nobody refers to, and nothing else. Who dies after
 it leaves a birth, and whoever looks at the queues finishes those that nobody has finished within half a
@@ -41,6 +42,10 @@ PATIENCE = timedelta(seconds=30)
 """How old a birth is before others finish it."""
 
 
+TRIES = 10
+"""Times in a row that others may change what a call wants unchanged."""
+
+
 class _GoneError(Exception):
     """Somebody else finished the birth."""
 
@@ -61,7 +66,9 @@ class Births:
             pending: Takes the other groups, to be uploaded before.
         """
         birth_id = _birth_id(token)
-        first, *later = _groups(sorted(creations, key=_comes_later))
+        first, *later = _groups(sorted(creations, key=_order))
+        if not later:
+            return first
         for write in (write for group in later for write in group):
             # Only what is created together with its chain knows the chain's version by its own time.
             write.update.fields.pop("first", None)
@@ -112,19 +119,10 @@ class Births:
         if document is None:
             return
         groups = _texts(document, "groups")
-        newest: dict[str, str] = {}
         try:
-            for at in groups:
-                writes = self._read(at)
-                self._create(name, writes)
-                newest |= {
-                    write.update.fields["open_chain"].string_value: write.update.name
-                    for write in writes
-                    if "open_chain" in write.update.fields
-                }
-            over = Write(delete=name)
-            if not self._call([*self._marks(newest), over]):  # a prompt to be marked was removed
-                self._call([over])
+            for at in groups[:-1]:
+                self._create(name, self._read(at))
+            self._complete(name, self._read(groups[-1]) if groups else [])
         except _GoneError:
             return
         self._spill.remove(groups)
@@ -151,28 +149,57 @@ class Births:
         Raises:
             _GoneError: The birth is over.
         """
-        while writes and not self._call([_still(name), *writes]):
-            names = [each.update.name for each in writes]
-            there = {each.name for each in self._connection.get_named([name, *names], [NAME])}
-            if name not in there:
-                raise _GoneError
-            if len(there) == 1:
-                raise StoreUnavailableError(f"{self._connection.place} creates no prompts; try again")
-            writes = [each for each in writes if each.update.name not in there]
+        for _ in range(TRIES):
+            if not writes or self._call([_still(name), *writes]):
+                return
+            writes = self._missing(name, writes)
+        raise self._stuck()
 
-    def _marks(self, newest: dict[str, str]) -> list[Message]:
-        """A mark in each chain that ended meanwhile: its open prompts, of which one is given, have to end."""
-        found = dict(self._connection.get("chains", newest, ["state"]))
-        ended = [each for each in newest if each not in found or _state(found[each]) != ChainState.RUNNING]
-        marks = []
-        for chain_id in ended:
-            mark = Write()
-            mark.update.name = newest[chain_id]
-            fill(mark.update.fields, {"unsettled": chain_id})
-            mark.update_mask.field_paths.append("unsettled")
-            mark.current_document.exists = True
-            marks.append(mark)
-        return marks
+    def _complete(self, name: str, writes: Sequence[Message]) -> None:
+        """Create the last group, and end the birth with it.
+
+        In one call, so that whoever sees the last prompt of a branch end finds no birth any more; and on
+        condition that the chains are as they were when it was decided whether a mark is needed.
+
+        Raises:
+            _GoneError: The birth is over.
+        """
+        over = Write(delete=name)
+        over.current_document.exists = True
+        for _ in range(TRIES):
+            if self._call([*self._as_chains_stand(writes), over]):
+                return
+            writes = self._missing(name, writes)
+        raise self._stuck()
+
+    def _missing(self, name: str, writes: Sequence[Message]) -> list[Message]:
+        """Of the prompts to be created, those that are not there."""
+        names = [each.update.name for each in writes]
+        there = {each.name for each in self._connection.get_named([name, *names], [NAME])}
+        if name not in there:
+            raise _GoneError
+        return [each for each in writes if each.update.name not in there]
+
+    def _stuck(self) -> StoreUnavailableError:
+        return StoreUnavailableError(
+            f"{self._connection.place} created no prompts in {TRIES} calls; others will try again"
+        )
+
+    def _as_chains_stand(self, writes: Sequence[Message]) -> list[Message]:
+        """The creations, with a mark where nobody would look at their chain again, and its condition.
+
+        That is where the chain has ended, so that what is born now must end as well, and where all that is
+        born has ended already.
+        """
+        last = {each.update.fields["chain_id"].string_value: each for each in writes}
+        found = dict(self._connection.get("chains", last, ["state"]))
+        for chain_id, write in last.items():
+            goes_on = chain_id in found and _state(found[chain_id]) == ChainState.RUNNING
+            if goes_on and "open_chain" in write.update.fields:
+                write.update.fields.pop("unsettled", None)
+            elif goes_on or "open_chain" in write.update.fields:
+                write.update.fields["unsettled"].string_value = chain_id
+        return [*map(_unchanged, found.values()), *writes]
 
     def _call(self, writes: Sequence[Message]) -> bool:
         """Send a call until it is certain what became of it; False when it does not apply."""
@@ -214,8 +241,11 @@ def _groups(writes: Sequence[Message]) -> Iterator[list[Message]]:
     yield group
 
 
-def _comes_later(write: Message) -> bool:
-    return _state(write.update) != PromptState.WAITING
+def _order(write: Message) -> int:
+    """Joins first, prompts to be sent last."""
+    if _state(write.update) == PromptState.WAITING:
+        return 0
+    return 2 if "open_chain" in write.update.fields else 1
 
 
 def _scopes(write: Message) -> Iterator[str]:
@@ -231,7 +261,7 @@ def _call(writes: Sequence[Message]) -> bytes:
 
 
 def _still(name: str) -> Message:
-    """A write that changes nothing, and fails unless the birth stands."""
+    """A write that changes nothing, and fails unless the document is there."""
     write = Write()
     write.update.name = name
     write.update_mask.field_paths.append("over")
@@ -243,6 +273,13 @@ def _texts(document: Message, name: str) -> list[str]:
     """A list of texts, without what gemchain cannot have put there."""
     found = fields_of(document).get(name)
     return [each for each in found if isinstance(each, str)] if isinstance(found, list) else []
+
+
+def _unchanged(document: Message) -> Message:
+    """A write that changes nothing, and fails unless a document is as it was read."""
+    write = _still(document.name)
+    write.current_document.update_time.CopyFrom(document.update_time)
+    return write
 
 
 def _state(document: Message) -> str:

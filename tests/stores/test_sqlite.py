@@ -7,6 +7,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 
@@ -73,6 +74,16 @@ def test_a_store_in_memory_keeps_the_contract_too(clock):
     (prompt,) = given.claimed("p1")
     given.move(prompt, P.DONE, "p2")
     assert store.tally().prompts == {P.DONE: 1, P.QUEUED: 1}
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("free", "pages"), [(1 << 40, 16_000), (96 << 20, 3_072), (20 << 20, 1_000), (0, 1_000)]
+)
+def test_the_log_does_not_fill_a_small_disk_by_itself(path, clock, monkeypatch, free, pages):
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=free))
+    store = SqliteStore(path, clock)
+    assert store._db.row("PRAGMA wal_autocheckpoint") == (pages,)
     store.close()
 
 

@@ -7,6 +7,7 @@ up to the first frame that did not reach the disk, so what is left is a state th
 durable commit also brings all earlier ones to the disk.
 """
 
+import shutil
 import sqlite3
 import threading
 import time
@@ -37,6 +38,11 @@ _APPLICATION = 0x67656D63
 # a log of 128 MiB spares pages that are written again and again most of their way into the file.
 _PAGE_BYTES = 8192
 _CHECKPOINT_PAGES = 16_000
+_FEWEST_CHECKPOINT_PAGES = 1_000
+_LOG_SHARE = 4
+"""The log may take one part in so many of a disk's free room: a disk that only the log has filled stays full,
+since writing the log back takes room in the file. https://www.sqlite.org/wal.html#avoiding_excessively_large_wal_files"""
+
 _CACHE_KIB = 96 * 1024
 _STATEMENTS = 256
 
@@ -56,7 +62,7 @@ class Connection:
         with self._translated():
             self._db = _open(path, timeout)
             try:
-                _tune(self._db, timeout)
+                _tune(self._db, timeout, _checkpoint_pages(path))
                 self._prepare()
             except BaseException:
                 self._db.close()
@@ -230,13 +236,21 @@ def _open(path: str, timeout: float) -> sqlite3.Connection:
     )
 
 
-def _tune(db: sqlite3.Connection, timeout: float) -> None:
+def _checkpoint_pages(path: str) -> int:
+    """How long the log grows: less on a small or full disk."""
+    if path == MEMORY:
+        return _CHECKPOINT_PAGES
+    room = shutil.disk_usage(Path(path).parent).free // _LOG_SHARE // _PAGE_BYTES
+    return max(_FEWEST_CHECKPOINT_PAGES, min(_CHECKPOINT_PAGES, room))
+
+
+def _tune(db: sqlite3.Connection, timeout: float, checkpoint_pages: int) -> None:
     # Heeded by a new file only.
     db.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
     _enter_wal(db, timeout)
     db.execute("PRAGMA synchronous = NORMAL")
     db.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
-    db.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
+    db.execute(f"PRAGMA wal_autocheckpoint = {checkpoint_pages}")
     db.execute("PRAGMA temp_store = MEMORY")
 
 

@@ -46,7 +46,7 @@ def list_chains(state: str | None, *, only: str | None, limit: int, as_json: boo
         if as_json:
             emit([chain_data(chain) for chain in found])
             return
-        _print(_chain_table(found, runtime.store.now()), found, sum(runtime.store.tally().chains.values()))
+        _print(_chain_table(found, runtime.store.now()), found, limit)
 
 
 def _chain_table(chains: list[Chain], now: datetime) -> Table:
@@ -75,7 +75,7 @@ def list_batches(state: str | None, *, only: str | None, limit: int, as_json: bo
         if as_json:
             emit([batch_data(batch) for batch in found])
             return
-        _print(_batch_table(found, runtime.store.now()), found, sum(runtime.store.tally().batches.values()))
+        _print(_batch_table(found, runtime.store.now()), found, limit)
 
 
 def _batch_table(batches: list[Batch], now: datetime) -> Table:
@@ -113,11 +113,12 @@ def _cut(said: str, most: int = WIDTH) -> str:
     return line if len(line) <= most else f"{line[: most - 1]}…"
 
 
-def _print(table: Table, found: list[Chain] | list[Batch], total: int) -> None:
+def _print(table: Table, found: list[Chain] | list[Batch], limit: int) -> None:
     console = paper()
     if not found:
         console.print("None.")
         return
     console.print(table, highlight=False)
-    if len(found) < total:
-        console.print(f"{len(found):,} of {total:,}; --limit shows more", style="dim", highlight=False)
+    if len(found) == limit:
+        # How many there are in all nobody counts: the tally also holds what `gemchain gc` removed.
+        console.print(f"no more than {limit:,} are shown; see --limit", style="dim", highlight=False)

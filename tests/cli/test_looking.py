@@ -78,7 +78,7 @@ def test_status_tells_what_waits_for_a_batch_to_be_made(shop, monkeypatch):
 
 def test_chains_lists_the_newest_and_how_many_there_are(ran):
     said = ran("chains", "--limit", "2").stdout
-    assert "2 of 3; --limit shows more" in said
+    assert "no more than 2 are shown; see --limit" in said
     assert len(ran.json("chains", "--only", "done")) == 3
     assert ran("chains", "--only", "FAILED").stdout == "None.\n"
 

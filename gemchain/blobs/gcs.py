@@ -219,8 +219,9 @@ class GcsBlobs:
 
     def delete(self, uri: str) -> None:
         """Remove an object; see `Blobs.delete`."""
+        blob = self._blob(uri)
         with contextlib.suppress(BlobNotFoundError), self._asking(uri):
-            self._blob(uri).delete(retry=self._retry)
+            blob.delete(retry=self._retry)
 
     def _blob(self, uri: str, generation: int | None = None) -> Any:
         """The SDK's object at an address of this bucket."""
@@ -248,7 +249,7 @@ class GcsBlobs:
     def _name(self, uri: str) -> str:
         name = uri.removeprefix(self._root)
         if name == uri or not name:
-            raise BlobError(f"{uri!r} is not in the bucket of these files, {self._root!r}")
+            raise BlobNotFoundError(f"{uri!r} is not in the bucket of these files, {self._root!r}")
         return name
 
     def _failed_copy(self, source: str, blob: Any, end: Exception) -> BlobError:

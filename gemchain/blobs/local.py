@@ -132,11 +132,18 @@ class LocalBlobs:
         return os.path.join(self._root, name)
 
     def _located(self, uri: str) -> str:
-        return self._path(self._below(uri))
+        """The path of an address; whatever lies elsewhere is not there, as far as these files go."""
+        try:
+            return self._path(self._below(uri))
+        except BlobError as error:
+            raise BlobNotFoundError(str(error)) from error
 
     def _below(self, uri: str) -> str:
         """The path of an address relative to the root, unchecked."""
-        path = os.fsdecode(unquote_to_bytes(uri.removeprefix(SCHEME)))
+        try:
+            path = os.fsdecode(unquote_to_bytes(uri.removeprefix(SCHEME)))
+        except UnicodeEncodeError as error:
+            raise BlobError(f"{uri!r} is no address") from error
         for root in self._roots:
             if uri.startswith(SCHEME) and path.startswith(root):
                 return path[len(root) :]
@@ -156,7 +163,7 @@ class LocalBlobs:
                         return None
                     raise
                 if stat.S_ISLNK(found.st_mode):
-                    raise BlobError(f"{path!r} leads over a symbolic link, which could lead out")
+                    raise BlobNotFoundError(f"{path!r} leads over a symbolic link, which could lead out")
         return found
 
     def _info(self, path: str) -> BlobInfo | None:

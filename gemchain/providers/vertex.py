@@ -117,6 +117,9 @@ class VertexProvider(GeminiShape):
 
         from gemchain.providers.vertex_errors import translated
 
+        if not str(batch.input_uri).startswith(f"{self._blobs.uri(f'batches/{batch.id}')}/"):
+            # Vertex reads with rights of its own: a record must not make it read what is somebody else's.
+            raise ProviderRejectedError(f"input {batch.input_uri!r} is not one of this batch, {batch.id!r}")
         client, place = self._opened()
         folder = self._blobs.uri(f"{output_folder(batch.id)}/{secrets.token_hex(4)}")
         job = BatchPredictionJob(

@@ -200,8 +200,10 @@ class TestTrouble:
         with pytest.raises(ProviderRejectedError, match=r"gemini-0\.1.*choose another model"):
             service.provider.create(batch)
 
-    def test_a_bucket_that_does_not_exist_is_named_with_the_command_that_makes_it(self, service):
-        batch = replace(service.batch(), input_uri="gs://no-such-bucket/x.jsonl")
+    def test_a_bucket_that_does_not_exist_is_named_with_the_command_that_makes_it(self, service, monkeypatch):
+        made = service.batch()
+        monkeypatch.setattr(service.provider._blobs, "uri", lambda name: f"gs://no-such-bucket/{name}")
+        batch = replace(made, input_uri=f"gs://no-such-bucket/batches/{made.id}/x.jsonl")
         with pytest.raises(ProviderRejectedError, match="gcloud storage buckets create gs://no-such-bucket"):
             service.provider.create(batch)
 

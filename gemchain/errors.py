@@ -59,6 +59,7 @@ __all__ = [
     "ModelError",
     "MoveError",
     "NewerSchemaError",
+    "NotSetUpError",
     "ParamsError",
     "ProviderError",
     "ProviderRejectedError",

@@ -76,7 +76,7 @@ def test_status_tells_what_waits_for_a_batch_to_be_made(shop, monkeypatch):
     assert "1 prompt for simulated:gemini-3.5-flash-lite wait" in shop("status").stdout
 
 
-def test_chains_lists_the_newest_and_how_many_there_are(ran):
+def test_chains_lists_the_newest_and_says_when_there_may_be_more(ran):
     said = ran("chains", "--limit", "2").stdout
     assert "no more than 2 are shown; see --limit" in said
     assert len(ran.json("chains", "--only", "done")) == 3

@@ -10,8 +10,8 @@ from gemchain.testing import embedded
 from tests.apps import flows
 
 BATCH = 1_000
-GROUP = 500
-"""Units in one commit of a start or of a dispatch, each of which writes a tally."""
+START = 500
+"""Chains in one commit of a start; it writes a tally, and so does a commit of a batch of answers."""
 BATCH_WRITES = 13
 """A batch takes its plan, its fence, its tallies and its leases, whatever the number of prompts.
 
@@ -42,7 +42,7 @@ def test_a_prompt_of_a_linear_chain_takes_three_writes_and_two_reads(engine, spe
     bill, tally = spent(), engine.runtime.store.tally()
     prompts, batches = sum(tally.prompts.values()), sum(tally.batches.values())
     assert (prompts, batches) == (2 * chains, 2 * chains // BATCH)
-    commits = (chains + prompts) // GROUP
+    commits = chains // START + prompts // BATCH
     assert bill.writes <= 3 * prompts + 2 * chains + BATCH_WRITES * batches + commits
     assert bill.reads <= prompts + BATCH_READS * batches <= 2 * prompts
     assert bill.deletes <= batches

@@ -6,7 +6,6 @@ a plain function, defined in the very module that is named, and that module must
 application. A record can never name `os:system`.
 """
 
-import inspect
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FunctionType, ModuleType
@@ -17,10 +16,9 @@ from gemchain.application import Application, main_name
 from gemchain.closures import PREFIX, Signer
 from gemchain.errors import ContinuationError, UnresolvedError
 from gemchain.marks import ALIASES, chain_mark, name_mark
+from gemchain.signatures import check_plain, check_signature
 
 __all__ = ["Continuations"]
-
-_ANY = object()
 
 
 LOADED = 1_000
@@ -83,7 +81,7 @@ class Continuations:
         if known is not None:
             return known
         name = self._describe(function)
-        self._check_signature(function, name, params, first)
+        check_signature(function, name, params, first)
         self._names[key] = name
         return name
 
@@ -103,7 +101,7 @@ class Continuations:
         """
         assert self._signer is not None
         name = f"{PREFIX}{getattr(function, '__qualname__', type(function).__name__)}"
-        self._check_signature(function, name, params, first)
+        check_signature(function, name, params, first)
         return name, self._signer.sign(function, role)
 
     def is_by_value(self, function: Callable[..., Any]) -> bool:
@@ -132,7 +130,7 @@ class Continuations:
         return known
 
     def _describe(self, function: Callable[..., Any]) -> str:
-        self._check_plain(function)
+        check_plain(function)
         module, mark = function.__module__, name_mark(function)
         if module == "__main__":
             main = main_name()
@@ -152,33 +150,6 @@ class Continuations:
                 f"{name!r} leads to another object than the one given; is the name bound twice in its module?"
             )
         return name
-
-    @staticmethod
-    def _check_plain(function: Callable[..., Any]) -> None:
-        way_out = (
-            "; move it to the top level of a module and pass what it needs in params, "
-            "or set GEMCHAIN_SIGNING_KEY to store it by value"
-        )
-        if not isinstance(function, FunctionType):
-            raise ContinuationError(f"a callback must be a plain function, not {function!r}{way_out}")
-        if function.__name__ == "<lambda>":
-            raise ContinuationError(f"a lambda cannot be found again when its answer arrives{way_out}")
-        if "<locals>" in function.__qualname__:
-            raise ContinuationError(f"{function.__qualname__!r} is nested in a function{way_out}")
-        if "." in function.__qualname__:
-            raise ContinuationError(f"{function.__qualname__!r} is defined in a class{way_out}")
-
-    @staticmethod
-    def _check_signature(function: Callable[..., Any], name: str, params: Sequence[str], first: str) -> None:
-        signature = inspect.signature(function)
-        positional = (_ANY,) if first else ()
-        try:
-            signature.bind(*positional, **dict.fromkeys(params, _ANY))
-        except TypeError as error:
-            given = ", ".join([*([first] if first else []), *(f"{each}=…" for each in params)])
-            raise ContinuationError(
-                f"{name}{signature} cannot be called as ({given}): {error}. params must name its arguments"
-            ) from error
 
     def chain_name(self, function: Callable[..., Any]) -> str:
         """The name and version under which an async chain is stored, as `module:name@version`.

@@ -33,7 +33,7 @@ class Watch:
 
     def outside(self, *folders):
         """Files that were opened and lie in none of these folders, those of Python itself left out."""
-        inside = tuple(os.path.realpath(each) + os.sep for each in folders)
+        inside = tuple(os.path.realpath(each) + os.sep for each in (*folders, sys.prefix, sys.base_prefix))
         return [
             path
             for path in self.opened

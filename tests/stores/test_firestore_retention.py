@@ -9,6 +9,8 @@ from gemchain.errors import StoreUnavailableError
 from gemchain.records import ChainMove, Forgotten
 from gemchain.states import ChainState, PromptState
 from gemchain.stores.firestore import retention
+from gemchain.stores.firestore.messages import Write
+from gemchain.stores.firestore.values import fill
 from tests.contracts.store_retention import ended, forget
 from tests.contracts.store_samples import APPLIED
 
@@ -130,6 +132,27 @@ def test_a_chain_of_which_prompts_have_still_to_be_created_stays(given, monkeypa
     assert forget(given) == Forgotten()
     monkeypatch.undo()
     assert forget(given) == Forgotten(chains=1, prompts=2)
+
+
+NONSENSE = [None, True, -1, 0.5, "spill/../x", ["x", 3], {"request": 3, "args": ["x"]}]
+
+
+@pytest.mark.parametrize("value", NONSENSE, ids=repr)
+@pytest.mark.parametrize("kind", ["chains", "prompts"])
+def test_fields_that_anybody_may_have_written_stop_no_removal(given, kind, value):
+    ended(given, "c1")
+    ended(given, "c2")
+    given.clock.advance(1)
+    for field in ("ended_at", "spilled", "leftover", "batch_id", "key", "pruned"):
+        write = Write()
+        connection = given.store._connection
+        write.update.name = connection.name(kind, "c1" if kind == "chains" else "c1-1")
+        fill(write.update.fields, {field: value})
+        write.update_mask.field_paths.append(field)
+        connection.commit([write])
+    forget(given)
+    forget(given, keys=True)
+    assert given.store.chains(["c2"]) == given.store.prompts(["c2-1", "c2-2"]) == {}
 
 
 def test_a_reply_that_is_lost_does_not_stop_the_removal(given, faults):

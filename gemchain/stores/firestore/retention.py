@@ -14,6 +14,7 @@ too. Two at once: one deletes, the other's condition fails, and it goes on to th
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from typing import Any
 
 from gemchain.records import Batch, Forgotten
 from gemchain.states import OPEN_BATCH, BatchState, ChainState, PromptState
@@ -77,11 +78,10 @@ class Retention:
         query = Query([("chain_id", "==", chain.id)], fields=_PROMPT)
         chain.prompts = [each for page in self._connection.pages("prompts", query, GROUP) for each in page]
         contents = [fields_of(each) for each in chain.prompts]
-        if any(each.get("state") not in _OVER or "unsettled" in each for each in contents):
+        if any(str(each.get("state")) not in _OVER or "unsettled" in each for each in contents):
             return False
-        holders = self._reader.by_id(
-            "batches", {each["batch_id"] for each in contents if "batch_id" in each}, batch_record
-        )
+        held = {each["batch_id"] for each in contents if isinstance(each.get("batch_id"), str)}
+        holders = self._reader.by_id("batches", held, batch_record)
         return not any(each.state in OPEN_BATCH for each in holders.values())
 
     def _forget_all(self, chains: "Sequence[_Ended]") -> Forgotten:
@@ -173,7 +173,7 @@ class Retention:
         for start in range(0, len(parts), GROUP):
             self._delete(parts[start : start + GROUP])
         self._delete(found)
-        self._remove([text for each in found for text in fields_of(each).get("spilled", {}).values()])
+        self._remove([text for each in found for text in _spilled(fields_of(each)).values()])
 
     def _delete(self, documents: Sequence[Message]) -> None:
         """Delete what somebody else may have deleted before."""
@@ -217,24 +217,25 @@ class _Ended:
         self.prompts: list[Message] = []
         self.changed_at = document.update_time
         self._content = fields_of(document)
-        self.leftover: list[str] = self._content.get("leftover", [])
+        self.leftover = _names(self._content.get("leftover"))
         self._keeps = "key" in self._content and not keys
 
     def ended_before(self, before: datetime) -> bool:
         """Whether its time has come, and something of it is left to remove."""
         ended_at = self._content.get("ended_at")
+        if not isinstance(ended_at, datetime):
+            return False  # it runs, or makes no sense
         over = self._keeps and "pruned" in self._content and not self.leftover
-        return ended_at is not None and ended_at < before and not over
+        return ended_at < before and not over
 
     def texts_of(self, group: Sequence[Message]) -> list[str]:
         """The long texts of prompts, and what an earlier run left."""
         contents = [fields_of(each) for each in group]
-        return [*self.leftover, *(text for each in contents for text in each.get("spilled", {}).values())]
+        return [*self.leftover, *(text for each in contents for text in _spilled(each).values())]
 
     def own_texts(self) -> list[str]:
         """The long texts of the chain's document that do not stay."""
-        spilled: dict[str, str] = self._content.get("spilled", {})
-        return [text for name, text in spilled.items() if name == "args" or not self._keeps]
+        return [text for name, text in _spilled(self._content).items() if name == "args" or not self._keeps]
 
     def note(self, texts: Sequence[str]) -> Message:
         """The write that keeps the names of texts whose prompts are gone."""
@@ -265,6 +266,16 @@ class _Ended:
         """What went, or would go."""
         count = len(self.prompts) if prompts is None else prompts
         return Forgotten(0 if self._keeps else 1, 1 if self._keeps else 0, count)
+
+
+def _spilled(content: dict[str, Any]) -> dict[str, str]:
+    """The names of a document's long texts, which anybody may have written; `Spill` removes only its own."""
+    found = content.get("spilled")
+    return {name: at for name, at in found.items() if isinstance(at, str)} if isinstance(found, dict) else {}
+
+
+def _names(found: Any) -> list[str]:
+    return [each for each in found if isinstance(each, str)] if isinstance(found, list) else []
 
 
 def _deleted(document: Message) -> Message:

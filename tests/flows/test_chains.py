@@ -4,8 +4,10 @@ import pytest
 
 import gemchain
 from gemchain.states import BatchState, ChainState, PromptState
-from gemchain.testing import embedded
 from tests.apps import flows
+from tests.support.engines import embedded
+
+EACH_STORE = True
 
 
 def batches(engine):

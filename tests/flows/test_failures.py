@@ -6,8 +6,10 @@ import pytest
 
 import gemchain
 from gemchain.states import ChainState, PromptState
-from gemchain.testing import embedded
 from tests.apps import flows
+from tests.support.engines import embedded
+
+EACH_STORE = True
 
 BLOCKED = {"promptFeedback": {"blockReason": "SAFETY"}}
 SILENCED = {"candidates": [{"finishReason": "RECITATION"}]}

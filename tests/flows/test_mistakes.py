@@ -5,6 +5,7 @@ import pytest
 
 import gemchain
 from gemchain import raised
+from gemchain.engine.rehearsal import rehearse
 from gemchain.errors import UnresolvedError
 from gemchain.states import PromptState
 from tests.apps import flows, mistakes
@@ -101,3 +102,10 @@ def test_what_is_no_exception_is_none(text):
 def test_an_exception_that_is_too_large_is_kept_in_words(engine):
     assert raised.to_text(ValueError("x" * 100)) is not None
     assert raised.to_text(ValueError("x" * 20_000)) is None
+
+
+@pytest.mark.parametrize("program", [mistakes.as_values, mistakes.asks_a_chain, mistakes.lets_it_out])
+def test_what_was_raised_rehearses_without_a_difference(engine, program):
+    chain = gemchain.start(program)
+    engine.run()
+    assert rehearse(engine.runtime, chain.id) == []

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 import gemchain
+from gemchain.engine.rehearsal import rehearse
 from gemchain.errors import DamagedError
 from gemchain.rules import NO_RULES, Rules, inherited, rest, rests_of, text_of
 from gemchain.settings import Settings
@@ -220,3 +221,22 @@ def test_rules_survive_their_text_and_nonsense_is_damage():
 def test_the_rest_doubles_from_the_first_to_the_longest(backoff, attempts, seconds):
     text = text_of(rests_of(backoff), NO_RULES)
     assert rest(Settings(), attempts, text) == timedelta(seconds=seconds)
+
+
+def test_a_wait_that_ended_at_its_deadline_rehearses_without_a_difference(tmp_path):
+    with embedded(tmp_path, responder=flows.echo) as engine:
+        chain = gemchain.start(patience.asks, 2 * DAY)
+        engine.clock.advance(3 * DAY)
+        engine.run()
+        assert rehearse(engine.runtime, chain.id) == []
+
+
+def test_a_retry_cannot_turn_back_time(tmp_path):
+    with embedded(tmp_path, responder=flows.echo) as engine:
+        chain = gemchain.start(patience.asks_in_vain)
+        engine.clock.advance(3 * DAY)
+        engine.run()
+        assert chain.retry() == 1
+        engine.run()
+        with pytest.raises(gemchain.ChainFailedError, match="nobody resumed"):
+            chain.result()

@@ -139,3 +139,8 @@ def test_a_whole_old_name_is_found_by_the_process_that_has_not_imported_its_modu
     monkeypatch.syspath_prepend(str(tmp_path))
     found = Continuations(tmp_path).resolve("moved_shop:pay")
     assert found is sys.modules.pop("moved_shop").settle_it
+
+
+def test_a_module_that_is_not_here_may_be_another_applications_and_the_reason_says_so(tmp_path):
+    with pytest.raises(UnresolvedError, match="of another application on the same state"):
+        Continuations(application=tmp_path).resolve("their_chains:take")

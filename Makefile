@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test simulate mutants programs chaos crashes lint format bench clean
+.PHONY: help demo test simulate mutants programs fuzz chaos crashes lint format bench clean
 
 help:            ## print this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  make \1\t/' | expand -t 18
@@ -31,6 +31,9 @@ mutants: $(STAMP) ## how many seeds it takes the simulation to notice each engin
 
 programs: $(STAMP) ## 3,000 random async programs, each under 4 arrival orders
 	@$(BIN)/python -m tests.programs --programs 3000 --orders 4
+
+fuzz: $(STAMP)   ## damaged records, rows, signatures and names that nobody has tried yet (10 minutes)
+	@GEMCHAIN_FUZZ=40 $(BIN)/python -m pytest -n auto --dist worksteal -q tests/security
 
 chaos: $(STAMP)  ## three processes on each store, killed 100 times while disks fill and Firestore hangs
 	@$(BIN)/python -m tests.chaos --kills 100

@@ -25,8 +25,8 @@ from tests.support.haste import FAULTS, SETTINGS
 
 ROOT = Path(__file__).parents[2]
 FIRESTORE = "FIRESTORE_EMULATOR_HOST"
-DISK_BYTES = 32 << 20
-"""Small enough that a log without bounds would fill it alone."""
+DISK_BYTES = 96 << 20
+"""Small enough that a log of the usual length would fill it alone."""
 UNLIMITED = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
 
 

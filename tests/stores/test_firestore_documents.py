@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from google.cloud import firestore as google_firestore
 
-from gemchain.errors import StoreRefusedError, StoreUnavailableError
+from gemchain.errors import DamagedError, StoreUnavailableError
 from gemchain.records import Failure, Move, RowCounts, Unit, Usage
 from gemchain.states import BatchState, ChainState, PartState, PromptState
 from gemchain.stores.firestore import ready as firestore_ready
@@ -211,7 +211,7 @@ class TestLongTexts:
     def test_a_text_that_is_gone_is_said(self, given, tmp_path):
         given.store.commit([self.big(given, "p1")])
         shutil.rmtree(tmp_path / "files" / "spill")
-        with pytest.raises(StoreRefusedError, match=r"gone.*p1-request"):
+        with pytest.raises(DamagedError, match=r"gone.*p1-request"):
             given.store.requests(["p1"])
 
     def test_many_large_requests_are_claimed_in_pages_that_fit_into_memory(self, given, monkeypatch):

@@ -6,7 +6,7 @@ from itertools import chain, islice
 from typing import Any, TypeVar
 
 from gemchain.codec import Unreadable, note_damage, to_micros
-from gemchain.errors import DamagedError, StoreRefusedError
+from gemchain.errors import DamagedError
 from gemchain.records import Batch, Chain, InputRow, Part, Prompt
 from gemchain.stores.firestore.connection import Connection, record_id
 from gemchain.stores.firestore.documents import WITHOUT_REQUEST, prompt_record
@@ -51,7 +51,7 @@ class Reader:
         for page in _groups(document for _, document in found):
             for row in input_rows(page, self._spill):
                 if isinstance(row.request, Unreadable):
-                    raise StoreRefusedError(
+                    raise DamagedError(
                         f"the request of {row.prompt_id!r} cannot be read: {row.request.why}. Restore it, "
                         "or cancel its chain"
                     )

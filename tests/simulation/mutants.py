@@ -24,6 +24,7 @@ from gemchain.engine import (
     dispatch,
     drive,
     launch,
+    moves,
     replay,
     sweep,
 )
@@ -150,7 +151,8 @@ def join_by_counting():
 def uncounted_attempts():
     """A prompt is sent again and again."""
     old = "before.attempt + 1"
-    return patched((delivery, "_send_again", rewritten(delivery._send_again, old, "1")))
+    changed = rewritten(moves.send_again, old, "1")
+    return patched((delivery, "send_again", changed), (moves, "send_again", changed))
 
 
 def forgetful_close():
@@ -214,8 +216,8 @@ def resumed_twice():
 
 def forgotten_word():
     """What a person said is lost when what follows is parked."""
-    park = rewritten(delivery._park, ", result=case.prompt.progress.result", "")
-    return patched((delivery, "_park", park))
+    park = rewritten(moves.park, ", result=case.prompt.progress.result", "")
+    return patched((delivery, "park", park))
 
 
 def newest_version():
@@ -270,7 +272,7 @@ def two_jobs():
 def late_resend():
     """A prompt is sent again although its deadline passed while it was queued."""
     old = "case.prompt.progress.state is PromptState.QUEUED"
-    return patched((delivery, "_answer_again", rewritten(delivery._answer_again, old, "False")))
+    return patched((moves, "_answer_again", rewritten(moves._answer_again, old, "False")))
 
 
 def blamed_branch():

@@ -121,3 +121,15 @@ async def too_late():
         return (await gemchain.prompt("x", MODEL, deadline=datetime(2026, 1, 2, tzinfo=UTC))).text
     except gemchain.PromptError as error:
         return error.message
+
+
+def start_late():
+    gemchain.wait("go", goes)
+
+
+def goes(value):
+    gemchain.submit("x", MODEL, on_error=insists)
+
+
+def insists(error):
+    raise gemchain.Retry(resend=True)

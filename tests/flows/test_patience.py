@@ -231,7 +231,7 @@ def test_a_wait_that_ended_at_its_deadline_rehearses_without_a_difference(tmp_pa
         assert rehearse(engine.runtime, chain.id) == []
 
 
-def test_a_retry_cannot_turn_back_time(tmp_path):
+def test_a_wait_that_is_retried_after_its_deadline_ends_again(tmp_path):
     with embedded(tmp_path, responder=flows.echo) as engine:
         chain = gemchain.start(patience.asks_in_vain)
         engine.clock.advance(3 * DAY)
@@ -240,3 +240,14 @@ def test_a_retry_cannot_turn_back_time(tmp_path):
         engine.run()
         with pytest.raises(gemchain.ChainFailedError, match="nobody resumed"):
             chain.result()
+
+
+def test_nothing_is_sent_after_its_deadline_however_much_a_callback_insists(tmp_path):
+    with embedded(tmp_path, responder=flows.echo) as engine:
+        chain = gemchain.start(patience.start_late, defaults={"deadline": timedelta(days=1)})
+        engine.clock.advance(2 * DAY)
+        gemchain.resume(chain)
+        engine.run()
+        with pytest.raises(gemchain.ChainFailedError, match="began after its deadline"):
+            chain.result()
+        assert engine.runtime.store.list_batches() == []

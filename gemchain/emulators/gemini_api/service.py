@@ -83,6 +83,8 @@ class GeminiApiService:
         self._seed = seed
         self._serves = serves
         self._numbers = itertools.count(1)
+        self.upload_numbers = itertools.count(1)
+        self.uploads: dict[str, bytearray] = {}
         self._files: dict[str, StoredFile] = {}
         self._batches: dict[str, StoredBatch] = {}
         self._lock = threading.RLock()

@@ -1,0 +1,129 @@
+"""What every stand-in for a REST service has: a port of this process, JSON in and out, Google's errors."""
+
+import threading
+from abc import abstractmethod
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any, ClassVar, Generic, Self, TypeVar
+
+import orjson
+
+from gemchain.emulators.vertex.refusals import Refusal, invalid
+
+__all__ = ["Exchange", "RestEmulator", "json_object"]
+
+S = TypeVar("S")
+
+
+class RestEmulator(Generic[S]):
+    """Serves from `start` to `stop`, or inside a `with` block.
+
+    Args:
+        address: Host and port to listen on; port 0 picks a free one.
+        service: What answers.
+    """
+
+    exchange: ClassVar[type["Exchange"]]
+
+    def __init__(self, address: tuple[str, int], service: S) -> None:
+        self._service = service
+        self._server = _Server(address, self.exchange)
+        self._server.service = service
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+
+    @property
+    def url(self) -> str:
+        """`http://HOST:PORT`, as the setting for its address wants it."""
+        host, port = self._server.server_address[:2]
+        return f"http://{host!s}:{port}"
+
+    def refuse_next(self, refusal: Refusal) -> None:
+        """Answer the next call with this error."""
+        self._server.refusals.append(refusal)
+
+    def start(self) -> None:
+        """Begin to serve. Connections made before are answered from now on."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop serving. An emulator that was stopped stays stopped."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    service: Any
+
+    def __init__(self, address: tuple[str, int], exchange: type[BaseHTTPRequestHandler]) -> None:
+        super().__init__(address, exchange)
+        self.refusals: list[Refusal] = []
+
+
+class Exchange(BaseHTTPRequestHandler):
+    """One request and its answer.
+
+    Attributes:
+        extra: Headers of the answer, beside those that every answer has.
+    """
+
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1  # headers and body leave together: apart, each answer waits 40 ms for the other side
+    disable_nagle_algorithm = True
+    server: _Server
+    extra: dict[str, str]
+
+    @abstractmethod
+    def answered(self, body: bytes) -> dict[str, Any] | bytes:
+        """The answer to the request whose body this is.
+
+        Raises:
+            Refusal: It is answered with an error.
+        """
+
+    def _answer(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.extra = {}
+        try:
+            if self.server.refusals:
+                raise self.server.refusals.pop(0)
+            status, answer = 200, self.answered(body)
+        except Refusal as refusal:
+            status, answer = refusal.code, refusal.body()
+        data = answer if isinstance(answer, bytes) else orjson.dumps(answer)
+        self.send_response(status)
+        headers = {"Content-Type": "application/json; charset=UTF-8", "Content-Length": str(len(data))}
+        for name, value in (headers | self.extra).items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(data)
+
+    do_GET = do_POST = do_DELETE = _answer  # noqa: N815 -- the names that http.server looks for
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- the name of the base class
+        """Nothing: who calls knows what it called."""
+
+
+def json_object(body: bytes) -> dict[str, Any]:
+    """The JSON object of a request.
+
+    Raises:
+        Refusal: It is none.
+    """
+    try:
+        read = orjson.loads(body)
+    except ValueError as error:
+        raise invalid(f"Invalid JSON payload received. {error}") from error
+    if not isinstance(read, dict):
+        raise invalid("Invalid JSON payload received. Root element must be a message.")
+    return read

@@ -110,10 +110,9 @@ def _store(settings: Settings, clock: Clock, blobs: Blobs) -> Store:
             from gemchain.stores.firestore import FirestoreStore
 
             return FirestoreStore.from_address(settings.store, blobs=blobs, clock=clock)
-        case other:
-            raise ConfigurationError(
-                f"store {settings.store!r} begins with {other!r}; it is 'firestore://PROJECT/(default)', "
-                "or empty for SQLite in the state"
+        case _:
+            raise _elsewhere(
+                "store", settings.store, "'firestore://PROJECT/(default)', or empty for SQLite in the state"
             )
 
 
@@ -127,11 +126,8 @@ def _blobs(settings: Settings) -> Blobs:
             from gemchain.blobs.gcs import GcsBlobs
 
             return GcsBlobs.from_address(settings.blobs)
-        case other:
-            raise ConfigurationError(
-                f"blobs {settings.blobs!r} begins with {other!r}; it is 'gs://bucket/prefix', "
-                "or empty for the state folder"
-            )
+        case _:
+            raise _elsewhere("blobs", settings.blobs, "'gs://bucket/prefix', or empty for the state folder")
 
 
 def _waker(settings: Settings) -> Waker:
@@ -142,11 +138,18 @@ def _waker(settings: Settings) -> Waker:
             from gemchain.wakers.cloud_tasks import CloudTasksWaker
 
             return CloudTasksWaker.from_address(settings.waker)
-        case other:
-            raise ConfigurationError(
-                f"waker {settings.waker!r} begins with {other!r}; it is 'tasks://REGION/gemchainDispatch', "
-                "or empty for a loop in this process"
+        case _:
+            raise _elsewhere(
+                "waker",
+                settings.waker,
+                "'tasks://REGION/gemchainDispatch', or empty for a loop in this process",
             )
+
+
+def _elsewhere(setting: str, address: str, known: str) -> ConfigurationError:
+    """The error for an address of which nothing is known."""
+    scheme = urlsplit(address).scheme
+    return ConfigurationError(f"{setting} {address!r} begins with {scheme!r}; it is {known}")
 
 
 def _providers(settings: Settings, blobs: Blobs, clock: Clock, responder: Responder | None) -> Providers:

@@ -271,7 +271,7 @@ def two_jobs():
 
 def late_resend():
     """A prompt is sent again although its deadline passed while it was queued."""
-    old = "case.prompt.progress.state is PromptState.QUEUED"
+    old = "late or case.prompt.progress.state is PromptState.QUEUED"
     return patched((moves, "_answer_again", rewritten(moves._answer_again, old, "False")))
 
 

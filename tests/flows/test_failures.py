@@ -7,7 +7,7 @@ import pytest
 import gemchain
 from gemchain.states import ChainState, PromptState
 from tests.apps import flows
-from tests.support.engines import embedded
+from tests.support.engines import embedded, redeploy
 
 EACH_STORE = True
 
@@ -136,7 +136,7 @@ def test_a_function_that_is_gone_parks_the_prompt_until_it_is_back(engine, monke
     neighbour = gemchain.start(flows.careless, "y")
     with monkeypatch.context() as patch:
         patch.delattr(flows, "draft")
-        engine.runtime.continuations._functions.clear()
+        redeploy(engine)
         with pytest.raises(gemchain.ChainParkedError, match="has no function 'draft'"):
             chain.result()
         assert neighbour.result() == "Y"

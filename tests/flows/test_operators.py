@@ -12,7 +12,7 @@ from gemchain.engine.rehearsal import rehearse
 from gemchain.states import BatchState, ChainState, PromptState
 from gemchain.testing import VirtualClock
 from tests.apps import flows, joins, programs
-from tests.support.engines import embedded, on_sqlite
+from tests.support.engines import embedded, on_sqlite, redeploy
 
 EACH_STORE = True
 
@@ -59,7 +59,7 @@ def test_a_rehearsal_shows_a_callback_that_would_submit_something_else(engine, m
 
     draft.__module__, draft.__qualname__ = flows.__name__, "draft"
     monkeypatch.setattr(flows, "draft", draft)
-    engine.runtime.continuations._functions.clear()
+    redeploy(engine)
     (difference,) = rehearse(engine.runtime, chain.id)
     assert "draft x from" in difference.message
     assert "DRAFT x" in difference.message
@@ -69,7 +69,7 @@ def test_a_rehearsal_shows_a_callback_that_is_gone(engine, monkeypatch):
     chain = gemchain.start(flows.outline, "x")
     engine.run()
     monkeypatch.delattr(flows, "finish")
-    engine.runtime.continuations._functions.clear()
+    redeploy(engine)
     assert any("no function 'finish'" in each.message for each in rehearse(engine.runtime, chain.id))
 
 
@@ -84,7 +84,7 @@ def test_a_rehearsal_shows_a_program_that_awaits_something_else(engine, monkeypa
 
     three.__module__ = programs.__name__
     monkeypatch.setattr(programs, "three", three)
-    engine.runtime.continuations._functions.clear()
+    redeploy(engine)
     (difference,) = rehearse(engine.runtime, chain.id)
     assert "place 1" in difference.message
 

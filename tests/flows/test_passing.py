@@ -4,7 +4,7 @@ import pytest
 
 import gemchain
 from tests.apps import flows, passing
-from tests.support.engines import embedded
+from tests.support.engines import embedded, redeploy
 
 EACH_STORE = True
 
@@ -65,7 +65,7 @@ def test_a_branch_whose_prompt_changed_under_it_parks_the_chain_and_shows_both(t
 
         fixed.__module__, fixed.__qualname__ = passing.__name__, "fixed"
         monkeypatch.setattr(passing, "fixed", fixed)
-        engine.runtime.continuations._functions.clear()
+        redeploy(engine)
         with pytest.raises(gemchain.ChainParkedError, match=r'"b".*"new b"'):
             chain.result()
 

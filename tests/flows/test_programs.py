@@ -7,7 +7,7 @@ from gemchain.errors import StoreUnavailableError
 from gemchain.states import ChainState, PromptState
 from gemchain.testing import VirtualClock
 from tests.apps import flows, programs
-from tests.support.engines import embedded, wide
+from tests.support.engines import embedded, redeploy, wide
 
 EACH_STORE = True
 
@@ -211,10 +211,10 @@ def test_a_program_whose_source_changed_under_it_is_parked_and_shows_both_reques
     three.__module__, three.__qualname__ = programs.__name__, "three"
     with monkeypatch.context() as patch:
         patch.setattr(programs, "three", three)
-        engine.runtime.continuations._functions.clear()
+        redeploy(engine)
         with pytest.raises(gemchain.ChainParkedError, match=r"one x.*ONE x"):
             chain.result()
-    engine.runtime.continuations._functions.clear()
+    redeploy(engine)
     assert chain.retry() == 1
     assert chain.result() == "three (two (one x))"
 
@@ -229,7 +229,7 @@ def test_a_chain_finishes_on_the_version_that_it_began_with(engine, monkeypatch)
 def test_a_version_that_is_gone_parks_its_chains(engine, monkeypatch):
     chain = gemchain.start(programs.report_first, "x")
     monkeypatch.delattr(programs, "report_first")
-    engine.runtime.continuations._functions.clear()
+    redeploy(engine)
     with pytest.raises(gemchain.ChainParkedError, match=r"no version 1 .*deployed: 2"):
         chain.result()
 

@@ -50,3 +50,9 @@ def on_sqlite(test):
 def wide(count, fewer):
     """So many branches; fewer over Firestore, where each is several requests."""
     return count if where["store"] == SQLITE else fewer
+
+
+def redeploy(engine):
+    """Let the engine look every function up anew, as a new process would."""
+    engine.runtime.continuations._functions.clear()
+    engine.runtime.continuations._programs.clear()

@@ -79,7 +79,9 @@ def _release(runtime: Runtime, batch: Batch, failure: Failure) -> int:
     """Hand the failure to every prompt that the batch still holds."""
     released = 0
     for page in runtime.store.members(batch.id, state=PromptState.CLAIMED):
-        deliveries = [deliver(runtime, prompt, Outcome(failure=failure)) for prompt in page]
+        # An index may lead to a record of which not even the state can be read: that one stays as it is.
+        held = [prompt for prompt in page if prompt.progress.state is PromptState.CLAIMED]
+        deliveries = [deliver(runtime, prompt, Outcome(failure=failure)) for prompt in held]
         verdicts = runtime.store.commit([each.unit for each in deliveries])
         released += verdicts.count(Verdict.APPLIED)
     settle_marked(runtime)

@@ -12,7 +12,7 @@ from gemchain.engine.policy import Rules
 from gemchain.ports import BlobWriter, Provider
 from gemchain.records import Batch, InputRow
 from gemchain.runtime import Runtime
-from gemchain.states import BatchState
+from gemchain.states import BatchState, PromptState
 
 __all__ = ["is_over", "queue_names", "rules", "write_input"]
 
@@ -140,7 +140,8 @@ def _write_rows(
 
 def _park(runtime: Runtime, damaged: dict[str, str]) -> None:
     """Whoever dies before this finds the same requests again among those that the batch holds."""
-    prompts = runtime.store.prompts(damaged)
+    found = runtime.store.prompts(damaged)
+    prompts = {key: each for key, each in found.items() if each.progress.state is PromptState.CLAIMED}
     parked = [
         replace(each, damage=f"'request' cannot be sent: {damaged[key]}") for key, each in prompts.items()
     ]

@@ -27,7 +27,8 @@ def main():
     deaths = [(chosen.store, at, after) for at, after in itertools.product(range(writes), (False, True))]
     with multiprocessing.get_context("spawn").Pool(chosen.processes) as pool:
         complaints = [each for each in pool.imap_unordered(die, deaths) if each]
-    print("\n".join(complaints))
+    for each in complaints:
+        print(each)
     took = time.monotonic() - began
     print(f"{chosen.store}: {len(deaths)} deaths, {len(complaints)} with a difference, {took:.0f} s")
     return bool(complaints)

@@ -25,7 +25,11 @@ LONGEST = 1_500
 PATIENCE = 300
 """Seeds within which every mutant must be noticed."""
 
+RARE = {"late_resend": 1_500, "retried_value": 1_500, "unsigned": 1_000}
+"""Mistakes that take a rare meeting: within 300 seeds today, but another engine may turn the dice."""
+
 KILLERS = {
+    "late_resend": 59,
     "forgotten_word": 51,
     "no_lease": 48,
     "retried_value": 282,
@@ -83,11 +87,12 @@ def test_both_stores_come_to_the_same_ends_under_new_seeds(number):
 
 @pytest.mark.parametrize("mutant", sorted(MUTANTS))
 def test_an_engine_that_is_broken_on_purpose_is_noticed(mutant):
-    for seed in [KILLERS.get(mutant, 0), *range(PATIENCE - 1)]:
+    patience = RARE.get(mutant, PATIENCE)
+    for seed in [KILLERS.get(mutant, 0), *range(patience - 1)]:
         with MUTANTS[mutant]():
             if simulate(seed).violation is not None:
                 return
-    pytest.fail(f"{mutant} went unnoticed for {PATIENCE} seeds")
+    pytest.fail(f"{mutant} went unnoticed for {patience} seeds")
 
 
 @pytest.mark.parametrize("seed", [3, 17, 2132])

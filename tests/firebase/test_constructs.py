@@ -17,7 +17,6 @@ from tests.programs import compare, direct
 
 pytestmark = [pytest.mark.firebase, pytest.mark.xdist_group("firebase")]
 
-MODULES = ("flows", "joins", "programs", "language", "whole", "deployed")
 MODELS = {
     "simulated/echo": "gemini-3.5-flash-lite",
     "simulated/other": "gemini-3.1-flash-lite",
@@ -126,13 +125,13 @@ def add_chains(project):
     functions = project / "functions"
     with (functions / "main.py").open("a") as main:
         main.write(STARTER)
-    for folder, names in (("apps", MODULES), ("programs", ("__init__", "tree"))):
+    for folder in ("apps", "programs"):
         (functions / "tests" / folder).mkdir(parents=True)
-        for name in names:
-            text = (kit.REPOSITORY / "tests" / folder / f"{name}.py").read_text()
+        for file in (kit.REPOSITORY / "tests" / folder).glob("*.py"):
+            text = file.read_text()
             for ours, theirs in MODELS.items():
                 text = text.replace(f'"{ours}"', f'"{theirs}"')
-            (functions / "tests" / folder / f"{name}.py").write_text(text)
+            (functions / "tests" / folder / file.name).write_text(text)
 
 
 SETTINGS = {"grace": 0, "poll": 0, "poll_max": 0, "retry_delay": 0}

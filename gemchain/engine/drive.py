@@ -26,8 +26,8 @@ __all__ = ["Driver", "drive", "is_idle"]
 
 log = logging.getLogger("gemchain")
 
-COLLECT_EVERY = 50_000
-"""Objects between two collections of garbage, while driving."""
+COLLECT_EVERY = 500_000
+"""Objects between two collections of garbage, while driving: more than a group of answers holds at once."""
 
 BLINK = 0.005
 """Shortest rest, in seconds: a look at the store is not free."""

@@ -19,6 +19,9 @@ __all__ = ["is_over", "queue_names", "rules", "write_input"]
 PAGE = 5_000
 """Prompts that one claim takes."""
 
+PAGE_BYTES = 16 << 20
+"""Bytes of requests that one claim takes, and holds in memory."""
+
 LINE = 256
 """Bytes that an input line adds to its request, at most."""
 
@@ -124,15 +127,14 @@ def _write_rows(
     runtime: Runtime, rows: Sequence[InputRow], line: Callable[[InputRow], bytes], out: BlobWriter
 ) -> _Written:
     """Write the lines of what was claimed, but for requests that would spoil the file for all others."""
-    size = 0
+    lines: list[bytes] = []
     damaged: dict[str, str] = {}
     for row in rows:
         try:
-            text = line(row)
+            lines.append(line(row))
         except UNREADABLE as error:
             damaged[row.prompt_id] = str(error)
-        else:
-            size += out.write(text)
+    size = out.write(b"".join(lines))
     if damaged:
         _park(runtime, damaged)
     return _Written(len(rows) - len(damaged), size)
@@ -158,7 +160,7 @@ def _room(limit: Rules, requests: int, size: int) -> tuple[int, int] | None:
     left = limit.max_bytes - size
     # Half of what is left at most goes to what lines add, so that a small batch has room for requests too.
     count = min(PAGE, limit.max_requests - requests, left // (2 * LINE) + 1)
-    return (count, left - count * LINE) if count > 0 and left > LINE else None
+    return (count, min(left - count * LINE, PAGE_BYTES)) if count > 0 and left > LINE else None
 
 
 def _pages(runtime: Runtime, batch: Batch) -> Iterator[list[InputRow]]:

@@ -144,7 +144,8 @@ class Changes:
     def _count_draft(self, prompt: Prompt) -> None:
         after = prompt.progress
         self._deltas.prompts[after.state] += 1
-        self._deltas.spend(NO_USAGE, after.usage)
+        if after.usage is not NO_USAGE:
+            self._deltas.spend(NO_USAGE, after.usage)
         self._opened[prompt.chain_id] += after.state in UNFINISHED_PROMPT
         if after.state is QUEUED:
             self._enqueue(prompt)

@@ -6,11 +6,12 @@ from gemchain import jsontext, values
 from gemchain.engine.branches import gathered
 from gemchain.engine.delivery import Outcome
 from gemchain.errors import BlobNotFoundError
-from gemchain.records import Failure, Prompt
+from gemchain.ports import Row
+from gemchain.records import AnswerRef, Failure, Prompt
 from gemchain.runtime import Runtime
 from gemchain.states import ChainState
 
-__all__ = ["join_outcome", "reread"]
+__all__ = ["join_outcome", "read_answer", "reread"]
 
 
 def reread(runtime: Runtime, prompt: Prompt) -> Outcome | None:
@@ -52,11 +53,20 @@ def _row_outcome(runtime: Runtime, prompt: Prompt) -> Outcome:
     if answer is None:
         return Outcome(failure=failure or Failure("missing", "no answer was kept", retryable=True))
     try:
-        line = runtime.blobs.read(
-            answer.uri, generation=answer.generation, start=answer.offset, end=answer.offset + answer.length
-        )
-        row = runtime.providers.named(prompt.provider).read_row(line)
+        row = read_answer(runtime, prompt.provider, answer)
     except (BlobNotFoundError, ValueError) as error:
         gone = Failure("missing", f"the answer is no longer where it was kept: {error}", retryable=True)
         return Outcome(failure=gone)
     return Outcome(row.body, row.request, row.failure, answer)
+
+
+def read_answer(runtime: Runtime, provider: str, ref: AnswerRef) -> Row:
+    """One row of an output, where it lies.
+
+    Raises:
+        BlobNotFoundError: The output is gone, or is not of that generation any more.
+        ValueError: It is no row.
+    """
+    end = ref.offset + ref.length
+    line = runtime.blobs.read(ref.uri, generation=ref.generation, start=ref.offset, end=end)
+    return runtime.providers.named(provider).read_row(line)

@@ -11,7 +11,7 @@ meets it first leaves them beside the input for the others.
 """
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from itertools import chain
 from typing import NamedTuple
@@ -46,16 +46,21 @@ class Matched(NamedTuple):
     counts: Counter[str]
 
 
-def match(
-    runtime: Runtime, batch: Batch, rows: Sequence[Found], outrun: Collection[str] = frozenset()
-) -> Matched:
-    """Find the prompt of every row; at most one row for a prompt, and none for those of `outrun`."""
+def match(runtime: Runtime, batch: Batch, rows: Sequence[Found], taken: set[str] | None = None) -> Matched:
+    """Find the prompt of every row.
+
+    Args:
+        runtime: Where the prompts are.
+        batch: The batch that the output belongs to.
+        rows: Rows of it.
+        taken: Prompts that are spoken for, which get no further row; those that get one here join them.
+    """
+    taken = set() if taken is None else taken
     named = {found.row.prompt_id for found in rows if found.row.prompt_id is not None}
     nameless = [found for found in rows if found.row.prompt_id is None]
     candidates = _by_hash(runtime, batch, nameless) if nameless else {}
     ids = named.union(*candidates.values())
     prompts = runtime.store.prompts(ids)
-    taken = set(outrun)
     pairs, handled, counts = [], [], Counter[str]()
     for found in sorted(rows, key=_turn) if nameless else rows:
         prompt = prompts.get(found.row.prompt_id) if found.row.prompt_id else None

@@ -16,14 +16,12 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from gemchain import prices
-from gemchain.codec import UNREADABLE
-from gemchain.engine.answers import reread
+from gemchain.engine.answers import read_answer
 from gemchain.engine.closing import (
     close,
     is_complete,
     scope_of,
     settle,
-    settle_marked,
 )
 from gemchain.engine.correlation import Found, match
 from gemchain.engine.delivery import Delivery, Outcome, deliver
@@ -31,7 +29,7 @@ from gemchain.engine.leases import free, lease_part, renew_part, renewal_due, re
 from gemchain.engine.lines import read_lines
 from gemchain.engine.replay import shared
 from gemchain.engine.troubles import Troubles, troubled
-from gemchain.errors import BlobNotFoundError, ModelError, StoreConflictError
+from gemchain.errors import BlobNotFoundError, StoreConflictError
 from gemchain.ports import Provider, Row
 from gemchain.records import (
     NO_USAGE,
@@ -45,15 +43,15 @@ from gemchain.records import (
 )
 from gemchain.responses import usage_metadata
 from gemchain.runtime import Runtime
-from gemchain.states import PartState, PromptState
+from gemchain.states import PartState
 
-__all__ = ["dispatch", "dispatch_part", "revisit"]
+__all__ = ["dispatch", "dispatch_part"]
 
 GROUP_BYTES = 16 << 20
-"""Bytes of output whose rows are held in memory at once."""
+"""Bytes of output whose rows are committed at once."""
 
-REVISITED = 500
-"""Callbacks that run again in one go: nobody holds a lease on them meanwhile."""
+BITE, BITE_BYTES = 500, 2 << 20
+"""Rows and bytes that are read, matched and delivered in one go: little enough for the processor's cache."""
 
 GROUP_SECONDS = 1.0
 """Callbacks of one group run no longer than this before what they did is committed."""
@@ -120,13 +118,18 @@ class _Run:
         self.counts: Counter[str] = Counter()
         self.usage = NO_USAGE
         self.ended: set[str] = set()
-        self.outrun: set[str] = set()
+        self.taken: set[str] = set()
+        self.pending: list[_Delivered] = []
+        self.size = 0
+        self.write_at = self._write_at()
 
     def to_the_end(self) -> None:
-        """All groups, then the chains and joins that ended, then the part."""
+        """All rows, then the chains and joins that ended, then the part."""
         with shared():
-            for group in self._groups():
-                self._commit(group)
+            for rows in self._bites():
+                self._take(rows)
+            while self.pending:
+                self._write()
         settle(self.runtime, sorted(self.ended))
         done = replace(
             self.holder[-1],
@@ -137,41 +140,43 @@ class _Run:
         )
         self.holder.append(self.runtime.store.save_part(done))
 
-    def _groups(self) -> Iterator[list[Found]]:
-        """Rows in groups bounded by number, by bytes and by time."""
-        part, most = self.holder[-1], self.runtime.settings.group
-        uri, generation, _ = part.file
-        group: list[Found] = []
+    def _bites(self) -> Iterator[list[Found]]:
+        """The rows, a bite at a time."""
+        part, most = self.holder[-1], min(BITE, self.runtime.settings.group)
+        bite: list[Found] = []
         size = 0
         for offset, line in read_lines(self.runtime.blobs, part.file, part.start, part.end):
+            ref = AnswerRef(part.file.uri, part.file.generation, offset, len(line))
             try:
-                row = self.provider.read_row(line)
+                bite.append(Found(ref, self.provider.read_row(line)))
             except ValueError:
                 self.counts["malformed"] += 1
                 continue
-            group.append(Found(AnswerRef(uri, generation, offset, len(line)), row))
             size += len(line)
-            if len(group) >= most or size >= GROUP_BYTES:
-                yield group
-                group, size = [], 0
-        if group:
-            yield group
+            if len(bite) >= most or size >= BITE_BYTES:
+                yield bite
+                bite, size = [], 0
+        if bite:
+            yield bite
 
-    def _commit(self, rows: Sequence[Found]) -> None:
-        matched = match(self.runtime, self.batch, rows, self.outrun)
+    def _take(self, rows: Sequence[Found]) -> None:
+        """Run what follows these rows, and commit when enough has gathered."""
+        matched = match(self.runtime, self.batch, rows, self.taken)
         self.counts.update(matched.counts)
         self.ended.update(scope_of(prompt) for prompt in matched.handled if prompt.forked)
-        pending: list[_Delivered] = []
-        again: list[Found] = []
-        write_at = self._write_at()
         for prompt, found in matched.pairs:
-            pending.append(self._deliver(prompt, found))
-            if self.runtime.store.now() >= write_at:
-                again += self._write(pending)
-                pending, write_at = [], self._write_at()
-        again += self._write(pending)
-        if again:
-            self._commit(again)
+            self.pending.append(self._deliver(prompt, found))
+            self.size += found.ref.length
+            if self._is_enough():
+                self._write()
+
+    def _is_enough(self) -> bool:
+        """Whether what is pending makes a group, by number, by bytes or by time."""
+        return (
+            len(self.pending) >= self.runtime.settings.group
+            or self.size >= GROUP_BYTES
+            or self.runtime.store.now() >= self.write_at
+        )
 
     def _write_at(self) -> datetime:
         """When what has run by then is committed, should the group not be through before."""
@@ -181,26 +186,31 @@ class _Run:
     def _deliver(self, prompt: Prompt, found: Found) -> "_Delivered":
         usage = _usage(prompt.model, found.row)
         outcome = Outcome(found.row.body, found.row.request, found.row.failure, found.ref, usage)
-        return _Delivered(prompt, found, usage, deliver(self.runtime, prompt, outcome, marked=False))
+        delivery = deliver(self.runtime, prompt, outcome, marked=False)
+        return _Delivered(prompt, found.ref, usage, delivery)
 
-    def _write(self, pending: Sequence["_Delivered"]) -> list[Found]:
-        """Commit, and prolong the lease where callbacks take their time.
+    def _write(self) -> None:
+        """Commit what is pending, and prolong the lease where callbacks take their time.
 
-        Returns:
-            The rows whose prompt somebody else moved meanwhile. A row without a name may have a second
-            choice, so they are matched anew, each time with one prompt less to choose from.
+        Rows whose prompt somebody else moved meanwhile are matched anew, each time with one prompt less to
+        choose from: a row without a name may have a second choice.
         """
+        pending, self.pending, self.size = self.pending, [], 0
         verdicts = self.runtime.store.commit([each.delivery.unit for each in pending])
-        again = []
+        outrun = []
         for each, verdict in zip(pending, verdicts, strict=True):
             if verdict is Verdict.APPLIED:
                 self._note(each)
             else:
-                self.outrun.add(each.prompt.id)
-                again.append(each.found)
+                outrun.append(each.ref)
         if self.runtime.store.now() >= renewal_due(self.runtime, self.holder[-1]):
             self.holder.append(renew_part(self.runtime, self.holder[-1]))
-        return again
+        self.write_at = self._write_at()
+        for start in range(0, len(outrun), BITE):
+            self._take([self._found(ref) for ref in outrun[start : start + BITE]])
+
+    def _found(self, ref: AnswerRef) -> Found:
+        return Found(ref, read_answer(self.runtime, self.batch.provider, ref))
 
     def _note(self, done: "_Delivered") -> None:
         self.counts[done.delivery.counts_as] += 1
@@ -213,46 +223,10 @@ class _Delivered(NamedTuple):
     """A row whose callback has run."""
 
     prompt: Prompt
-    found: Found
+    ref: AnswerRef
     usage: Usage
     delivery: Delivery
 
 
 def _usage(model: str, row: Row) -> Usage:
     return prices.usage(model, usage_metadata(row.body)) if row.body else NO_USAGE
-
-
-_ANSWERED = frozenset({PromptState.ANSWERED, PromptState.WAITING})
-
-
-def revisit(runtime: Runtime) -> int:
-    """Run the callbacks of ANSWERED prompts again whose rest is over.
-
-    Their answers are read where they lie. Two that revisit at once both run the callback, and one
-    of them commits.
-
-    Returns:
-        How many prompts moved.
-    """
-    limit = min(runtime.settings.group, REVISITED)
-    prompts = [*runtime.store.due_answers(limit=limit), *runtime.store.ended_waits(limit=limit)]
-    if not prompts:
-        return 0
-    outcomes = [_reread(runtime, prompt) for prompt in prompts if prompt.progress.state in _ANSWERED]
-    with shared():
-        deliveries = [
-            deliver(runtime, prompt, outcome) for prompt, outcome in outcomes if outcome is not None
-        ]
-    verdicts = runtime.store.commit([each.unit for each in deliveries])
-    settle_marked(runtime)
-    return verdicts.count(Verdict.APPLIED)
-
-
-def _reread(runtime: Runtime, prompt: Prompt) -> tuple[Prompt, Outcome | None]:
-    """The prompt and its outcome; a prompt whose outcome makes no sense is said to be damaged."""
-    if prompt.damage is None:
-        try:
-            return prompt, reread(runtime, prompt)
-        except (*UNREADABLE, ModelError) as error:
-            prompt = replace(prompt, damage=f"its outcome cannot be read: {error}")
-    return prompt, Outcome()

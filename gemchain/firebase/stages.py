@@ -12,9 +12,10 @@ from typing import NamedTuple
 
 from gemchain.engine.assemble import assemble
 from gemchain.engine.collect import collect, collect_one
-from gemchain.engine.dispatch import dispatch_part, revisit
+from gemchain.engine.dispatch import dispatch_part
 from gemchain.engine.launch import launch
 from gemchain.engine.leases import free
+from gemchain.engine.revisit import revisit
 from gemchain.engine.sweep import sweep
 from gemchain.engine.troubles import Troubles
 from gemchain.errors import StoreConflictError

@@ -4,7 +4,8 @@ import orjson
 import pytest
 
 from gemchain.engine.collect import collect
-from gemchain.engine.dispatch import GROUP_SECONDS, dispatch, dispatch_part, revisit
+from gemchain.engine.dispatch import GROUP_SECONDS, dispatch, dispatch_part
+from gemchain.engine.revisit import revisit
 from gemchain.engine.sweep import sweep
 from gemchain.errors import StoreConflictError
 from gemchain.records import RowCounts, Usage

@@ -8,8 +8,9 @@ from gemchain.chains import Chain
 from gemchain.engine.assemble import assemble
 from gemchain.engine.closing import settle_marked
 from gemchain.engine.collect import collect
-from gemchain.engine.dispatch import dispatch, revisit
+from gemchain.engine.dispatch import dispatch
 from gemchain.engine.launch import launch
+from gemchain.engine.revisit import revisit
 from gemchain.engine.sweep import sweep
 from gemchain.interventions import cancel_chain
 from gemchain.runtime import using

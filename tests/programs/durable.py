@@ -10,8 +10,8 @@ from gemchain import jsontext
 from gemchain.continuations import Continuations
 from gemchain.engine.closing import scope_of, settle, settle_marked
 from gemchain.engine.delivery import Outcome, deliver
-from gemchain.engine.dispatch import revisit
 from gemchain.engine.replay import shared
+from gemchain.engine.revisit import revisit
 from gemchain.records import AnswerRef, Verdict
 from gemchain.runtime import Providers, Runtime, using
 from gemchain.settings import Settings

@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gemchain.engine.collect import collect
-from gemchain.engine.dispatch import dispatch, revisit
+from gemchain.engine.dispatch import dispatch
 from gemchain.engine.lines import LONGEST, read_lines
+from gemchain.engine.revisit import revisit
 from gemchain.engine.sweep import sweep
 from gemchain.gemini.rows import read_row
 from gemchain.prices import usage

@@ -13,11 +13,14 @@ from gemchain.errors import StoreConflictError
 from gemchain.records import Unit, Verdict
 from gemchain.runtime import Runtime
 
-__all__ = ["groups", "record_chains"]
+__all__ = ["NewChains", "groups", "record_chains"]
 
 
-GROUP = 500
-"""Chains that one commit starts. The store may split it further."""
+GROUP = 2_000
+"""Chains that one commit starts, unless their requests are large. The store may split it further."""
+
+GROUP_BYTES = 32 << 20
+"""Bytes of requests that are held in memory until they are committed."""
 
 
 def groups(items: Iterable[Any]) -> Iterator[list[Any]]:
@@ -25,6 +28,36 @@ def groups(items: Iterable[Any]) -> Iterator[list[Any]]:
     rest = iter(items)
     while group := list(islice(rest, GROUP)):
         yield group
+
+
+class NewChains:
+    """Chains to be recorded together, each id once.
+
+    Args:
+        runtime: Where to.
+    """
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._units: dict[str, Unit] = {}
+        self._size = 0
+
+    def __contains__(self, chain_id: str) -> bool:
+        return chain_id in self._units
+
+    def add(self, unit: Unit) -> None:
+        """One more; a chain that is there already is left as it is."""
+        assert unit.chain is not None
+        if unit.chain.id not in self._units:
+            self._units[unit.chain.id] = unit
+            self._size += sum(each.prompt.size for each in unit.drafts)
+            if self._size >= GROUP_BYTES:
+                self.record()
+
+    def record(self) -> None:
+        """Record what has gathered."""
+        units, self._units, self._size = list(self._units.values()), {}, 0
+        record_chains(self._runtime, units)
 
 
 def record_chains(runtime: Runtime, units: Sequence[Unit]) -> None:

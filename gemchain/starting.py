@@ -17,7 +17,7 @@ from gemchain.errors import ContinuationError, InvalidInputError, ParamsError
 from gemchain.frames import active_frame, entered_frame, note_described
 from gemchain.identity import chain_id, random_id
 from gemchain.marks import chain_mark
-from gemchain.recording import groups, record_chains
+from gemchain.recording import NewChains, groups, record_chains
 from gemchain.records import Chain as ChainRecord
 from gemchain.records import Unit
 from gemchain.rules import ChainDefaults
@@ -109,12 +109,12 @@ def _start_group(
     keys = [_row_key(row, key) for row in rows]
     ids = [start_id(function, each) for each in keys]
     known = set(runtime.store.chains(ids)) if key is not None else set()
-    units: dict[str, Unit] = {}
+    new = NewChains(runtime)
     for row, identity, each in zip(rows, ids, keys, strict=True):
-        if identity not in known and identity not in units:
+        if identity not in known and identity not in new:
             scope = _scope(runtime, function, identity, defaults)
-            units[identity] = _birth(runtime, function, scope, _kept_key(identity, each), ((), row))
-    record_chains(runtime, list(units.values()))
+            new.add(_birth(runtime, function, scope, _kept_key(identity, each), ((), row)))
+    new.record()
     return [Chain(identity) for identity in ids]
 
 

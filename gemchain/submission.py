@@ -17,7 +17,7 @@ from gemchain.drafting import make_item, make_wait_item
 from gemchain.errors import InvalidInputError
 from gemchain.frames import active_frame, note_described
 from gemchain.identity import chain_id, random_id
-from gemchain.recording import groups, record_chains
+from gemchain.recording import NewChains, groups
 from gemchain.records import Chain as ChainRecord
 from gemchain.records import Unit
 from gemchain.runtime import Runtime, active
@@ -132,13 +132,13 @@ def _buffer(runtime: Runtime, scope: Scope, spec: PromptSpec | GatherSpec) -> Pr
 
 def _record(runtime: Runtime, specs: Sequence[PromptSpec | GatherSpec]) -> list[PromptHandle]:
     handles: list[PromptHandle] = []
-    units: dict[str, Unit] = {}
+    new = NewChains(runtime)
     for spec in specs:
         unit = _lone_chain(runtime, spec)
         assert unit.chain is not None
-        units.setdefault(unit.chain.id, unit)
+        new.add(unit)
         handles.append(PromptHandle(unit.drafts[0].prompt.id, unit.chain.id))
-    record_chains(runtime, list(units.values()))
+    new.record()
     runtime.waker.hurry()
     return handles
 

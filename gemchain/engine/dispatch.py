@@ -50,7 +50,7 @@ __all__ = ["dispatch", "dispatch_part"]
 GROUP_BYTES = 16 << 20
 """Bytes of output whose rows are committed at once."""
 
-BITE, BITE_BYTES = 500, 2 << 20
+BITE, BITE_BYTES = 2_000, 4 << 20
 """Rows and bytes that are read, matched and delivered in one go: little enough for the processor's cache."""
 
 GROUP_SECONDS = 1.0

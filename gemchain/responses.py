@@ -56,6 +56,7 @@ class Response:
         self.prompt_id = prompt_id
         self.schema = schema
         self._parse = parse
+        self._text: str | None = None
 
     def __repr__(self) -> str:
         return f"Response({shorten(self.text, SHOWN)!r}, finish_reason={self.finish_reason!r})"
@@ -66,10 +67,12 @@ class Response:
         first = candidates[0] if isinstance(candidates, list) and candidates else {}
         return first if isinstance(first, dict) else {}
 
-    @cached_property
+    @property
     def text(self) -> str:
         """The answer's text, thoughts left out; empty when there is none."""
-        return "".join(part["text"] for part in _parts(self._candidate) if _is_text(part))
+        if self._text is None:
+            self._text = "".join([part["text"] for part in _parts(self._candidate) if _is_text(part)])
+        return self._text
 
     @property
     def parts(self) -> list[dict[str, Any]]:

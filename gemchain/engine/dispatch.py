@@ -50,8 +50,8 @@ __all__ = ["dispatch", "dispatch_part"]
 GROUP_BYTES = 16 << 20
 """Bytes of output whose rows are committed at once."""
 
-BITE, BITE_BYTES = 2_000, 4 << 20
-"""Rows and bytes that are read, matched and delivered in one go: little enough for the processor's cache."""
+BITE, BITE_BYTES = 5_000, 8 << 20
+"""Rows and bytes that are read, looked up and delivered in one go, and in memory at once."""
 
 GROUP_SECONDS = 1.0
 """Callbacks of one group run no longer than this before what they did is committed."""

@@ -45,7 +45,7 @@ class Deltas:
 
     def spend(self, before: Usage, after: Usage) -> None:
         """The usage of one prompt rose."""
-        if before != after:
+        if before is not after:
             for place, amount in enumerate(after):
                 self.usage[place] += amount - before[place]
 

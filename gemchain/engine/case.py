@@ -79,7 +79,7 @@ class Case:
         self.marked = marked
         self.now = runtime.clock.now()
         before = prompt.progress
-        self.usage = before.usage.plus(outcome.usage) if outcome.usage is not NO_USAGE else before.usage
+        self.usage = outcome.usage if before.usage is NO_USAGE else before.usage.plus(outcome.usage)
         self.response: Response | None = None
 
     def understand(self) -> None:

@@ -197,12 +197,9 @@ class _Run:
         """
         pending, self.pending, self.size = self.pending, [], 0
         verdicts = self.runtime.store.commit([each.delivery.unit for each in pending])
-        outrun = []
-        for each, verdict in zip(pending, verdicts, strict=True):
-            if verdict is Verdict.APPLIED:
-                self._note(each)
-            else:
-                outrun.append(each.ref)
+        pairs = list(zip(pending, verdicts, strict=True))
+        outrun = [each.ref for each, verdict in pairs if verdict is not Verdict.APPLIED]
+        self._note([each for each, verdict in pairs if verdict is Verdict.APPLIED])
         if self.runtime.store.now() >= renewal_due(self.runtime, self.holder[-1]):
             self.holder.append(renew_part(self.runtime, self.holder[-1]))
         self.write_at = self._write_at()
@@ -212,11 +209,13 @@ class _Run:
     def _found(self, ref: AnswerRef) -> Found:
         return Found(ref, read_answer(self.runtime, self.batch.provider, ref))
 
-    def _note(self, done: "_Delivered") -> None:
-        self.counts[done.delivery.counts_as] += 1
-        self.usage = self.usage.plus(done.usage)
-        if done.delivery.ends_branch:
-            self.ended.add(scope_of(done.prompt))
+    def _note(self, applied: Sequence["_Delivered"]) -> None:
+        self.counts.update(each.delivery.counts_as for each in applied)
+        self.ended.update(scope_of(each.prompt) for each in applied if each.delivery.ends_branch)
+        if applied:
+            self.usage = self.usage.plus(
+                Usage(*map(sum, zip(*(each.usage for each in applied), strict=True)))
+            )
 
 
 class _Delivered(NamedTuple):

@@ -1,9 +1,11 @@
 """Chains for deployed code: what they remember, they keep where another process finds it."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import gemchain
 from tests.apps.flows import MODEL
+from tests.apps.mistakes import OutOfStockError
 
 
 def start_choosy(text):
@@ -52,3 +54,22 @@ def pay(response):
 async def report(topic):
     text = (await gemchain.prompt(f"v1 {topic}", MODEL)).text
     return (await gemchain.prompt(f"v1 again {text}", MODEL)).text
+
+
+@gemchain.chain(max_attempts=2, backoff=0, retry_if=long_enough)
+async def ruled(text):
+    """What a chain says for its prompts, a wait that nobody ends in time, and an exception of its own."""
+    (short,) = await gemchain.gather([gemchain.prompt(text, MODEL)], return_exceptions=True)
+    try:
+        heard = await gemchain.wait("never", deadline=timedelta(milliseconds=1))
+    except gemchain.PromptError as error:
+        heard = error.reason
+    try:
+        await gemchain.gather([buys("an article that is sold out")])
+    except OutOfStockError as error:
+        return [str(short), heard, error.article, error.left]
+
+
+async def buys(article):
+    await gemchain.prompt(article, MODEL)
+    raise OutOfStockError(article, left=2)

@@ -72,7 +72,7 @@ def cases(marks):
         ),
         *(("language:start_by_value", [each, 7]) for each in ("lambda", "nested", "method", "partial")),
         *(("deployed:start_choosy", ["x"]), ("deployed:start_patient", ["x", str(marks)])),
-        ("deployed:start_growing", ["grow"]),
+        *(("deployed:start_growing", ["grow"]), ("deployed:ruled", ["x"])),
         ("whole:everything", ["w"]),
     ]
 
@@ -186,6 +186,8 @@ def expected(tmp_path_factory):
         engine.run()
         for chain, decision in approvals(rows("."), [each.id for each in chains]):
             gemchain.resume(chain, decision)
+        engine.run()
+        engine.clock.advance(1)  # past the deadline of a wait that nobody ends
         engine.run()
         found = engine.runtime.store.chains([each.id for each in chains])
         return [(each.id, end_of(found[each.id])) for each in chains]

@@ -1,6 +1,6 @@
 """Simulated processes that run the engine: whole, or one stage at a time as functions in a cloud do."""
 
-from gemchain.engine import assemble, collect, dispatch, drive, launch
+from gemchain.engine import assemble, collect, dispatch, drive, launch, revisit
 from gemchain.errors import BlobError, StoreConflictError, StoreUnavailableError
 from tests.simulation.scheduler import SECOND, Crash, Stop, Violation
 
@@ -48,7 +48,7 @@ def functions(world):
             lambda: assemble.assemble(runtime),
             lambda: launch.launch(runtime),
             lambda: collect.collect(runtime),
-            lambda: dispatch.revisit(runtime),
+            lambda: revisit.revisit(runtime),
             lambda: list(dispatch.dispatch(runtime)),
             lambda: drive.sweep(runtime),
         ]

@@ -118,9 +118,9 @@ class World:
     def __exit__(self, *_):
         self.runtime.store.close()
 
-    def run(self):
+    def run(self, topic="topic"):
         with using(self.runtime):
-            topics = [f"topic-{number}" for number in range(CHAINS)]
+            topics = [f"{topic}-{number}" for number in range(CHAINS)]
             chains = [gemchain.start(vertex_chains.ask, topic, key=topic) for topic in topics]
             assert drive(self.runtime, timeout=30 * 86_400)
         return [chain.id for chain in chains]

@@ -12,6 +12,8 @@ from gemchain.states import PromptState
 from gemchain.testing import embedded
 from tests.apps import flows, guarded, language
 from tests.cli.conftest import shop  # noqa: F401 -- a fixture
+from tests.providers.test_vertex_chaos import World
+from tests.support import engines
 from tests.support.crashing import Crash
 
 KEY = "SECRET-signing-key-of-sixteen"
@@ -46,12 +48,16 @@ def moods(request):
             return {"candidates": [body]}
 
 
+@pytest.mark.parametrize("store", [engines.SQLITE, engines.FIRESTORE])
 @pytest.mark.parametrize("faults", ["", "failed=0.3,missing=0.2,malformed=0.2,duplicated=0.2"])
-def test_whole_flows_say_nothing_of_what_is_in_them(tmp_path, caplog, capfd, faults):
+def test_whole_flows_say_nothing_of_what_is_in_them(tmp_path, caplog, capfd, faults, store):
     moods.turn = 0
-    with embedded(
-        tmp_path, responder=moods, signing_key=KEY, simulated_faults=faults, retry_delay=0.1
-    ) as engine:
+    with (
+        engines.over(store),
+        engines.embedded(
+            tmp_path, responder=moods, signing_key=KEY, simulated_faults=faults, retry_delay=0.1
+        ) as engine,
+    ):
         for start in (guarded.plain, guarded.fan, guarded.program):
             for number in range(4):
                 gemchain.start(start, f"{PROMPT} {number}")
@@ -64,6 +70,16 @@ def test_whole_flows_say_nothing_of_what_is_in_them(tmp_path, caplog, capfd, fau
         assert store.tally().prompts.get(PromptState.FAILED)
     assert SECRET not in said(caplog)
     assert SECRET not in "".join(capfd.readouterr())
+
+
+def test_flows_over_vertex_in_every_trouble_say_nothing_of_what_is_in_them(caplog):
+    heard = 0
+    for seed in range(8):
+        with World(seed) as world:
+            chains = world.run(PROMPT.lower())
+            heard += sum(bool(each.failure) for each in world.runtime.store.chains(chains).values())
+    assert heard
+    assert PROMPT.lower() not in said(caplog)
 
 
 def raises(response, topic):

@@ -3,11 +3,11 @@
 import threading
 from abc import abstractmethod
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, ClassVar, Generic, Self, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import orjson
 
+from gemchain.emulators.serving import StandIn
 from gemchain.emulators.vertex.refusals import Refusal, invalid
 
 __all__ = ["Exchange", "RestEmulator", "json_object"]
@@ -15,7 +15,7 @@ __all__ = ["Exchange", "RestEmulator", "json_object"]
 S = TypeVar("S")
 
 
-class RestEmulator(Generic[S]):
+class RestEmulator(StandIn, Generic[S]):
     """Serves from `start` to `stop`, or inside a `with` block.
 
     Args:
@@ -50,15 +50,6 @@ class RestEmulator(Generic[S]):
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
 
 class _Server(ThreadingHTTPServer):

@@ -12,11 +12,11 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.request import Request, urlopen
 
 from gemchain.emulators.firebase import java
+from gemchain.emulators.serving import StandIn
 from gemchain.errors import ConfigurationError
 
 __all__ = ["EMULATORS", "Suite", "free_ports"]
@@ -55,7 +55,7 @@ def free_ports(count: int) -> list[int]:
     raise ConfigurationError(f"fewer than {count} of the ports {PORTS.start} to {PORTS.stop} are free")
 
 
-class Suite:
+class Suite(StandIn):
     """The emulators of one Firebase project.
 
     Args:
@@ -210,15 +210,6 @@ class Suite:
         (self.folder / CONFIG).unlink(missing_ok=True)
         if self._shims is not None:
             shutil.rmtree(self._shims, ignore_errors=True)
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def fire(self, name: str, region: str, timeout: float = 600.0) -> None:
         """Run a scheduled function now. The emulator never does so by itself.

@@ -4,8 +4,6 @@ import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
-from types import TracebackType
-from typing import Self
 
 from gemchain.emulators.firestore import limits
 from gemchain.emulators.firestore.counters import Counters
@@ -16,6 +14,7 @@ from gemchain.emulators.firestore.messages import grpc
 from gemchain.emulators.firestore.paths import DatabaseId
 from gemchain.emulators.firestore.rpcs import handlers
 from gemchain.emulators.firestore.service import Service
+from gemchain.emulators.serving import StandIn
 
 __all__ = ["FirestoreEmulator"]
 
@@ -23,7 +22,7 @@ _CONTROL = re.compile(r"/emulator/v1/projects/([^/]+)/databases/([^/]+)/(documen
 _THREADS = 64
 
 
-class FirestoreEmulator:
+class FirestoreEmulator(StandIn):
     """A Firestore server in this process.
 
     ```python
@@ -76,15 +75,6 @@ class FirestoreEmulator:
         self.faults.clear()
         self._front.stop()
         self._grpc.stop(grace=None).wait()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def clear(self, project: str, database: str = "(default)") -> None:
         """Delete every document of a database and end its transactions; counters stay."""

@@ -14,6 +14,12 @@ before_return = []
 """What the next callbacks do before they return, one function for each call."""
 
 
+def forget():
+    """Empty all of these."""
+    for each in (calls, errors, before_return):
+        each.clear()
+
+
 def take(response):
     calls.append(response.text)
     if before_return:

@@ -2,22 +2,17 @@
 
 import pytest
 
-from gemchain.runtime import using
 from tests.apps import stages
-from tests.support.stand import Stand
+from tests.support.stand import standing
 
 
 @pytest.fixture
 def stand(tmp_path, clock):
     """A runtime on a virtual clock with a store in memory and a scripted provider."""
-    stand = Stand(tmp_path / "files", clock)
-    with using(stand.runtime):
+    with standing(tmp_path / "files", clock) as stand:
         yield stand
-    stand.store.close()
 
 
 @pytest.fixture(autouse=True)
 def _no_calls_yet():
-    stages.calls.clear()
-    stages.errors.clear()
-    stages.before_return.clear()
+    stages.forget()

@@ -1,5 +1,6 @@
 """The same for documents of Firestore, which more people can write: any field, of any type, or missing."""
 
+import contextlib
 import os
 from random import Random
 from unittest import mock
@@ -34,9 +35,7 @@ PUT = (
     lambda slot, draw: setattr(slot, "bytes_value", draw.randbytes(9)),
     lambda slot, _: setattr(slot, "reference_value", "projects/p/databases/(default)/documents/a/b"),
     lambda slot, _: setattr(slot.geo_point_value, "latitude", 1.5),
-    lambda slot, draw: setattr(
-        slot.timestamp_value, "seconds", draw.randrange(-62_135_596_800, 253_402_300_800)
-    ),
+    lambda slot, draw: setattr(slot.timestamp_value, "seconds", draw.randrange(*YEARS_1_TO_9999)),
     lambda slot, draw: [
         put_anything(slot.array_value.values.add(), draw) for _ in range(draw.randrange(1, 3))
     ],
@@ -81,33 +80,42 @@ def _what_the_library_opens_once(tmp_path_factory):
     store.close()
 
 
-@fuzz(8)
-@given(SEEDS)
-def test_a_damaged_document_of_a_prompt_stops_that_prompt_alone(seed):
+@contextlib.contextmanager
+def struck(seed, strike):
+    """A world that has come to its end, though `strike(here, draw)` damaged it now and then."""
     draw = Random(seed)
     with world(on_firestore) as here:
-        store = here.runtime.store
         here.turn(draw.randrange(5))
         for _ in range(draw.randrange(1, 4)):
-            found = documents(store, "prompts", draw.choice(here.victims).id)
-            if found:
-                damage(store, draw.choice(found), draw)
+            strike(here, draw)
             here.turn(draw.randrange(3))
         here.to_the_end()
         check_told(here)
+        yield here
+
+
+def a_victim(here, draw):
+    store = here.runtime.store
+    found = documents(store, "prompts", draw.choice(here.victims).id)
+    if found:
+        damage(store, draw.choice(found), draw)
+
+
+def anything_else(here, draw):
+    store = here.runtime.store
+    for document in documents(store, draw.choice(KINDS))[:4]:
+        damage(store, document, draw)
+
+
+@fuzz(8)
+@given(SEEDS)
+def test_a_damaged_document_of_a_prompt_stops_that_prompt_alone(seed):
+    with struck(seed, a_victim) as here:
         assert here.outcomes(here.neighbours) == {"DONE"}
 
 
 @fuzz(5)
 @given(SEEDS)
 def test_a_damaged_document_of_any_other_kind_stops_no_stage(seed):
-    draw = Random(seed)
-    with world(on_firestore) as here:
-        store = here.runtime.store
-        here.turn(draw.randrange(5))
-        for _ in range(draw.randrange(1, 4)):
-            for document in documents(store, draw.choice(KINDS))[:4]:
-                damage(store, document, draw)
-            here.turn(draw.randrange(3))
-        here.to_the_end()
-        check_told(here)
+    with struck(seed, anything_else):
+        pass

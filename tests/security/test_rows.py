@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gemchain.blobs.local import LocalBlobs
 from gemchain.engine.collect import collect
 from gemchain.engine.dispatch import dispatch
 from gemchain.engine.lines import LONGEST, read_lines
@@ -14,11 +15,10 @@ from gemchain.gemini.rows import read_row
 from gemchain.prices import usage
 from gemchain.records import OutputFile
 from gemchain.responses import Response, judge, usage_metadata
-from gemchain.runtime import using
 from gemchain.testing import VirtualClock
 from tests.apps import stages
 from tests.support.fuzzing import JSON_TEXTS, TEXTS, fuzz
-from tests.support.stand import Stand
+from tests.support.stand import standing
 
 LEAVES = st.one_of(TEXTS, st.integers(), st.floats(allow_nan=False), st.booleans(), st.none())
 ANY_JSON = st.recursive(
@@ -76,8 +76,7 @@ def test_a_line_is_a_row_or_a_value_error_and_nothing_else(line):
 @given(st.data())
 def test_every_prompt_of_a_batch_ends_whatever_its_output_holds(tmp_path_factory, data):
     clock = VirtualClock()
-    stand = Stand(tmp_path_factory.mktemp("files"), clock, callback_attempts=2)
-    with using(stand.runtime):
+    with standing(tmp_path_factory.mktemp("files"), clock, callback_attempts=2) as stand:
         others = stand.submit("somebody else's", model="other", callback=stages.take)
         ids = stand.submit("a", "b", "c", callback=stages.take)
         stand.sent_all()
@@ -95,7 +94,6 @@ def test_every_prompt_of_a_batch_ends_whatever_its_output_holds(tmp_path_factory
             sweep(stand.runtime)
         assert not {"CLAIMED", "WAITING"} & set(stand.states(ids))
         assert stand.states(others) == ["CLAIMED"], "a row of one batch says nothing of another's prompts"
-    stand.store.close()
 
 
 ANY_DICT = st.dictionaries(FIELDS, ANY_JSON, max_size=4).filter(_fits)
@@ -104,8 +102,7 @@ ANY_DICT = st.dictionaries(FIELDS, ANY_JSON, max_size=4).filter(_fits)
 @pytest.mark.parametrize("depth", [200, 255, 500, 1000, 1023])
 @pytest.mark.parametrize("place", ["response", "error", "status", "request"])
 def test_depth_stops_no_dispatch(tmp_path, clock, depth, place):
-    stand = Stand(tmp_path, clock)
-    with using(stand.runtime):
+    with standing(tmp_path, clock) as stand:
         (deep, fine) = stand.submit("a", "b", callback=stages.take)
         batch = stand.sent()
         rows = stand.provider.rows(batch)
@@ -116,18 +113,16 @@ def test_depth_stops_no_dispatch(tmp_path, clock, depth, place):
         list(dispatch(stand.runtime))
         assert stand.states([fine]) == ["DONE"]
         assert stand.states([deep])[0] in ("QUEUED", "FAILED", "PARKED", "ANSWERED")
-    stand.store.close()
 
 
-def test_a_line_without_end_is_passed_over_and_takes_no_memory(tmp_path, clock, monkeypatch):
+def test_a_line_without_end_is_passed_over_and_takes_no_memory(tmp_path, monkeypatch):
     monkeypatch.setattr("gemchain.engine.lines.LONGEST", 1 << 10)
     monkeypatch.setattr("gemchain.engine.lines.CHUNK", 64)
     assert LONGEST > 100 << 20
-    stand = Stand(tmp_path, clock)
+    blobs = LocalBlobs(tmp_path)
     data = b"first\n" + b"x" * 5000 + b"\nlast\n" + b"y" * 5000
-    info = stand.blobs.put("output.jsonl", data)
-    lines = list(read_lines(stand.blobs, OutputFile(*info), 0, info.size))
+    info = blobs.put("output.jsonl", data)
+    lines = list(read_lines(blobs, OutputFile(*info), 0, info.size))
     assert [len(line) <= 1 << 10 for _, line in lines] == [True] * 4
     assert [line for _, line in lines if line in (b"first", b"last")] == [b"first", b"last"]
     assert [offset for offset, _ in lines] == [0, 6, 5007, 5012]
-    stand.store.close()

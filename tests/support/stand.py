@@ -1,5 +1,6 @@
 """A runtime on a virtual clock, in which a test runs one stage at a time."""
 
+import contextlib
 from dataclasses import replace
 
 import gemchain
@@ -15,6 +16,17 @@ from tests.support.crashing import Crash
 from tests.support.scripted import ScriptedProvider
 
 MODEL = "model"
+
+
+@contextlib.contextmanager
+def standing(folder, clock, **settings):
+    """A stand whose runtime is the current one."""
+    stand = Stand(folder, clock, **settings)
+    try:
+        with using(stand.runtime):
+            yield stand
+    finally:
+        stand.store.close()
 
 
 class Stand:

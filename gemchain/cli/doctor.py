@@ -5,11 +5,10 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from rich.console import Console
-
 from gemchain.cli import dotenv
 from gemchain.cli.checks import Finding, Setup, check_cloud
 from gemchain.cli.cloud import GoogleCloud
+from gemchain.cli.paper import Paper
 from gemchain.cli.wording import count
 from gemchain.errors import ConfigurationError, GemchainError
 from gemchain.ports import Store
@@ -39,7 +38,7 @@ def doctor(folder: Path, project: str | None) -> int:
     Returns:
         The exit code: 1 when something is to be mended.
     """
-    console = Console(highlight=False, soft_wrap=True, markup=False)
+    console = Paper(highlight=False, soft_wrap=True, markup=False)
     bad = 0
     for finding in _findings(folder, project):
         console.print(f"{MARKS[finding.good]} {finding.name}: {finding.text}")

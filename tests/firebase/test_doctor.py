@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 import gemchain
 from gemchain.cli.app import app
-from gemchain.cli.checks import STAGES, check_cloud
+from gemchain.cli.checks import STAGES, Finding, check_cloud
 from gemchain.cli.checks.access import RUNTIME_ROLES
 from gemchain.cli.cloud import GoogleCloud, NotAnsweredError
 from gemchain.cli.doctor import check_store, setup_of
@@ -289,3 +289,13 @@ def test_without_credentials_it_says_how_to_get_some(tmp_path):
     done = CliRunner().invoke(app, ["doctor", str(tmp_path)], env={**os.environ, **away})
     assert done.exit_code == 1
     assert "gcloud auth application-default login" in done.output
+
+
+def test_what_a_record_or_a_service_says_cannot_steer_the_terminal(monkeypatch, tmp_path):
+    def findings(*_):
+        yield Finding("PARKED", False, "1 prompt waits: \x1b[2J\x07", "mend \x1b]0;owned\x07")
+
+    monkeypatch.setattr("gemchain.cli.doctor._findings", findings)
+    said = CliRunner().invoke(app, ["doctor", str(tmp_path)]).output
+    assert "1 prompt waits: \\x1b[2J\\x07" in said
+    assert all(each.isprintable() or each == "\n" for each in said)

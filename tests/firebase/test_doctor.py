@@ -297,5 +297,5 @@ def test_what_a_record_or_a_service_says_cannot_steer_the_terminal(monkeypatch, 
 
     monkeypatch.setattr("gemchain.cli.doctor._findings", findings)
     said = CliRunner().invoke(app, ["doctor", str(tmp_path)]).output
-    assert "1 prompt waits: \\x1b[2J\\x07" in said
+    assert "1 prompt waits: \\x1b[2J" in said
     assert all(each.isprintable() or each == "\n" for each in said)

@@ -16,7 +16,6 @@ from tests.simulation.scheduler import SECOND
 PAGED = ("chain_prompts", "input_rows", "members")
 SORTED = ("prompts", "requests", "chains", "batches")
 """What is asked for by a set of ids: the answer comes in an order that does not hang on Python's hashes."""
-FREE = ("now", "close")
 WRITES = ("commit", "plan", "claim", "save_batch", "save_part", "settle")
 COMPARES = ("save_batch", "save_part")
 

@@ -15,11 +15,14 @@ from gemchain.runtime import Providers, Runtime, active, build_with, install
 from gemchain.settings import Settings
 from gemchain.wakers.loop import LoopWaker
 
-__all__ = ["build", "choose_provider", "configure", "run"]
+__all__ = ["build", "choose_provider", "configure", "functions_of", "run"]
 
 Responder = Callable[[dict[str, Any]], Any]
 PREFIXES = {"simulated": "simulated", "gemini-api": "gemini-api"}
 """What a model's name may begin with, before a slash, and the provider that this chooses."""
+
+FILES = "files"
+"""The folder of the state in which files lie."""
 
 VERTEX_MODEL, VERTEX_PATH = "gemini-", "publishers/google/models/"
 """What the names of models on Vertex AI begin with."""
@@ -76,7 +79,6 @@ def build(settings: Settings, *, responder: Responder | None = None, clock: Cloc
     prices.use(settings.prices)
     clock = clock or SystemClock()
     blobs = _blobs(settings)
-    modules = tuple(filter(None, (each.strip() for each in settings.modules.split(","))))
     return Runtime(
         settings=settings,
         store=_store(settings, clock, blobs),
@@ -84,13 +86,18 @@ def build(settings: Settings, *, responder: Responder | None = None, clock: Cloc
         providers=_providers(settings, blobs, clock, responder),
         waker=_waker(settings),
         clock=clock,
-        continuations=Continuations(
-            Path(settings.application) if settings.application else None,
-            modules,
-            settings.signing_key,
-            without=Path(settings.state) / "files",
-        ),
+        continuations=functions_of(settings),
         drive=None if settings.waker else _drive,
+    )
+
+
+def functions_of(settings: Settings) -> Continuations:
+    """The functions of the application that the settings describe."""
+    return Continuations(
+        Path(settings.application) if settings.application else None,
+        tuple(filter(None, (each.strip() for each in settings.modules.split(",")))),
+        settings.signing_key,
+        without=Path(settings.state) / FILES,
     )
 
 
@@ -101,55 +108,45 @@ def _drive(runtime: Runtime, *, until: Callable[[], bool], timeout: float | None
 
 
 def _store(settings: Settings, clock: Clock, blobs: Blobs) -> Store:
-    match urlsplit(settings.store).scheme:
-        case "" if not settings.store:
-            from gemchain.stores.sqlite import SqliteStore
+    known = "'firestore://PROJECT/(default)', or empty for SQLite in the state"
+    if _leads_to("firestore", "store", settings.store, known):
+        from gemchain.stores.firestore import FirestoreStore
 
-            return SqliteStore(str(Path(settings.state) / "gemchain.db"), clock)
-        case "firestore":
-            from gemchain.stores.firestore import FirestoreStore
+        return FirestoreStore.from_address(settings.store, blobs=blobs, clock=clock)
+    from gemchain.stores.sqlite import SqliteStore
 
-            return FirestoreStore.from_address(settings.store, blobs=blobs, clock=clock)
-        case _:
-            raise _elsewhere(
-                "store", settings.store, "'firestore://PROJECT/(default)', or empty for SQLite in the state"
-            )
+    return SqliteStore(str(Path(settings.state) / "gemchain.db"), clock)
 
 
 def _blobs(settings: Settings) -> Blobs:
-    match urlsplit(settings.blobs).scheme:
-        case "" if not settings.blobs:
-            from gemchain.blobs.local import LocalBlobs
+    if _leads_to("gs", "blobs", settings.blobs, "'gs://bucket/prefix', or empty for the state folder"):
+        from gemchain.blobs.gcs import GcsBlobs
 
-            return LocalBlobs(Path(settings.state) / "files")
-        case "gs":
-            from gemchain.blobs.gcs import GcsBlobs
+        return GcsBlobs.from_address(settings.blobs)
+    from gemchain.blobs.local import LocalBlobs
 
-            return GcsBlobs.from_address(settings.blobs)
-        case _:
-            raise _elsewhere("blobs", settings.blobs, "'gs://bucket/prefix', or empty for the state folder")
+    return LocalBlobs(Path(settings.state) / FILES)
 
 
 def _waker(settings: Settings) -> Waker:
-    match urlsplit(settings.waker).scheme:
-        case "" if not settings.waker:
-            return LoopWaker()
-        case "tasks":
-            from gemchain.wakers.cloud_tasks import CloudTasksWaker
+    known = "'tasks://REGION/gemchainDispatch', or empty for a loop in this process"
+    if _leads_to("tasks", "waker", settings.waker, known):
+        from gemchain.wakers.cloud_tasks import CloudTasksWaker
 
-            return CloudTasksWaker.from_address(settings.waker)
-        case _:
-            raise _elsewhere(
-                "waker",
-                settings.waker,
-                "'tasks://REGION/gemchainDispatch', or empty for a loop in this process",
-            )
+        return CloudTasksWaker.from_address(settings.waker)
+    return LoopWaker()
 
 
-def _elsewhere(setting: str, address: str, known: str) -> ConfigurationError:
-    """The error for an address of which nothing is known."""
-    scheme = urlsplit(address).scheme
-    return ConfigurationError(f"{setting} {address!r} begins with {scheme!r}; it is {known}")
+def _leads_to(scheme: str, setting: str, address: str, known: str) -> bool:
+    """Whether an address of this scheme is given; False for none.
+
+    Raises:
+        ConfigurationError: It is of another scheme.
+    """
+    found = urlsplit(address).scheme
+    if address and found != scheme:
+        raise ConfigurationError(f"{setting} {address!r} begins with {found!r}; it is {known}")
+    return bool(address)
 
 
 def _providers(settings: Settings, blobs: Blobs, clock: Clock, responder: Responder | None) -> Providers:

@@ -9,11 +9,11 @@ from gemchain.cli.finding import find
 from gemchain.cli.opening import existing
 from gemchain.cli.paper import Paper
 from gemchain.cli.plain import emit
-from gemchain.continuations import Continuations
 from gemchain.engine.rehearsal import Difference, rehearse
 from gemchain.errors import InvalidInputError
 from gemchain.records import Batch, Prompt
 from gemchain.runtime import Runtime, using
+from gemchain.wiring import functions_of
 
 __all__ = ["replay_chains"]
 
@@ -23,10 +23,7 @@ def replay_chains(state: str | None, ids: Sequence[str], application: Path | Non
     folder = (application or Path.cwd()).resolve()
     sys.path.insert(0, str(folder))
     with existing(state) as opened:
-        modules = tuple(filter(None, opened.settings.modules.split(",")))
-        functions = Continuations(
-            folder, modules, opened.settings.signing_key, without=Path(opened.settings.state) / "files"
-        )
+        functions = functions_of(opened.settings.changed(application=str(folder)))
         with using(replace(opened, continuations=functions)) as runtime:
             found = {chain: rehearse(runtime, chain) for chain in _chains(runtime, ids)}
     _report(found, as_json=as_json)

@@ -108,6 +108,16 @@ def test_replay_on_the_command_line_tells_by_its_exit_code(tmp_path, monkeypatch
     assert (bad.exit_code, "no version 1" in bad.output) == (1, True)
 
 
+@on_sqlite
+def test_replay_finds_functions_in_the_modules_that_the_settings_list(tmp_path, monkeypatch):
+    with embedded(tmp_path / "state", responder=flows.echo) as engine:
+        chain = gemchain.start(programs.three, "x")
+        engine.run()
+    monkeypatch.setenv("GEMCHAIN_MODULES", "elsewhere, tests")
+    known = ["replay", chain.id, "--state", str(tmp_path / "state"), "--app", str(tmp_path)]
+    assert "runs as it did" in CliRunner().invoke(app, known).output
+
+
 def test_a_fork_keeps_the_answers_before_a_prompt_and_pays_only_for_the_rest(tmp_path):
     answers = {"draft": "first"}
 

@@ -181,18 +181,8 @@ def _birth(
     with entered(scope), entered_frame(None):
         value = function(*args, **params)
     drafts = scope.children()
-    ended = not drafts
-    chain = ChainRecord(
-        id=scope.chain_id,
-        key=key,
-        deadline_at=scope.given.deadline_at,
-        function=function_name(function),
-        args=_arguments(args, params),
-        created_at=scope.created_at,
-        state=ChainState.DONE if ended else ChainState.RUNNING,
-        result=_result(value) if ended else None,
-        ended_at=scope.created_at if ended else None,
-    )
+    end = None if drafts else Ended(value)
+    chain = _record(scope, key, function_name(function), _arguments(args, params), end)
     return Unit(token=random_id("u"), chain=chain, drafts=drafts)
 
 
@@ -215,21 +205,34 @@ def _program_birth(
         step = replay.run(function(*kept["args"], **kept["params"]))
     if isinstance(step, Raised):
         raise step.error
-    ended = isinstance(step, Ended)
-    chain = ChainRecord(
+    end = step if isinstance(step, Ended) else None
+    chain = _record(scope, key, name, text, end, code_version=int(name.rpartition("@")[2]))
+    new = step.new if isinstance(step, Blocked) else ()
+    return Unit(token=random_id("u"), chain=chain, drafts=drafts_of(runtime, scope, name, new))
+
+
+def _record(
+    scope: Scope,
+    key: str | None,
+    function: str,
+    args: str,
+    end: Ended | None,
+    *,
+    code_version: int | None = None,
+) -> ChainRecord:
+    """The chain as it begins; one that asks for nothing has its end already."""
+    return ChainRecord(
         id=scope.chain_id,
         key=key,
         deadline_at=scope.given.deadline_at,
-        function=name,
-        args=text,
-        code_version=int(name.rpartition("@")[2]),
+        function=function,
+        args=args,
+        code_version=code_version,
         created_at=scope.created_at,
-        state=ChainState.DONE if ended else ChainState.RUNNING,
-        result=_result(step.value) if isinstance(step, Ended) else None,
-        ended_at=scope.created_at if ended else None,
+        state=ChainState.RUNNING if end is None else ChainState.DONE,
+        result=None if end is None else _result(end.value),
+        ended_at=None if end is None else scope.created_at,
     )
-    new = step.new if isinstance(step, Blocked) else ()
-    return Unit(token=random_id("u"), chain=chain, drafts=drafts_of(runtime, scope, name, new))
 
 
 def _arguments(args: Sequence[Any], params: Mapping[str, Any]) -> str:

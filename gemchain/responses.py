@@ -12,10 +12,19 @@ from typing import Any
 
 import orjson
 
-from gemchain.errors import GemchainError, UnresolvedError
-from gemchain.records import Failure
+from gemchain.errors import DamagedError, GemchainError, UnresolvedError
+from gemchain.records import Failure, Prompt
 
-__all__ = ["MODEL", "PromptError", "Response", "judge", "resolve_models_with", "usage_metadata"]
+__all__ = [
+    "MODEL",
+    "PromptError",
+    "Response",
+    "judge",
+    "parser",
+    "resolve_models_with",
+    "response_to",
+    "usage_metadata",
+]
 
 MODEL = "x-gemchain-model"
 """Where a stored schema keeps the name of the pydantic class of which answers are to be objects."""
@@ -232,3 +241,26 @@ def parser(schema: str) -> Callable[[str], Any]:
         return value
 
     return parse
+
+
+def response_to(prompt: Prompt, body: dict[str, Any], request: dict[str, Any] | None = None) -> Response:
+    """What the prompt's callback gets for this body, to the request that the provider echoed.
+
+    Raises:
+        DamagedError: The schema that stands in the record cannot be read.
+    """
+    return Response(
+        body,
+        request=request,
+        model=prompt.model,
+        prompt_id=prompt.id,
+        schema=prompt.schema,
+        parse=None if prompt.schema is None else _sound_parser(prompt.schema),
+    )
+
+
+def _sound_parser(schema: str) -> Callable[[str], Any]:
+    try:
+        return parser(schema)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise DamagedError(f"'schema' cannot be read: {error}") from error

@@ -1,6 +1,5 @@
 """The case at hand: a prompt, what came back for it, and the unit that will record what follows."""
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -18,7 +17,7 @@ from gemchain.records import (
     Unit,
     Usage,
 )
-from gemchain.responses import Response, parser
+from gemchain.responses import Response, response_to
 from gemchain.rules import inherited
 from gemchain.runtime import Runtime
 from gemchain.states import PromptState
@@ -92,7 +91,7 @@ class Case:
             raise DamagedError(self.prompt.damage)
         inherited(self.prompt.rules)
         if self.outcome.body is not None:
-            self.response = _response(self.prompt, self.outcome)
+            self.response = response_to(self.prompt, self.outcome.body, self.outcome.request)
 
     def after(
         self,
@@ -128,22 +127,3 @@ class Case:
     ) -> Unit:
         """The commit that makes it so."""
         return Unit(token=random_id("u"), moves=(Move(self.prompt, after),), drafts=children, ending=ending)
-
-
-def _response(prompt: Prompt, outcome: Outcome) -> Response:
-    assert outcome.body is not None
-    return Response(
-        outcome.body,
-        request=outcome.request,
-        model=prompt.model,
-        prompt_id=prompt.id,
-        schema=prompt.schema,
-        parse=None if prompt.schema is None else _parser(prompt.schema),
-    )
-
-
-def _parser(schema: str) -> Callable[[str], Any]:
-    try:
-        return parser(schema)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise DamagedError(f"'schema' cannot be read: {error}") from error

@@ -17,7 +17,7 @@ from gemchain.engine.delivery import deliver
 from gemchain.errors import ChainNotFoundError, GemchainError
 from gemchain.ports import Store
 from gemchain.records import Chain, Prompt, Unit, Verdict
-from gemchain.responses import Response, judge, parser
+from gemchain.responses import judge, response_to
 from gemchain.runtime import Runtime
 from gemchain.states import ChainState, PromptState
 
@@ -151,10 +151,7 @@ class _Program:
         judged = judge(outcome.body)
         if judged is not None and judged.reason not in record.accept:
             return values.error_of(judged, record.id)
-        parse = None if record.schema is None else parser(record.schema)
-        return Response(
-            outcome.body, model=record.model, prompt_id=record.id, schema=record.schema, parse=parse
-        )
+        return response_to(record, outcome.body)
 
     def _ending(self, step: Ended | Raised | Blocked, frame: str) -> list[str]:
         state = self._chain.state

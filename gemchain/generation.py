@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from gemchain.answer_schema import as_schema, inlined, is_model
 from gemchain.errors import RequestError
-from gemchain.requests import Attach, as_request, by_name, plain
+from gemchain.requests import Attach, as_request, by_name, camel, plain
 
 __all__ = ["Composed", "compose"]
 
@@ -69,7 +69,7 @@ def _fields(config: Any) -> dict[str, Any]:
         raise RequestError(f"config is a GenerateContentConfig of google-genai or a dict, not {config!r}")
     if not all(isinstance(name, str) for name in dict(config)):
         raise RequestError(f"config has names as keys, not {list(dict(config))!r}")
-    fields = {_camel(name): value for name, value in dict(config).items() if value is not None}
+    fields = {camel(name): value for name, value in dict(config).items() if value is not None}
     nested = fields.pop("generationConfig", {})
     if "httpOptions" in fields:
         raise RequestError("config has 'http_options', which a batch cannot honour; leave them out")
@@ -86,8 +86,8 @@ def _with_config(request: dict[str, Any], fields: dict[str, Any], attach: Attach
             generation |= {**_schema(name, value), **_chosen_type(fields)}
         elif name not in OF_THE_CLIENT:
             generation[RENAMED.get(name, name)] = plain(value)
-    spelled = {_camel(name) for name in beside}
-    kept = {name: value for name, value in request.items() if _camel(name) not in spelled}
+    spelled = {camel(name) for name in beside}
+    kept = {name: value for name, value in request.items() if camel(name) not in spelled}
     merged = {**kept, **beside}
     return _with_generation(merged, {**_generation(request), **generation}) if generation else merged
 
@@ -133,14 +133,9 @@ def _generation(request: dict[str, Any]) -> dict[str, Any]:
     found = request.get("generationConfig") or request.get("generation_config") or {}
     if not isinstance(found, dict):
         raise RequestError(f"'generationConfig' is an object, not {type(found).__name__}")
-    return {_camel(name): value for name, value in found.items()}
+    return {camel(name): value for name, value in found.items()}
 
 
 def _with_generation(request: dict[str, Any], generation: dict[str, Any]) -> dict[str, Any]:
-    rest = {name: value for name, value in request.items() if _camel(name) != "generationConfig"}
+    rest = {name: value for name, value in request.items() if camel(name) != "generationConfig"}
     return {**rest, "generationConfig": generation}
-
-
-def _camel(name: str) -> str:
-    head, *rest = name.split("_")
-    return head + "".join(word[:1].upper() + word[1:] for word in rest)

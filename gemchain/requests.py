@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import orjson
 from gemchain.errors import RequestError
 from gemchain.jsontext import check_numbers
 
-__all__ = ["Attach", "as_request", "by_name", "plain"]
+__all__ = ["Attach", "as_request", "by_name", "camel", "plain"]
 
 Attach = Callable[[Path], dict[str, Any]]
 """Makes the part that stands for a local file."""
@@ -19,6 +20,13 @@ Attach = Callable[[Path], dict[str, Any]]
 def by_name(path: Path) -> dict[str, Any]:
     """A part that only names the file: for comparing requests where the file itself may be gone."""
     return {"file": path.name}
+
+
+@lru_cache(maxsize=4096)
+def camel(name: str) -> str:
+    """The camelCase spelling of a field's name; `responseSchema` for `response_schema`."""
+    head, *rest = name.split("_")
+    return head + "".join(word[:1].upper() + word[1:] for word in rest) if head else name
 
 
 def as_request(given: Any, attach: Attach = by_name) -> dict[str, Any]:

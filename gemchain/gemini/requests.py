@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from gemchain.errors import RequestError
+from gemchain.requests import camel
 
 __all__ = ["PROMPT_LABEL", "camel", "check_request", "field_of", "problem"]
 
@@ -39,13 +40,6 @@ _CONFIG_FIELDS = frozenset({
     "responseSchema", "responseJsonSchema", "presencePenalty", "frequencyPenalty", "seed", "responseLogprobs",
     "logprobs", "responseModalities", "thinkingConfig", "mediaResolution", "speechConfig",
 })  # fmt: skip
-
-
-@lru_cache(maxsize=4096)
-def camel(name: str) -> str:
-    """The camelCase spelling of a field's name; `responseSchema` for `response_schema`."""
-    head, *rest = name.split("_")
-    return head + "".join(word[:1].upper() + word[1:] for word in rest) if head else name
 
 
 @lru_cache(maxsize=256)

@@ -8,13 +8,14 @@ between leaves the mark, by which the sweep carries on. A callback that commits 
 its parent to the cancel, or adds children that the next query finds.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from gemchain import values
 from gemchain.errors import ChainNotFoundError, InvalidInputError
+from gemchain.grouping import grouped
 from gemchain.identity import random_id
 from gemchain.ports import Store
 from gemchain.records import Chain, ChainMove, Move, Progress, Prompt, Unit, Verdict
@@ -48,7 +49,7 @@ def cancel_chain(store: Store, chain_id: str) -> bool:
         if chain.state is not ChainState.CANCELLED or not prompts:
             return cancelled
         now = store.now()
-        for group in _pages(prompts):
+        for group in grouped(prompts, GROUP):
             store.commit([Unit(token=random_id("u"), moves=(_cancelled(each, now),)) for each in group])
 
 
@@ -62,11 +63,6 @@ def _first_cancel(store: Store, chain_id: str, prompts: Sequence[Prompt]) -> Uni
 def _cancelled(prompt: Prompt, now: datetime, *, unsettled: bool = False) -> Move:
     after = replace(prompt.progress, state=PromptState.CANCELLED, ended_at=now, unsettled=unsettled)
     return Move(prompt, after)
-
-
-def _pages(prompts: Sequence[Prompt]) -> Iterator[Sequence[Prompt]]:
-    for begin in range(0, len(prompts), GROUP):
-        yield prompts[begin : begin + GROUP]
 
 
 def retry_prompts(runtime: Runtime, prompts: Sequence[Prompt]) -> int:

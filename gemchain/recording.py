@@ -6,10 +6,10 @@ derived, so asking again finds the chain instead of starting a second one.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
 from typing import Any
 
 from gemchain.errors import StoreConflictError
+from gemchain.grouping import grouped
 from gemchain.records import Unit, Verdict
 from gemchain.runtime import Runtime
 
@@ -25,9 +25,7 @@ GROUP_BYTES = 32 << 20
 
 def groups(items: Iterable[Any]) -> Iterator[list[Any]]:
     """The items, as many at a time as one commit starts chains; a generator is read group by group."""
-    rest = iter(items)
-    while group := list(islice(rest, GROUP)):
-        yield group
+    return grouped(items, GROUP)
 
 
 class NewChains:

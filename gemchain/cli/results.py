@@ -12,8 +12,9 @@ import orjson
 
 from gemchain import jsontext
 from gemchain.cli.parameters import ID, Params
-from gemchain.cli.starting import groups, row_chain_id
+from gemchain.cli.starting import GROUP, row_chain_id
 from gemchain.errors import BlobError, InvalidInputError
+from gemchain.grouping import grouped
 from gemchain.records import Chain, Failure
 from gemchain.runtime import active
 from gemchain.states import OPEN_PROMPT, ChainState, PromptState
@@ -79,7 +80,7 @@ def write_results(function: Callable[..., Any], rows: Iterable[Params], output: 
     """
     summary = Summary()
     with _replacing(output) as file:
-        for group in groups(rows):
+        for group in grouped(rows, GROUP):
             for line in _lines(function, group, summary):
                 file.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
     return summary

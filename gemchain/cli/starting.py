@@ -5,16 +5,16 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import islice
 from typing import Any
 
 from gemchain.cli.parameters import Params
 from gemchain.errors import GemchainError, InvalidInputError
+from gemchain.grouping import grouped
 from gemchain.runtime import active
 from gemchain.starting import start_id, start_many
 from gemchain.states import ChainState
 
-__all__ = ["Started", "groups", "row_chain_id", "start_rows"]
+__all__ = ["GROUP", "Started", "row_chain_id", "start_rows"]
 
 GROUP = 500
 SHOWN = 6
@@ -40,13 +40,6 @@ class Started:
         return self.new + sum(self.known.values())
 
 
-def groups(items: Iterable[Params]) -> Iterator[list[Params]]:
-    """The items in groups, holding one at a time."""
-    rest = iter(items)
-    while group := list(islice(rest, GROUP)):
-        yield group
-
-
 def row_chain_id(function: Callable[..., Any], row: Params) -> str:
     """The id of the row's chain, whether it exists or not."""
     return start_id(function, row.key)
@@ -62,7 +55,7 @@ def start_rows(function: Callable[..., Any], rows: Iterable[Params]) -> Iterator
         InvalidInputError: The function raised, or submitted what can never work; the message names the row.
     """
     started, begun_at = Started(), active().store.now()
-    for group in groups(rows):
+    for group in grouped(rows, GROUP):
         _start_group(function, group, started, begun_at)
         yield started
 

@@ -11,11 +11,11 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
-from itertools import islice
 from typing import Any, TypeVar
 
 from gemchain.codec import from_micros
 from gemchain.errors import MissingExtraError
+from gemchain.grouping import grouped
 from gemchain.ports import Clock
 from gemchain.stores.firestore.errors import FAILURES, TRANSIENT, Place, translated
 from gemchain.stores.firestore.messages import (
@@ -109,8 +109,7 @@ class Connection:
 
     def get_named(self, names: Iterable[str], fields: Sequence[str] | None = None) -> Iterator[Message]:
         """The documents with these full names, in no order; names without one are left out."""
-        rest = iter(names)
-        while group := list(islice(rest, LOOKUP)):
+        for group in grouped(names, LOOKUP):
             request = BatchGetDocumentsRequest(database=self._database, documents=group)
             if fields is not None:
                 request.mask.CopyFrom(DocumentMask(field_paths=fields))

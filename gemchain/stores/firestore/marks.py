@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from gemchain.grouping import grouped
 from gemchain.records import Prompt
 from gemchain.stores.firestore.connection import Connection
 from gemchain.stores.firestore.errors import FAILURES, PRECONDITIONS, translated
@@ -32,8 +33,7 @@ def unmark(connection: Connection, prompts: Sequence[Prompt]) -> None:
         StoreError: The service failed; some marks may be left.
     """
     writes = [_cleared(connection, each) for each in prompts if each.progress.unsettled]
-    for start in range(0, len(writes), PAGE):
-        page = writes[start : start + PAGE]
+    for page in grouped(writes, PAGE):
         if not _applied(connection, page):
             for write in page:
                 _applied(connection, [write])

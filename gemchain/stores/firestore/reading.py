@@ -1,12 +1,13 @@
 """Reading records: documents found by id or by an index, their long texts put back."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime
-from itertools import chain, islice
+from itertools import chain
 from typing import Any, TypeVar
 
 from gemchain.codec import Unreadable, note_damage, to_micros
 from gemchain.errors import DamagedError
+from gemchain.grouping import grouped
 from gemchain.records import Batch, Chain, InputRow, Part, Prompt
 from gemchain.stores.firestore.connection import Connection, record_id
 from gemchain.stores.firestore.documents import WITHOUT_REQUEST, prompt_record
@@ -24,7 +25,6 @@ REQUEST_PAGE = 200
 """Prompts read at once together with their requests: at most some 50 MB."""
 
 R = TypeVar("R", Batch, Chain, Part)
-T = TypeVar("T")
 _Record = Callable[[str, dict[str, Any], int], R]
 
 
@@ -42,13 +42,13 @@ class Reader:
         names = {record_id(document) for document in known}
         rest = [each for each in ids if each not in names]
         found = (document for _, document in self._connection.get("prompts", rest, WITHOUT_REQUEST))
-        for page in _groups(chain(known, found)):
+        for page in grouped(chain(known, found), PAGE):
             yield from self.prompts_in(page)
 
     def requests(self, ids: Collection[str]) -> Iterator[InputRow]:
         """The requests of the prompts with these ids."""
         found = self._connection.get("prompts", ids, INPUT_FIELDS)
-        for page in _groups(document for _, document in found):
+        for page in grouped((document for _, document in found), PAGE):
             for row in input_rows(page, self._spill):
                 if isinstance(row.request, Unreadable):
                     raise DamagedError(
@@ -111,9 +111,3 @@ def _prompt_version(document: Message, content: dict[str, Any]) -> int:
     if "first" in content:
         chain = version_of(document.create_time)
     return with_chain(version_of(document.update_time), max(chain or 0, 0))
-
-
-def _groups(items: Iterable[T]) -> Iterator[list[T]]:
-    rest = iter(items)
-    while group := list(islice(rest, PAGE)):
-        yield group

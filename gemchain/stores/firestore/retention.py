@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
 
+from gemchain.grouping import grouped
 from gemchain.records import Batch, Forgotten
 from gemchain.states import OPEN_BATCH, BatchState, ChainState, PromptState
 from gemchain.stores.firestore.births import Births
@@ -170,8 +171,8 @@ class Retention:
         query = Query([("batch_id", "==", batch.id)], fields=[NAME])
         parts = [each for page in self._connection.pages("parts", query, GROUP) for each in page]
         found = [each for _, each in self._connection.get("batches", [batch.id], ["spilled"])]
-        for start in range(0, len(parts), GROUP):
-            self._delete(parts[start : start + GROUP])
+        for group in grouped(parts, GROUP):
+            self._delete(group)
         self._delete(found)
         self._remove([text for each in found for text in _spilled(fields_of(each)).values()])
 

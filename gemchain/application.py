@@ -12,10 +12,11 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from gemchain.errors import UnresolvedError
 
-__all__ = ["Application", "main_name"]
+__all__ = ["Application", "home_of", "main_name"]
 
 _PACKAGES = frozenset({"site-packages", "dist-packages"})
 
@@ -31,6 +32,21 @@ def main_name() -> str | None:
         return str(spec.name).removesuffix(".__main__") if spec.name.endswith(".__main__") else str(spec.name)
     file = getattr(main, "__file__", None)
     return Path(file).stem if file else None
+
+
+def home_of(thing: Any) -> str:
+    """The name of the module in which another process finds a function or a class.
+
+    Raises:
+        UnresolvedError: It was typed into an interactive session.
+    """
+    home = thing.__module__ if thing.__module__ != "__main__" else main_name()
+    if home is None:
+        raise UnresolvedError(
+            f"{thing.__name__!r} lives in an interactive session, where nobody finds it again; "
+            "put it in a file"
+        )
+    return str(home)
 
 
 def _main_folder() -> Path | None:

@@ -12,7 +12,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from gemchain import classes
-from gemchain.application import Application, main_name
+from gemchain.application import Application, home_of
 from gemchain.closures import PREFIX, Signer
 from gemchain.errors import ContinuationError, UnresolvedError
 from gemchain.marks import ALIASES, chain_mark, name_mark
@@ -33,6 +33,10 @@ def _named(module: ModuleType, name: str) -> Iterator[FunctionType]:
             continue
         if mark is not None and (name == mark.name or name in mark.aliases):
             yield each
+
+
+def _is_module_name(name: str) -> bool:
+    return all(each.isidentifier() for each in name.split("."))
 
 
 class Continuations:
@@ -131,17 +135,10 @@ class Continuations:
 
     def _describe(self, function: Callable[..., Any]) -> str:
         check_plain(function)
-        module, mark = function.__module__, name_mark(function)
-        if module == "__main__":
-            main = main_name()
-            if main is None:
-                raise ContinuationError(
-                    f"{function.__name__!r} lives in an interactive session, where nobody finds it again; "
-                    "put it in a file"
-                )
-            module = main
-        name = f"{module}:{mark.name if mark else function.__qualname__}"
+        mark = name_mark(function)
+        name = mark.name if mark else function.__qualname__
         try:
+            name = f"{home_of(function)}:{name}"
             found = self.resolve(name)
         except UnresolvedError as error:
             raise ContinuationError(f"{name!r} cannot be a callback: {error}") from error
@@ -164,9 +161,9 @@ class Continuations:
             raise ContinuationError(
                 f"{function.__qualname__!r} is nested in a function; move it to the top level of a module"
             )
-        module = function.__module__ if function.__module__ != "__main__" else main_name()
-        name = f"{module}:{mark.name}@{mark.version}"
+        name = f"{mark.name}@{mark.version}"
         try:
+            name = f"{home_of(function)}:{name}"
             found = self.resolve_chain(name)
         except UnresolvedError as error:
             raise ContinuationError(f"{name!r} cannot be a chain: {error}") from error
@@ -191,7 +188,7 @@ class Continuations:
         module_name, _, rest = name.partition(":")
         chain, _, version = rest.partition("@")
         numbered = version.isdecimal() and len(version) < len("1000000000")
-        if not all(part.isidentifier() for part in module_name.split(".")) or not numbered:
+        if not _is_module_name(module_name) or not numbered:
             raise UnresolvedError(f"{name!r} is not of the form module:chain@version")
         module = self._application.module(module_name)
         found = {
@@ -224,11 +221,7 @@ class Continuations:
 
     def _look_up(self, name: str) -> Callable[..., Any]:
         module_name, colon, qualname = name.partition(":")
-        if (
-            not colon
-            or not qualname.isidentifier()
-            or not all(p.isidentifier() for p in module_name.split("."))
-        ):
+        if not colon or not qualname.isidentifier() or not _is_module_name(module_name):
             raise UnresolvedError(f"{name!r} is not of the form module:function")
         module = self._application.module(module_name)
         function = vars(module).get(qualname)
@@ -252,9 +245,8 @@ class Continuations:
         Raises:
             RequestError: It cannot be found again by that name.
         """
-        module = model.__module__ if model.__module__ != "__main__" else main_name()
-        name = f"{module}:{model.__qualname__}"
         try:
+            name = f"{home_of(model)}:{model.__qualname__}"
             found = self.resolve_model(name)
         except UnresolvedError as error:
             raise classes.refusal(model, str(error)) from error
@@ -279,9 +271,8 @@ class Continuations:
         Only classes at the top level of the application's own modules have one.
         """
         if kind not in self._errors:
-            module = kind.__module__ if kind.__module__ != "__main__" else main_name()
-            name = f"{module}:{kind.__qualname__}"
             try:
+                name = f"{home_of(kind)}:{kind.__qualname__}"
                 self._errors[kind] = name if self.resolve_error(name) is kind else None
             except UnresolvedError:
                 self._errors[kind] = None

@@ -5,8 +5,9 @@ import sys
 
 import pytest
 
+import gemchain
 from gemchain.continuations import Continuations
-from gemchain.errors import ContinuationError, UnresolvedError
+from gemchain.errors import ContinuationError, InvalidInputError, UnresolvedError
 from tests.apps.shop import callbacks
 
 HERE = "tests.apps.shop.callbacks"
@@ -144,3 +145,17 @@ def test_a_whole_old_name_is_found_by_the_process_that_has_not_imported_its_modu
 def test_a_module_that_is_not_here_may_be_another_applications_and_the_reason_says_so(tmp_path):
     with pytest.raises(UnresolvedError, match="of another application on the same state"):
         Continuations(application=tmp_path).resolve("their_chains:take")
+
+
+def test_what_was_typed_into_an_interactive_session_is_refused_with_the_way_out(continuations, monkeypatch):
+    main = type(sys)("__main__")
+    monkeypatch.setitem(sys.modules, "__main__", main)
+    exec("def take(response): pass\nasync def ask(): pass\nclass Answer: pass", vars(main))
+    for name, given in (
+        (continuations.name, main.take),
+        (continuations.chain_name, gemchain.chain(main.ask)),
+        (continuations.model_name, main.Answer),
+    ):
+        with pytest.raises(InvalidInputError, match=r"interactive session.*put it in a file"):
+            name(given)
+    assert continuations.error_name(type("Odd", (Exception,), {"__module__": "__main__"})) is None

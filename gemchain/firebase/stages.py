@@ -6,7 +6,7 @@ changes nothing but the time: `sweep_up` asks the store for everything that hint
 """
 
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -132,17 +132,22 @@ class _Reminder(Waker):
 
     runtime: Runtime
     left: int = REMINDERS
+    _late: dict[str, bool] = field(default_factory=dict)
 
     def dispatch(self, part: Part, /) -> None:
         """A part waits; with a long queue before it, it does so in good order."""
-        if self.left and self._is_late(part):
+        if self.left and self._is_late(part.batch_id):
             self.left -= 1
             self.runtime.waker.dispatch(part)
 
-    def _is_late(self, part: Part) -> bool:
-        batch = self.runtime.store.batches([part.batch_id])[part.batch_id]
-        rest = timedelta(seconds=self.runtime.settings.lease)
-        return batch.arrived_at is None or batch.arrived_at + rest <= self.runtime.store.now()
+    def _is_late(self, batch_id: str) -> bool:
+        """Looked up once for all parts of a batch."""
+        if batch_id not in self._late:
+            batch = self.runtime.store.batches([batch_id])[batch_id]
+            rest = timedelta(seconds=self.runtime.settings.lease)
+            late = batch.arrived_at is None or batch.arrived_at + rest <= self.runtime.store.now()
+            self._late[batch_id] = late
+        return self._late[batch_id]
 
     def hurry(self) -> None:
         """Something changed."""

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from unittest import mock
 
 import pytest
 
@@ -121,6 +122,9 @@ def test_a_long_queue_is_not_announced_all_over_again_by_every_sweep(runtime, se
     ]
     arrived = replace(sent, state=BatchState.ARRIVED, arrived_at=runtime.store.now(), parts=len(parts))
     runtime.store.save_batch(arrived, parts=parts)
+    with mock.patch.object(runtime.store, "batches", wraps=runtime.store.batches) as looked_up:
+        sweep_up(runtime, runtime.store.now())
+    assert (runtime.waker.parts, looked_up.call_count) == ([], 1)
     runtime.clock.advance(31)
     sweep_up(runtime, runtime.store.now())
     assert len(runtime.waker.parts) == REMINDERS

@@ -5,10 +5,10 @@ from firebase_functions import https_fn, storage_fn
 from firebase_functions.core import CloudEvent
 
 import gemchain
+from gemchain.blobs.gcs import GcsBlobs
 from gemchain.firebase import gemchainAssemble, gemchainCollect, gemchainDispatch, gemchainSweep
 from gemchain.firebase.callers import with_the_key
 from gemchain.firebase.parameters import BUCKET, REGION, SIGNING_KEY, START_KEY
-from gemchain.runtime import active
 
 __all__ = ["gemchainAssemble", "gemchainCollect", "gemchainDispatch", "gemchainSweep"]
 
@@ -30,5 +30,6 @@ def articleUploaded(event: CloudEvent[storage_fn.StorageObjectData]) -> None:
     """A text in `uploads/` is a topic. The key makes a repeated event find its chain, not start another."""
     if event.data.name.startswith("uploads/"):
         # From our own bucket, whatever the event says: who can write there may start a chain.
-        topic = active().blobs.read(f"gs://{BUCKET.value}/{event.data.name}").decode()
+        uploads = GcsBlobs(BUCKET.value, "uploads")
+        topic = uploads.read(f"gs://{BUCKET.value}/{event.data.name}").decode()
         gemchain.start(articles.outline, topic=topic, key=event.data.name)

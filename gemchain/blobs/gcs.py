@@ -48,7 +48,8 @@ CONNECTIONS = 8
 class GcsBlobs:
     """Objects of one bucket, named below a prefix.
 
-    Reading takes any address of the bucket, since a provider may write beside the prefix.
+    What lies beside the prefix is not there, as far as these files go: addresses come from records too, and
+    the bucket may hold what is somebody else's.
 
     Args:
         bucket: Name of the bucket, which exists.
@@ -76,6 +77,7 @@ class GcsBlobs:
             raise ConfigurationError(f"chunk_bytes is a multiple of {QUANTUM}, not {chunk_bytes}")
         self._root = f"{SCHEME}{_bucket_name(bucket)}/"
         self._folder = _folder(prefix)
+        self._home = self._root + self._folder
         self._chunk_bytes = chunk_bytes
         self._whole_bytes = whole_bytes or (EMULATOR_WHOLE_BYTES if _emulated() else chunk_bytes)
         self._retry = DEFAULT_RETRY.with_timeout(retry_seconds)
@@ -103,7 +105,7 @@ class GcsBlobs:
 
     def uri(self, name: str) -> str:
         """The address of a name; see `Blobs.uri`."""
-        return f"{self._root}{self._folder}{check_name(name)}"
+        return self._home + check_name(name)
 
     @contextlib.contextmanager
     def writer(self, name: str) -> Iterator[BlobWriter]:
@@ -211,7 +213,7 @@ class GcsBlobs:
 
     def list(self, prefix: str) -> Iterator[BlobInfo]:
         """Objects by name; see `Blobs.list`."""
-        beginning = self._name(prefix) if prefix.startswith(SCHEME) else self._folder + check_prefix(prefix)
+        beginning = self._below(prefix) if prefix.startswith(SCHEME) else self._folder + check_prefix(prefix)
         with self._asking(self._root + beginning, writing=True):
             for blob in self._bucket.list_blobs(prefix=beginning, retry=self._retry):
                 if not blob.name.endswith("/"):  # the console marks folders so
@@ -224,8 +226,11 @@ class GcsBlobs:
             blob.delete(retry=self._retry)
 
     def _blob(self, uri: str, generation: int | None = None) -> Any:
-        """The SDK's object at an address of this bucket."""
-        return self._bucket.blob(self._name(uri), generation=generation)
+        """The SDK's object at an address."""
+        name = self._below(uri)
+        if name == self._folder:
+            raise BlobNotFoundError(f"{uri!r} names no file")
+        return self._bucket.blob(name, generation=generation)
 
     @contextlib.contextmanager
     def _asking(self, uri: str, *, writing: bool = False) -> Iterator[None]:
@@ -246,11 +251,13 @@ class GcsBlobs:
                 next(iter(self._bucket.list_blobs(max_results=1, retry=self._retry)), None)
             self._bucket_seen = True
 
-    def _name(self, uri: str) -> str:
-        name = uri.removeprefix(self._root)
-        if name == uri or not name:
-            raise BlobNotFoundError(f"{uri!r} is not in the bucket of these files, {self._root!r}")
-        return name
+    def _below(self, uri: str) -> str:
+        """The name in the bucket; whatever lies elsewhere is not there."""
+        if not uri.startswith(self._home):
+            raise BlobNotFoundError(
+                f"{uri!r} is not in the bucket of these files, or not in their folder: {self._home!r}"
+            )
+        return uri.removeprefix(self._root)
 
     def _failed_copy(self, source: str, blob: Any, end: Exception) -> BlobError:
         if isinstance(end, OSError) and end.filename:

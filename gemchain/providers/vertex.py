@@ -13,7 +13,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gemchain.errors import ConfigurationError, MissingExtraError, ModelError, ProviderRejectedError
+from gemchain.errors import (
+    BlobNotFoundError,
+    ConfigurationError,
+    MissingExtraError,
+    ModelError,
+    ProviderRejectedError,
+)
 from gemchain.gemini.layout import is_output, output_folder
 from gemchain.gemini.media import Uploads
 from gemchain.gemini.shape import GeminiShape
@@ -239,7 +245,13 @@ class VertexProvider(GeminiShape):
         directory = job.output_info.gcs_output_directory if job.output_info else ""
         prefix = job.output_config.gcs_destination.output_uri_prefix
         for place in filter(None, (directory, prefix)):
-            files = _files(self._blobs.list(place.rstrip("/") + "/"))
+            try:
+                files = _files(self._blobs.list(place.rstrip("/") + "/"))
+            except BlobNotFoundError as error:
+                raise ConfigurationError(
+                    f"the output of job {job.name!r} cannot be read, since {error}; set 'blobs' "
+                    "(GEMCHAIN_BLOBS) to what it was when the job was sent"
+                ) from error
             if files:
                 return files
         return ()

@@ -90,17 +90,21 @@ class TestAddresses:
         with pytest.raises(ConfigurationError):
             GcsBlobs.from_address(address)
 
-    def test_an_object_beside_the_prefix_is_read_by_its_address(self, bucket, blobs):
-        bucket.blob("elsewhere/x").upload_from_string(b"0123456789")
-        uri = f"gs://{bucket.name}/elsewhere/x"
-        info = blobs.stat(uri)
-        assert (info.uri, info.size) == (uri, 10)
-        assert blobs.read(uri, generation=info.generation, start=3, end=5) == b"34"
-        assert b"".join(blobs.stream(uri, chunk=3)) == b"0123456789"
-        assert list(blobs.list(f"gs://{bucket.name}/elsewhere")) == [info]
+    @pytest.mark.parametrize("name", ["elsewhere/x", "some/x", "some/prefix-2/x"])
+    def test_an_object_beside_the_prefix_is_not_there_and_stays_as_it_is(self, bucket, blobs, name):
+        beside = bucket.blob(name)
+        beside.upload_from_string(b"0123456789")
+        uri = f"gs://{bucket.name}/{name}"
+        for ask in (blobs.read, blobs.stat, blobs.delete, lambda uri: list(blobs.stream(uri))):
+            with pytest.raises(BlobNotFoundError, match=r"not in their folder: 'gs://.*/some/prefix/'"):
+                ask(uri)
+        with pytest.raises(BlobNotFoundError):
+            list(blobs.list(uri))
         assert list(blobs.list("")) == []
-        blobs.delete(uri)
-        assert blobs.stat(uri) is None
+        assert beside.download_as_bytes() == b"0123456789"
+        assert GcsBlobs(bucket.name).read(uri) == b"0123456789", (
+            "a storage without a prefix is of the whole bucket"
+        )
 
     def test_a_longer_bucket_name_is_another_bucket(self, bucket, blobs):
         with pytest.raises(BlobError, match="not in the bucket"):

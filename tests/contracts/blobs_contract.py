@@ -101,6 +101,20 @@ class BlobsContract(abc.ABC):
             with pytest.raises(BlobError):
                 blobs.delete(uri)
 
+    def test_what_lies_beside_the_files_is_refused_however_alike_its_name_is(self, blobs):
+        home = blobs.uri("x").removesuffix("/x")
+        for uri in (f"{home}-2/a", f"{home.rpartition('/')[0]}/a", f"{home}a", home, f"{home}/"):
+            for ask in (blobs.read, blobs.stat, blobs.delete, lambda uri: list(blobs.stream(uri))):
+                with pytest.raises(BlobNotFoundError):
+                    ask(uri)
+        for uri in (f"{home}-2/a", f"{home.rpartition('/')[0]}/a", home):
+            with pytest.raises(BlobError):
+                list(blobs.list(uri))
+
+    def test_the_address_of_all_files_lists_all_files(self, blobs):
+        infos = [blobs.put(name, b"x") for name in ("a", "b/c")]
+        assert list(blobs.list(f"{blobs.uri('x').removesuffix('x')}")) == infos
+
     # --- writing
 
     def test_what_was_written_as_a_stream_is_read_back(self, blobs):

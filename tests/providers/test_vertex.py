@@ -76,6 +76,18 @@ class TestJobs:
         assert not set(first.output) & set(second.output)
         assert named(service.rows(first)) == named(service.rows(second)) == Counter(ids(batch))
 
+    def test_an_output_out_of_reach_is_a_persons_to_mend_and_no_failure_of_the_job(self, service, emulator):
+        batch = service.sent(service.batch())
+        service.clock.advance(TURNAROUND)
+        elsewhere = GcsBlobs(service.blobs.uri("x").split("/")[2], "moved")
+        moved = VertexProvider(elsewhere, project="p", location="us-central1", endpoint=emulator.url)
+        with pytest.raises(
+            ConfigurationError, match=r"GEMCHAIN_BLOBS\) to what it was when the job was sent"
+        ):
+            moved.poll(batch)
+        moved.close()
+        assert service.provider.poll(batch).state is JobState.LANDED
+
     def test_a_foreign_job_of_the_same_display_name_is_not_adopted(self, service):
         batch = service.sent(service.batch())
         client, _ = service.provider._opened()

@@ -203,7 +203,7 @@ class Store(Protocol):
         """ANSWERED prompts whose `not_before_at` is reached: their callback may run again."""
 
     def next_answer_at(self) -> datetime | None:
-        """When the next ANSWERED prompt becomes due; None when there is none."""
+        """When the next ANSWERED prompt becomes due, or since when it has been; None when there is none."""
 
     def overdue(self, *, limit: int) -> list[Prompt]:
         """QUEUED and WAITING prompts whose `deadline_at` has passed."""

@@ -300,6 +300,14 @@ class AnswerContract:
         assert ids(given.store.due_answers(limit=10)) == ["p1"]
         assert given.store.next_answer_at() <= given.clock.now()
 
+    @pytest.mark.parametrize("rest", [None, timedelta(seconds=5)])
+    def test_since_when_an_answer_is_due_is_told_however_long_it_waits(self, given, rest):
+        (prompt,) = given.claimed("p1")
+        due = given.clock.now() + (rest or timedelta(0))
+        given.move(prompt, P.ANSWERED, not_before_at=due if rest else None)
+        given.clock.advance(3600)
+        assert due <= given.store.next_answer_at() <= due + timedelta(seconds=1)
+
     def test_no_more_answers_come_than_asked_for(self, given):
         for prompt in given.claimed(*"abc"):
             given.move(prompt, P.ANSWERED)

@@ -40,6 +40,7 @@ from gemchain.stores.firestore.reading import Reader
 from gemchain.stores.firestore.retention import Retention
 from gemchain.stores.firestore.spill import Spill
 from gemchain.stores.firestore.tallies import Tallies
+from gemchain.stores.firestore.values import version_of
 
 __all__ = ["FirestoreStore"]
 
@@ -248,10 +249,14 @@ class FirestoreStore(Retention):
         return self._reader.first(due, limit=limit, order="revisit")
 
     def next_answer_at(self) -> datetime | None:
-        """When the next ANSWERED prompt becomes due; one that never rested is due since 1970."""
+        """When the next ANSWERED prompt becomes due; of several without a rest, since when one has been."""
         query = Query([("revisit", ">=", 0)], "revisit", fields=["revisit"], limit=1)
         found = self._connection.find("prompts", query)
-        return from_micros(found[0].fields["revisit"].integer_value) if found else None
+        if not found:
+            return None
+        # What did not rest was last written when it was answered.
+        answered_at = min(version_of(found[0].update_time), to_micros(self.now()) or 0)
+        return from_micros(found[0].fields["revisit"].integer_value or answered_at)
 
     def overdue(self, *, limit: int) -> list[Prompt]:
         """QUEUED and WAITING prompts whose `deadline_at` has passed."""

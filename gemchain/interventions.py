@@ -40,8 +40,9 @@ def cancel_chain(store: Store, chain_id: str) -> bool:
     """Cancel a chain and everything open in it; see the crash story above. Safe to run again."""
     cancelled = False
     while True:
-        prompts = [each for each in store.chain_prompts(chain_id) if each.progress.state in UNFINISHED_PROMPT]
+        # In this order: a retry between the two is seen as one more prompt, and not as a chain without any.
         chain = store.chains([chain_id])[chain_id]
+        prompts = [each for each in store.chain_prompts(chain_id) if each.progress.state in UNFINISHED_PROMPT]
         if chain.state is ChainState.RUNNING:
             unit = _first_cancel(store, chain_id, prompts)
             cancelled = store.commit([unit]) == [Verdict.APPLIED]

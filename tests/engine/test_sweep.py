@@ -1,5 +1,6 @@
 """The sweep finds what a crash, or a lost hint, left half-way, and nothing else."""
 
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -12,11 +13,12 @@ from gemchain.engine.dispatch import dispatch
 from gemchain.engine.launch import launch
 from gemchain.engine.revisit import revisit
 from gemchain.engine.sweep import sweep
-from gemchain.interventions import cancel_chain
+from gemchain.interventions import cancel_chain, retry_prompts
 from gemchain.runtime import using
 from gemchain.states import BatchState, ChainState
 from tests.apps import stages
 from tests.support.crashing import Crash
+from tests.support.stand import Interrupted
 
 
 def dispatched(runtime):
@@ -171,6 +173,27 @@ def test_a_branch_that_was_carried_on_while_its_chain_was_cancelled_is_cancelled
     sweep(stand.runtime)
     assert set(status(stand, chain).prompts) == {"CANCELLED", "DONE"}
     assert stand.store.queues() == []
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("read", ["chains", "chain_prompts"])
+def test_a_cancel_that_dies_beside_a_retry_leaves_nothing_open_in_a_cancelled_chain(stand, read, after):
+    (prompt_id,) = stand.submit("a", callback=stages.raises)
+    stand.set(callback_attempts=1)
+    stand.arrived()
+    dispatched(stand.runtime)
+    assert stand.states([prompt_id]) == ["FAILED"]
+    chain_id = stand.prompt(prompt_id).chain_id
+
+    def retry():
+        assert retry_prompts(stand.runtime, [stand.prompt(prompt_id)]) == 1
+
+    store = Interrupted(stand.killed("commit", after=True).store, read, retry, after=after)
+    with suppress(Crash):
+        cancel_chain(store, chain_id)
+    sweep(stand.runtime)
+    is_cancelled = stand.chain(prompt_id).state is ChainState.CANCELLED
+    assert is_cancelled == (stand.states([prompt_id]) == ["CANCELLED"])
 
 
 def test_a_queued_prompt_past_its_deadline_fails(stand):

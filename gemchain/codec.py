@@ -150,6 +150,7 @@ def usage_from_text(text: str) -> Usage:
 R = TypeVar("R", Batch, Chain, Part)
 T = TypeVar("T", Failure, Batch, Chain, Part)
 N = TypeVar("N", RowCounts, Usage)
+L = TypeVar("L", AnswerRef, OutputFile)
 _NEUTRAL: Mapping[Any, Any] = {str: "", int: 0, datetime: _EPOCH}
 
 
@@ -187,10 +188,7 @@ def answer_of(values: Sequence[Any]) -> AnswerRef:
     Raises:
         DamagedError: They describe none.
     """
-    uri, *numbers = values
-    if type(uri) is not str or not all(type(each) is int and 0 <= each < 2**63 for each in numbers):
-        raise DamagedError("no address, generation, offset and length of a line")
-    return AnswerRef(uri, *numbers)
+    return _located(AnswerRef, values, "address, generation, offset and length of a line")
 
 
 def record_of(kind: type[R], values: Mapping[str, Any]) -> R:
@@ -300,12 +298,17 @@ def _object(text: Any) -> dict[str, Any]:
 
 
 def _file(values: Any) -> OutputFile:
-    if type(values) is not list or len(values) != len(OutputFile._fields):
-        raise DamagedError("no address, generation and size of a file")
+    return _located(OutputFile, values, "address, generation and size of a file")
+
+
+def _located(kind: type[L], values: Any, what: str) -> L:
+    """An address, and numbers to go with it."""
+    if type(values) is not list or len(values) != len(kind._fields):
+        raise DamagedError(f"no {what}")
     uri, *numbers = values
     if type(uri) is not str or not all(type(each) is int and 0 <= each < 2**63 for each in numbers):
-        raise DamagedError("no address, generation and size of a file")
-    return OutputFile(uri, *numbers)
+        raise DamagedError(f"no {what}")
+    return kind(uri, *numbers)
 
 
 def _tuple_of(kind: type[N], values: Mapping[str, Any]) -> N:

@@ -17,6 +17,7 @@ from gemchain.cli.opening import existing
 from gemchain.cli.paper import paper
 from gemchain.cli.plain import batch_data, chain_data, emit, prompt_data
 from gemchain.cli.wording import KINDS, Models, duration, models_of, moment, money, tokens
+from gemchain.engine.answers import read_answer
 from gemchain.errors import BlobError
 from gemchain.records import NO_USAGE, Batch, Chain, Failure, Prompt
 from gemchain.responses import Response
@@ -155,10 +156,7 @@ def _answer(runtime: Runtime, prompt: Prompt) -> Response | str | None:
     if ref is None:
         return None
     try:
-        line = runtime.blobs.read(
-            ref.uri, generation=ref.generation, start=ref.offset, end=ref.offset + ref.length
-        )
-        row = runtime.providers.named(prompt.provider).read_row(line)
+        row = read_answer(runtime, prompt.provider, ref)
     except (BlobError, ValueError) as error:
         return f"(cannot be read: {error})"
     return Response(row.body, model=prompt.model, prompt_id=prompt.id) if row.body is not None else None

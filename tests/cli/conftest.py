@@ -91,3 +91,11 @@ def shop(tmp_path, monkeypatch):
     for name in set(sys.modules) - before:
         if name.startswith("chain_"):
             del sys.modules[name]
+
+
+@pytest.fixture
+def ran(shop):
+    """Three chains with keys that are done: results, batches and files."""
+    shop.rows(*({"id": name, "topic": f"{name} is a letter."} for name in "abc"))
+    assert shop.run().exit_code == 0
+    return shop

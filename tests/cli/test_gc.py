@@ -10,14 +10,6 @@ from gemchain.errors import InvalidInputError
 NOW = ("gc", "--older-than", "0s")
 
 
-@pytest.fixture
-def ran(shop):
-    """Three chains with keys that are done: results, batches and files."""
-    shop.rows(*({"id": name, "topic": f"{name} is a letter."} for name in "abc"))
-    assert shop.run().exit_code == 0
-    return shop
-
-
 def files(shop):
     found = (shop.folder / ".gemchain" / "files").rglob("*")
     return [each for each in found if each.is_file()]

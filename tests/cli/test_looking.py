@@ -18,14 +18,6 @@ def right(response):
 
 
 @pytest.fixture
-def ran(shop):
-    """Three chains that are done."""
-    shop.rows(*({"id": name, "topic": f"{name} is a letter."} for name in "abc"))
-    assert shop.run().exit_code == 0
-    return shop
-
-
-@pytest.fixture
 def failed(shop):
     """A forked chain, one branch of which has failed."""
     shop.rows({"id": "x", "topic": "This is a sentence."})

@@ -30,6 +30,14 @@ def on_firestore(firestore, clock):
 
 
 @pytest.fixture
+def other(project, tmp_path, clock):
+    """Another process on the same state."""
+    store = firestore_state.open_store(firestore_state.host(), project, str(tmp_path / "files"), clock)
+    yield Samples(store, clock)
+    store.close()
+
+
+@pytest.fixture
 def faults():
     """The faults of the emulator; none are left behind."""
     if firestore_state.EXTERNAL:

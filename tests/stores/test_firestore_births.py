@@ -12,9 +12,8 @@ from gemchain.interventions import cancel_chain
 from gemchain.states import ChainState, PromptState
 from gemchain.stores.firestore import births, commit
 from gemchain.testing import embedded
-from tests import firestore_state
 from tests.apps import flows, programs
-from tests.contracts.store_samples import APPLIED, CONFLICT, Samples, draft, prompt
+from tests.contracts.store_samples import APPLIED, CONFLICT, draft, prompt
 
 P, C = PromptState, ChainState
 CHILDREN = [f"p{number:02d}" for number in range(20)]
@@ -31,14 +30,6 @@ def given(on_firestore, monkeypatch):
     monkeypatch.setattr(commit, "GROUP_WRITES", 10)
     monkeypatch.setattr(births, "GROUP", 4)
     return on_firestore
-
-
-@pytest.fixture
-def other(project, tmp_path, clock):
-    """Another process on the same state."""
-    store = firestore_state.open_store(firestore_state.host(), project, str(tmp_path / "files"), clock)
-    yield Samples(store, clock)
-    store.close()
 
 
 @contextmanager

@@ -9,8 +9,7 @@ import pytest
 from gemchain.records import Failure
 from gemchain.states import PromptState
 from gemchain.stores.firestore import held
-from tests import firestore_state
-from tests.contracts.store_samples import APPLIED, Samples
+from tests.contracts.store_samples import APPLIED
 
 P = PromptState
 NAMES = [f"p{number:02d}" for number in range(20)]
@@ -19,14 +18,6 @@ NAMES = [f"p{number:02d}" for number in range(20)]
 @pytest.fixture
 def given(on_firestore):
     return on_firestore
-
-
-@pytest.fixture
-def other(project, tmp_path, clock):
-    """Another process on the same state."""
-    store = firestore_state.open_store(firestore_state.host(), project, str(tmp_path / "files"), clock)
-    yield Samples(store, clock)
-    store.close()
 
 
 def claim(given, *names, batch="b1", **fields):

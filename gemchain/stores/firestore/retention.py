@@ -132,6 +132,9 @@ class Retention:
 
         A call whose reply was lost may have been applied: then it fails when it is sent again, and what it
         did is counted by nobody.
+
+        Raises:
+            StoreError: The service failed.
         """
         for pause in (*PAUSES, None):
             try:
@@ -139,7 +142,9 @@ class Retention:
             except PRECONDITIONS:
                 return None
             except FAILURES as error:
-                self._rest(error, pause)
+                if pause is None or not isinstance(error, TRANSIENT):
+                    raise translated(error, self._connection.place, "removing records") from error
+                self._connection.sleep(pause)
         raise AssertionError("the last pause is None, which raises")
 
     def _remove(self, texts: Sequence[str]) -> None:
@@ -171,30 +176,9 @@ class Retention:
         query = Query([("batch_id", "==", batch.id)], fields=[NAME])
         parts = [each for page in self._connection.pages("parts", query, GROUP) for each in page]
         found = [each for _, each in self._connection.get("batches", [batch.id], ["spilled"])]
-        for group in grouped(parts, GROUP):
-            self._delete(group)
-        self._delete(found)
+        for group in grouped([*parts, *found], GROUP):
+            self._sent([_deleted(each) for each in group])
         self._remove([text for each in found for text in _spilled(fields_of(each)).values()])
-
-    def _delete(self, documents: Sequence[Message]) -> None:
-        """Delete what somebody else may have deleted before."""
-        for pause in (*PAUSES, None):
-            try:
-                self._connection.commit([_deleted(each) for each in documents])
-            except FAILURES as error:
-                self._rest(error, pause)
-            else:
-                return
-
-    def _rest(self, error: Exception, pause: float | None) -> None:
-        """Before the next try.
-
-        Raises:
-            StoreError: There is none.
-        """
-        if pause is None or not isinstance(error, TRANSIENT):
-            raise translated(error, self._connection.place, "removing records") from error
-        self._connection.sleep(pause)
 
     def space(self) -> None:
         """Firestore does not tell its size."""

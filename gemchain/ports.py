@@ -68,20 +68,26 @@ class Store(Protocol):
     def now(self) -> datetime:
         """The store's own time. Leases compare with it, never with a worker's clock."""
 
-    def commit(self, units: Sequence[Unit]) -> list[Verdict]:
+    def commit(self, units: Sequence[Unit], *, into: Sequence[Batch] = ()) -> list[Verdict]:
         """Apply each unit whole or not at all, in groups of the store's choosing.
 
         A unit conflicts, and changes nothing, when
 
         - a prompt it moves is no longer as it was read (its version differs), or
         - the chain it creates exists already, or
-        - the chain it moves is not in the state the move names.
+        - the chain it moves is not in the state the move names, or
+        - a prompt it creates is born CLAIMED by a batch of `into` that is not PLANNED any more, or whose
+          fence was passed; or the unit, then, is too large for one call of the store.
 
         The prompts of a unit too large for one call of a store may come to be one after the other, once the
         unit is applied and it is certain that all of them will; until then `has_open` counts them.
 
         A unit whose token was committed before changes nothing and counts as applied, so a caller
         that lost the reply repeats the call. Two units of one call may not share a prompt or a chain.
+
+        Args:
+            units: What to apply.
+            into: The batches, as their holder knows them, that prompts of these units are born into.
 
         Returns:
             One verdict for each unit, in their order.

@@ -16,7 +16,7 @@ from gemchain.engine.answers import reread
 from gemchain.engine.delivery import deliver
 from gemchain.errors import ChainNotFoundError, GemchainError
 from gemchain.ports import Store
-from gemchain.records import Chain, Prompt, Unit, Verdict
+from gemchain.records import Batch, Chain, Prompt, Unit, Verdict
 from gemchain.responses import judge, response_to
 from gemchain.runtime import Runtime
 from gemchain.states import ChainState, PromptState
@@ -47,7 +47,7 @@ class _NothingWritten:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
 
-    def commit(self, units: Sequence[Unit]) -> list[Verdict]:
+    def commit(self, units: Sequence[Unit], *, into: Sequence[Batch] = ()) -> list[Verdict]:  # noqa: ARG002
         """Nothing, successfully."""
         return [Verdict.APPLIED for _ in units]
 

@@ -17,6 +17,7 @@ from gemchain.ports import Store
 from gemchain.testing import VirtualClock
 from tests.contracts.store_batches import BatchContract, MemberContract, PartContract
 from tests.contracts.store_commits import CommitContract, RepetitionContract
+from tests.contracts.store_intake import IntakeContract
 from tests.contracts.store_queues import AnswerContract, ClaimContract, QueueContract
 from tests.contracts.store_races import RaceContract
 from tests.contracts.store_readings import JoinContract, ReadingContract, ReturnContract, TallyContract
@@ -30,6 +31,7 @@ class StoreContract(
     ClaimContract,
     QueueContract,
     AnswerContract,
+    IntakeContract,
     BatchContract,
     MemberContract,
     PartContract,

@@ -8,8 +8,9 @@ from dataclasses import replace
 
 from gemchain.errors import StoreConflictError
 from gemchain.ports import Store
-from gemchain.records import Unit, Verdict
+from gemchain.records import Batch, Unit, Verdict
 from gemchain.states import PromptState
+from tests.contracts.store_intake import born_into
 from tests.contracts.store_samples import APPLIED, CONFLICT, SIZE, Samples, ids
 
 P = PromptState
@@ -60,6 +61,33 @@ class RaceContract:
         one, two = at_once(elsewhere, (commit_all, mine), (commit_all, theirs))
         assert all({a, b} == {APPLIED, CONFLICT} for a, b in zip(one, two, strict=True))
         assert given.store.tally().prompts == {P.QUEUED: 200}
+
+    def test_who_takes_a_batch_over_sees_all_that_was_born_into_it(self, given, elsewhere):
+        names = [f"p{n:04d}" for n in range(self.crowd // 10)]
+        claimed = given.claimed(*names, batch="b0")
+        batch = given.plan("b1")
+        units = [born_into(given.unit(each, P.DONE, f"{each.id}-child"), batch, given) for each in claimed]
+        verdicts, seen = at_once(elsewhere, (bear_all, units, batch), (take_over, "b1", len(names) // 5))
+        born = [f"{name}-child" for name, verdict in zip(names, verdicts, strict=True) if verdict is APPLIED]
+        assert sorted(seen) == born
+        assert given.store.tally().prompts[P.DONE] == len(born)
+
+
+def bear_all(store: Store, _given: Samples, units: list[Unit], batch: Batch) -> list[Verdict]:
+    return [
+        verdict
+        for start in range(0, len(units), 20)
+        for verdict in store.commit(units[start : start + 20], into=[batch])
+    ]
+
+
+def take_over(store: Store, _given: Samples, batch_id: str, after: int) -> list[str]:
+    """Take a batch over once it has some members; all that it has then."""
+    while store.tally().prompts.get(P.DONE, 0) < after:
+        pass
+    batch = store.batches([batch_id])[batch_id]
+    store.save_batch(replace(batch, fence=batch.fence + 1))
+    return ids(store.input_rows(batch_id))
 
 
 def claim_all(store: Store, _given: Samples, batch_id: str) -> list[str]:

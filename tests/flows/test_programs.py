@@ -110,10 +110,10 @@ def test_a_store_that_is_away_while_a_branch_starts_a_chain_does_not_fail_the_br
     chain = gemchain.start(programs.parent_of_branches, ["x", "y"])
     commit, failures = engine.runtime.store.commit, iter([True, False, True])
 
-    def unsteady(units):
+    def unsteady(units, **into):
         if any(unit.chain for unit in units) and next(failures, False):
             raise StoreUnavailableError("away for a moment")
-        return commit(units)
+        return commit(units, **into)
 
     monkeypatch.setattr(engine.runtime.store, "commit", unsteady)
     assert chain.result() == [gemchain.start(flows.outline, word).result() for word in ("x", "y")]

@@ -118,6 +118,8 @@ class Checker:
         for draft in unit.drafts:
             if _is_branch(unit, draft):
                 self._on_branch(prompts[draft.prompt.id])
+            if draft.prompt.progress.state is P.CLAIMED:
+                self._on_member(prompts[draft.prompt.id])
         if unit.chain is not None:
             self._on_birth(chains[unit.chain.id])
         if unit.ending is not None:
@@ -295,18 +297,24 @@ class Checker:
             was, now = self.prompts[name].progress, after.progress
             self.demand(was.state is P.QUEUED, "no prompt is claimed twice", (name, was.state, was.batch_id))
             self.demand(now.state is P.CLAIMED and now.batch_id == batch.id, "claimed by the batch", name)
-            self.demand(after.queue == batch.queue, "a batch is of one model", (name, batch.id))
-            self.demand(after.chain_id not in self.quiet, "nothing new after a cancel", name)
-            holder = None if after.join_id is None else self.prompts[after.join_id].progress.state
-            # Cancelling reaches a join and its branches one after the other.
-            waits = holder in (None, P.WAITING, P.CANCELLED)
-            self.demand(waits, "nothing is sent for a join that has gone on", (name, after.join_id))
-            self.claims[name] += 1
-            allowed = after.max_attempts * (1 + self.retries[name])
-            self.demand(self.claims[name] <= allowed, "no more sends than allowed", (name, self.claims[name]))
-            self.held.setdefault(batch.id, set()).add(name)
-            self.holders.setdefault(name, []).append(batch.id)
+            self._on_member(after)
             self._see(after)
+
+    def _on_member(self, after):
+        """A batch holds a prompt that nobody held: it was claimed, or born so."""
+        name, batch = after.id, self.batches[after.progress.batch_id]
+        self.demand(batch.state is BatchState.PLANNED, "only a planned batch takes prompts", (name, batch.id))
+        self.demand(after.queue == batch.queue, "a batch is of one model", (name, batch.id))
+        self.demand(after.chain_id not in self.quiet, "nothing new after a cancel", name)
+        holder = None if after.join_id is None else self.prompts[after.join_id].progress.state
+        # Cancelling reaches a join and its branches one after the other.
+        waits = holder in (None, P.WAITING, P.CANCELLED)
+        self.demand(waits, "nothing is sent for a join that has gone on", (name, after.join_id))
+        self.claims[name] += 1
+        allowed = after.max_attempts * (1 + self.retries[name])
+        self.demand(self.claims[name] <= allowed, "no more sends than allowed", (name, self.claims[name]))
+        self.held.setdefault(batch.id, set()).add(name)
+        self.holders.setdefault(name, []).append(batch.id)
 
     def _check_priorities(self, batch, claimed):
         """Nobody is left behind who should have gone first."""
@@ -437,8 +445,8 @@ class CheckedStore:
     def __getattr__(self, name):
         return getattr(self._inner, name)
 
-    def commit(self, units):
-        verdicts = self._inner.commit(units)
+    def commit(self, units, *, into=()):
+        verdicts = self._inner.commit(units, into=into)
         self._checker.on_commit(units, verdicts)
         return verdicts
 

@@ -10,7 +10,7 @@ import pytest
 import gemchain
 from gemchain.interventions import cancel_chain
 from gemchain.states import ChainState, PromptState
-from gemchain.stores.firestore import births, commit
+from gemchain.stores.firestore import births, groups
 from gemchain.testing import embedded
 from tests.apps import flows, programs
 from tests.contracts.store_samples import APPLIED, CONFLICT, draft, prompt
@@ -27,7 +27,7 @@ class Killed(BaseException):
 
 @pytest.fixture
 def given(on_firestore, monkeypatch):
-    monkeypatch.setattr(commit, "GROUP_WRITES", 10)
+    monkeypatch.setattr(groups, "GROUP_WRITES", 10)
     monkeypatch.setattr(births, "GROUP", 4)
     return on_firestore
 
@@ -305,7 +305,7 @@ def test_the_calls_of_a_birth_can_do_nothing_but_create_prompts(given, clock):
 
 @pytest.fixture
 def engine(project, tmp_path, clock, monkeypatch):
-    monkeypatch.setattr(commit, "GROUP_WRITES", 10)
+    monkeypatch.setattr(groups, "GROUP_WRITES", 10)
     monkeypatch.setattr(births, "GROUP", 4)
     address = f"firestore://{project}/(default)"
     with embedded(tmp_path, responder=flows.echo, clock=clock, store=address, application=".") as engine:

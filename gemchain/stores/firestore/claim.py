@@ -19,13 +19,14 @@ from gemchain.states import BatchState, PromptState
 from gemchain.stores.firestore.connection import PAUSES, Connection
 from gemchain.stores.firestore.documents import member_key
 from gemchain.stores.firestore.errors import FAILURES, PRECONDITIONS, TRANSIENT, translated
-from gemchain.stores.firestore.held import Held
+from gemchain.stores.firestore.held import Held, without_request
 from gemchain.stores.firestore.messages import Message, Write
 from gemchain.stores.firestore.queues import Queues
 from gemchain.stores.firestore.ready import Ready, input_rows
 from gemchain.stores.firestore.spill import Spill
 from gemchain.stores.firestore.tallies import Deltas, Tallies
-from gemchain.stores.firestore.values import fields_of, fill, timestamp_of, version_of
+from gemchain.stores.firestore.values import fields_of, fill, version_of
+from gemchain.stores.firestore.writes import fence
 
 __all__ = ["Claim"]
 
@@ -142,7 +143,8 @@ class Claim:
         deltas = Deltas()
         deltas.claim(self._batch.queue, sizes)
         forget = self._queues.forget([self._batch.queue])
-        return [self._fence(), *writes, *self._tallies.writes(deltas), *forget]
+        held = fence(self._connection.name("batches", self._batch.id), self._batch, self._version)
+        return [held, *writes, *self._tallies.writes(deltas), *forget]
 
     def _model(self) -> Message:
         content = {
@@ -154,15 +156,6 @@ class Claim:
         write = Write()
         fill(write.update.fields, content)
         write.update_mask.field_paths.extend((*_TAKEN, *_OVER))
-        return write
-
-    def _fence(self) -> Message:
-        """A write that changes nothing, and fails unless the batch is as its holder knows it."""
-        write = Write()
-        write.update.name = self._connection.name("batches", self._batch.id)
-        fill(write.update.fields, {"fence": self._batch.fence})
-        write.update_mask.field_paths.append("fence")
-        write.current_document.update_time.CopyFrom(timestamp_of(self._version))
         return write
 
     def _recover(self, page: Sequence[Message], error: Exception) -> None:
@@ -207,17 +200,12 @@ class Claim:
 
 
 def _taken(document: Message, model: Message, at: Message) -> Message:
-    """A document as it stands after the claim; the message is changed, and its request left out."""
-    for name in ("request", *_OVER):
+    """A document as it stands after the claim; the message itself is changed."""
+    for name in _OVER:
         document.fields.pop(name, None)
-    if document.fields["spilled"].HasField("map_value"):
-        document.fields["spilled"].map_value.fields.pop("request", None)
-    else:
-        document.fields.pop("spilled")
     for name in _TAKEN:
         document.fields[name].CopyFrom(model.update.fields[name])
-    document.update_time.CopyFrom(at)
-    return document
+    return without_request(document, at)
 
 
 _HOLDING = ("state", "fence", "batch_id")

@@ -13,30 +13,25 @@ the whole call, after a crash, finds its way in the same manner.
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from datetime import timedelta
 
 from gemchain.codec import to_micros
 from gemchain.errors import StoreFullError
-from gemchain.records import Unit, Verdict
+from gemchain.records import Batch, Unit, Verdict
 from gemchain.states import check_move
 from gemchain.stores.firestore.births import Births
 from gemchain.stores.firestore.connection import PAUSES, Connection
 from gemchain.stores.firestore.errors import CONTENDED, FAILURES, PRECONDITIONS, TRANSIENT, translated
+from gemchain.stores.firestore.groups import Planned, halves, packed
+from gemchain.stores.firestore.held import Held
 from gemchain.stores.firestore.messages import Message
 from gemchain.stores.firestore.queues import Queues
 from gemchain.stores.firestore.spill import Spill
 from gemchain.stores.firestore.tallies import Deltas, Tallies
 from gemchain.stores.firestore.values import fields_of, timestamp_of, version_of
-from gemchain.stores.firestore.writes import UnitWriter, moves_chain, told_version
+from gemchain.stores.firestore.writes import UnitWriter, fence, moves_chain, told_version
 
 __all__ = ["Committer"]
-
-GROUP_BYTES = 8 << 20
-"""Bytes of writes in one call: https://docs.cloud.google.com/firestore/quotas allows 10 MiB."""
-
-GROUP_WRITES = 2_000
-"""Writes in one call. No limit of the service; it keeps a call, and what a failure repeats, short."""
 
 CALL_BYTES = 9 << 20
 """Bytes of writes that one unit may need at once."""
@@ -48,29 +43,12 @@ APPLIED, CONFLICT = Verdict.APPLIED, Verdict.CONFLICT
 _WITNESS = ("state", "token", "tokens")
 
 
-@dataclass(slots=True)
-class _Planned:
-    """A unit and its writes.
-
-    Attributes:
-        split: Whether most of its prompts are created after it.
-    """
-
-    place: int
-    unit: Unit
-    writes: list[Message]
-    split: bool = False
-    size: int = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.size = sum(each.ByteSize() + 8 for each in self.writes)
-
-
 class Committer:
-    """Commits units.
+    """One commit of units.
 
     Args:
         keep: How long ended records stay, where somebody wants them removed.
+        into: The batches that prompts are born into.
     """
 
     def __init__(
@@ -79,9 +57,11 @@ class Committer:
         spill: Spill,
         tallies: Tallies,
         queues: Queues,
-        births: Births,
         *,
+        births: Births,
+        held: Held,
         keep: timedelta | None = None,
+        into: Iterable[Batch] = (),
     ) -> None:
         self._connection = connection
         self._spill = spill
@@ -89,13 +69,15 @@ class Committer:
         self._tallies = tallies
         self._queues = queues
         self._births = births
+        self._held = held
+        self._into = {batch.id: batch for batch in into}
 
     def commit(self, units: Sequence[Unit]) -> list[Verdict]:
         """Apply each unit whole or not at all; see `Store.commit`."""
         for unit in units:
             _check_moves(unit)
         verdicts: dict[int, Verdict] = {}
-        groups = _packed(self._plan(list(enumerate(units)), verdicts))
+        groups = packed(self._plan(list(enumerate(units)), verdicts))
         if len(groups) == 1:
             self._apply(groups[0], verdicts)
         elif groups:
@@ -107,7 +89,7 @@ class Committer:
 
     def _plan(
         self, units: Sequence[tuple[int, Unit]], verdicts: dict[int, Verdict], *, again: bool = False
-    ) -> list[_Planned]:
+    ) -> list[Planned]:
         """The writes of every unit, checked and uploaded; a unit that is decided already gets its verdict."""
         versions = self._read_chains(units, verdicts, again=again)
         pending: dict[str, bytes] = {}
@@ -116,18 +98,22 @@ class Committer:
             if any(not move.prompt.version for move in unit.moves):
                 verdicts[place] = CONFLICT  # never read, so never stored
             if place not in verdicts:
-                planned.append(self._plan_one(place, unit, versions.get(place), pending))
+                one = self._plan_one(place, unit, versions.get(place), pending)
+                if one.is_large and self._entered(unit):
+                    verdicts[place] = CONFLICT  # over several calls, it could come too late for its batch
+                else:
+                    planned.append(one)
         self._spill.upload(pending)
         return planned
 
-    def _plan_one(self, place: int, unit: Unit, chain_at: int | None, pending: dict[str, bytes]) -> _Planned:
+    def _plan_one(self, place: int, unit: Unit, chain_at: int | None, pending: dict[str, bytes]) -> Planned:
         changes = self._writer.changes(unit, chain_at, pending)
         creations = self._writer.creations(unit, pending)
-        planned = _Planned(place, unit, [*changes, *creations])
-        if creations and (planned.size > GROUP_BYTES or len(planned.writes) > GROUP_WRITES):
+        planned = Planned(place, unit, [*changes, *creations])
+        if creations and planned.is_large and not self._entered(unit):
             born = self._births.plan(unit.token, creations, pending)
-            planned = _Planned(place, unit, [*changes, *born], split=True)
-        if planned.size > CALL_BYTES:
+            planned = Planned(place, unit, [*changes, *born], split=True)
+        if planned.size > CALL_BYTES and not self._entered(unit):
             raise StoreFullError(
                 f"one commit of {len(unit.moves):,} moves takes {planned.size:,} bytes, and Firestore takes "
                 f"{CALL_BYTES:,} at once: end fewer prompts in one function"
@@ -155,7 +141,7 @@ class Committer:
 
     # Calls
 
-    def _apply(self, group: Sequence[_Planned], verdicts: dict[int, Verdict], tries: int = 0) -> None:
+    def _apply(self, group: Sequence[Planned], verdicts: dict[int, Verdict], tries: int = 0) -> None:
         try:
             self._send(group)
         except FAILURES as error:
@@ -166,18 +152,33 @@ class Committer:
             if each.split and verdicts[each.place] is APPLIED:
                 self._births.finish(each.unit.token)
 
-    def _send(self, group: Sequence[_Planned]) -> None:
+    def _send(self, group: Sequence[Planned]) -> None:
         now = to_micros(self._connection.now()) or 0
         deltas = Deltas()
         for each in group:
             deltas.add(each.unit, now)
         writes = [write for each in group for write in each.writes]
         if writes:
-            self._connection.commit(writes + self._tallies.writes(deltas) + self._queues.forget(deltas.left))
+            more = self._fences(group) + self._tallies.writes(deltas) + self._queues.forget(deltas.left)
+            reply = self._connection.commit(writes + more)
             self._queues.joined(deltas.joined)
+            self._held.born(writes, reply.write_results)
+
+    def _fences(self, group: Iterable[Planned]) -> list[Message]:
+        """What lets the call fail when a batch takes no more of the prompts that would be born into it."""
+        batches = {batch.id: batch for each in group for batch in self._entered(each.unit)}
+        name = self._connection.name
+        return [fence(name("batches", each.id), each, each.version) for each in batches.values()]
+
+    def _entered(self, unit: Unit) -> list[Batch]:
+        """The batches that prompts of a unit are born into."""
+        if not self._into:
+            return []
+        ids = {draft.prompt.progress.batch_id for draft in unit.drafts}
+        return [batch for batch in self._into.values() if batch.id in ids]
 
     def _recover(
-        self, group: Sequence[_Planned], error: Exception, verdicts: dict[int, Verdict], tries: int
+        self, group: Sequence[Planned], error: Exception, verdicts: dict[int, Verdict], tries: int
     ) -> None:
         """Find out what a failed call did, and send again what it did not do."""
         if not isinstance(error, TRANSIENT + PRECONDITIONS):
@@ -197,7 +198,7 @@ class Committer:
             if len(rest) == 1:
                 return
         again = self._plan(rest, verdicts, again=True)
-        for part in _halves(again) if stuck else [again]:
+        for part in halves(again) if stuck else [again]:
             if part:
                 self._apply(part, verdicts, tries + 1)
 
@@ -226,6 +227,8 @@ class Committer:
             yield name("prompts", move.prompt.id)
         if unit.ending is not None:
             yield name("chains", unit.ending.chain_id)
+        for batch in self._entered(unit):
+            yield name("batches", batch.id)
 
     def _verdict(self, unit: Unit, found: Mapping[str, Message]) -> Verdict | None:
         witness = next(iter(self._witness(unit)), None)
@@ -237,6 +240,9 @@ class Committer:
         for move in unit.moves:
             stored = found.get(name("prompts", move.prompt.id))
             blocked |= stored is None or stored.update_time != timestamp_of(move.prompt.version)
+        for batch in self._entered(unit):
+            stored = found.get(name("batches", batch.id))
+            blocked |= stored is None or stored.update_time != timestamp_of(batch.version)
         if unit.ending is not None and moves_chain(unit):
             chain = found.get(name("chains", unit.ending.chain_id))
             blocked |= chain is None or chain.fields["state"].string_value != unit.ending.before
@@ -267,23 +273,3 @@ def _bears(document: Message, unit: Unit) -> bool:
     return unit.token in content.get("tokens", ()) or (
         unit.chain is not None and content.get("token") == unit.token
     )
-
-
-def _halves(group: Sequence[_Planned]) -> list[Sequence[_Planned]]:
-    middle = len(group) // 2
-    return [group[:middle], group[middle:]]
-
-
-def _packed(planned: Iterable[_Planned]) -> list[list[_Planned]]:
-    """Groups that one call takes."""
-    groups: list[list[_Planned]] = []
-    size = writes = 0
-    for each in planned:
-        full = size + each.size > GROUP_BYTES or writes + len(each.writes) > GROUP_WRITES
-        if not groups or full:
-            groups.append([])
-            size = writes = 0
-        groups[-1].append(each)
-        size += each.size
-        writes += len(each.writes)
-    return groups

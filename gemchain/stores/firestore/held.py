@@ -1,6 +1,7 @@
 """What this process has claimed and need not read again, which halves the reads where it also dispatches.
 
-A claim reads every prompt whole and learns from the service under which version each is stored then. So
+A claim reads every prompt whole and learns from the service under which version each is stored then; of
+prompts that were born into a batch of its own, a process knows as much. So
 the documents are known as they stand, until somebody moves them. Whether somebody did is asked for a whole
 batch at once: the moves that a CLAIMED prompt can make lead out of its batch's CLAIMED members for good, so
 while the service counts as many of those as this process left there, all of them are as it left them. A
@@ -13,7 +14,7 @@ fit is read again.
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from gemchain.records import Move
@@ -21,7 +22,7 @@ from gemchain.states import PromptState
 from gemchain.stores.firestore.connection import record_id
 from gemchain.stores.firestore.messages import Message
 
-__all__ = ["Held"]
+__all__ = ["Held", "without_request"]
 
 HELD_BYTES = 32 << 20
 """Documents kept, in bytes as they travel."""
@@ -66,6 +67,23 @@ class Held:
                 self._keep(batch_id, batch, document)
             while self._size > HELD_BYTES:
                 self._drop(next(iter(self._batches)))
+
+    def born(self, writes: Sequence[Message], results: Sequence[Message]) -> None:
+        """Remember the prompts that a commit created as members of a batch.
+
+        Args:
+            writes: What was committed.
+            results: What the service said of each of them.
+        """
+        born: dict[str, list[Message]] = {}
+        for write, result in zip(writes, results, strict=False):
+            document = write.update
+            if _is_newborn_member(write):
+                document.create_time.CopyFrom(result.update_time)
+                batch_id = document.fields["batch_id"].string_value
+                born.setdefault(batch_id, []).append(without_request(document, result.update_time))
+        for batch_id, documents in born.items():
+            self.add(batch_id, len(documents), documents)
 
     def _keep(self, batch_id: str, batch: _Batch, document: Message) -> None:
         name = record_id(document)
@@ -125,3 +143,21 @@ class Held:
             self._size -= document.ByteSize()
         if batch.left <= 0:
             self._drop(batch_id)
+
+
+def without_request(document: Message, at: Message) -> Message:
+    """A document as it stands since `at`; the message itself is changed, and its request left out."""
+    document.fields.pop("request", None)
+    if document.fields["spilled"].HasField("map_value"):
+        document.fields["spilled"].map_value.fields.pop("request", None)
+    else:
+        document.fields.pop("spilled")
+    document.update_time.CopyFrom(at)
+    return document
+
+
+def _is_newborn_member(write: Message) -> bool:
+    """Whether a write creates a prompt that a batch holds."""
+    created = write.current_document.WhichOneof("condition_type") == "exists"
+    fields = write.update.fields
+    return created and "member" in fields and fields["state"].string_value == PromptState.CLAIMED

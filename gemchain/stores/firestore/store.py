@@ -94,8 +94,7 @@ class FirestoreStore(Retention):
         self._reader = Reader(self._connection, self._spill, self._held)
         self._batches = Batches(self._connection, self._spill, self._tallies)
         self._births = Births(self._connection, self._spill)
-        parts = (self._connection, self._spill, self._tallies, self._queues, self._births)
-        self._committer = Committer(*parts, keep=keep)
+        self._keep = keep
 
     @classmethod
     def from_address(cls, address: str, *, blobs: Blobs, clock: Clock | None = None) -> "FirestoreStore":
@@ -123,10 +122,12 @@ class FirestoreStore(Retention):
         """The service's time, as its latest replies told."""
         return self._connection.now()
 
-    def commit(self, units: Sequence[Unit]) -> list[Verdict]:
+    def commit(self, units: Sequence[Unit], *, into: Sequence[Batch] = ()) -> list[Verdict]:
         """Apply each unit whole or not at all; see `Store.commit`."""
         self._held.moving(move for unit in units for move in unit.moves)
-        return self._committer.commit(units)
+        parts = (self._connection, self._spill, self._tallies, self._queues)
+        committer = Committer(*parts, births=self._births, held=self._held, keep=self._keep, into=into)
+        return committer.commit(units)
 
     def prompts(self, ids: Collection[str]) -> dict[str, Prompt]:
         """The prompts with these ids."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from gemchain.codec import failure_to_text, from_micros
 from gemchain.errors import StoreFullError
-from gemchain.records import Chain, ChainMove, Prompt, Unit
+from gemchain.records import Batch, Chain, ChainMove, Prompt, Unit
 from gemchain.states import ChainState
 from gemchain.stores.firestore.connection import Connection
 from gemchain.stores.firestore.documents import SPILLABLE, chain_fields, progress_fields, prompt_fields
@@ -21,7 +21,7 @@ from gemchain.stores.firestore.messages import Message, Write
 from gemchain.stores.firestore.spill import Spill
 from gemchain.stores.firestore.values import chain_version, fill, put, timestamp_of
 
-__all__ = ["UnitWriter", "check_size", "created", "moves_chain", "told_version"]
+__all__ = ["UnitWriter", "check_size", "created", "fence", "moves_chain", "told_version"]
 
 DOCUMENT_BYTES = (1 << 20) - 2_048
 """Room for the name and for the tokens of later commits is left."""
@@ -47,6 +47,16 @@ def created(name: str, content: Mapping[str, Any]) -> Message:
     write.update.name = name
     fill(write.update.fields, content)
     write.current_document.exists = False
+    return write
+
+
+def fence(name: str, batch: Batch, version: int) -> Message:
+    """A write that changes nothing, and fails unless a batch is as its holder knows it."""
+    write = Write()
+    write.update.name = name
+    fill(write.update.fields, {"fence": batch.fence})
+    write.update_mask.field_paths.append("fence")
+    write.current_document.update_time.CopyFrom(timestamp_of(version))
     return write
 
 

@@ -10,13 +10,15 @@ its token on a record it wrote: the created chain, the first moved prompt, the f
 chain. Tokens are never overwritten, only added to, so this holds however far the records moved on since.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
-from gemchain.records import Unit, Verdict
+from gemchain.errors import StoreConflictError
+from gemchain.records import Batch, Unit, Verdict
 from gemchain.states import ChainState, check_move
 from gemchain.stores.sqlite.changes import Changes, ConflictError, mark
 from gemchain.stores.sqlite.connection import Connection
 from gemchain.stores.sqlite.names import Names
+from gemchain.stores.sqlite.queues import check_fence
 from gemchain.stores.sqlite.rows import row_of
 
 __all__ = ["check_units", "commit_group"]
@@ -47,23 +49,45 @@ def _must_survive_power_cut(units: Iterable[Unit]) -> bool:
     )
 
 
-def commit_group(db: Connection, names: Names, units: Sequence[Unit], now: int) -> list[Verdict]:
-    """Apply units in one transaction."""
+def commit_group(
+    db: Connection, names: Names, units: Sequence[Unit], into: Iterable[Batch], now: int
+) -> list[Verdict]:
+    """Apply units in one transaction; see `Store.commit`."""
     durable = _must_survive_power_cut(units)
     try:
         with names.kept(), db.transaction(durable=durable):
-            Changes(db, names, now).apply(units)
+            _apply_all(db, names, units, into, now)
     except ConflictError:
         pass
     else:
         return [Verdict.APPLIED] * len(units)
     with names.kept(), db.transaction(durable=durable):
-        return [_commit_one(db, names, unit, now) for unit in units]
+        closed = _closed(db, into)
+        return [_commit_one(db, names, unit, closed, now) for unit in units]
 
 
-def _commit_one(db: Connection, names: Names, unit: Unit, now: int) -> Verdict:
+def _apply_all(db: Connection, names: Names, units: Sequence[Unit], into: Iterable[Batch], now: int) -> None:
+    if _closed(db, into):
+        raise ConflictError
+    Changes(db, names, now).apply(units)
+
+
+def _closed(db: Connection, into: Iterable[Batch]) -> set[str]:
+    """Of the batches that prompts are born into, those that take no more."""
+    closed = set()
+    for batch in into:
+        try:
+            check_fence(db, batch)
+        except StoreConflictError:
+            closed.add(batch.id)
+    return closed
+
+
+def _commit_one(db: Connection, names: Names, unit: Unit, closed: Collection[str], now: int) -> Verdict:
     if _was_committed(db, unit):
         return Verdict.APPLIED
+    if any(draft.prompt.progress.batch_id in closed for draft in unit.drafts):
+        return Verdict.CONFLICT
     try:
         with names.kept(), db.attempt():
             Changes(db, names, now).apply([unit])

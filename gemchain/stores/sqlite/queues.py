@@ -17,7 +17,7 @@ from gemchain.stores.sqlite.connection import Connection
 from gemchain.stores.sqlite.names import Names
 from gemchain.stores.sqlite.tallies import Deltas
 
-__all__ = ["claim", "queue_statuses"]
+__all__ = ["check_fence", "claim", "queue_statuses"]
 
 _NEXT_RANK = "SELECT min(rank) FROM progress WHERE queue = ? AND rank > ?"
 _READY = (
@@ -37,7 +37,7 @@ def claim(
     db: Connection, names: Names, batch: Batch, *, limit: int, max_bytes: int, now: int
 ) -> list[InputRow]:
     """Move ready prompts to CLAIMED by a batch; inside a transaction."""
-    _check_fence(db, batch)
+    check_fence(db, batch)
     queue = names.find_queue((batch.lane, batch.provider, batch.model))
     if queue is None:
         return []
@@ -53,7 +53,12 @@ def claim(
     return [InputRow(*row[2:]) for row in rows]
 
 
-def _check_fence(db: Connection, batch: Batch) -> None:
+def check_fence(db: Connection, batch: Batch) -> None:
+    """Refuse prompts for a batch that takes no more of them.
+
+    Raises:
+        StoreConflictError: It is not PLANNED any more, or somebody took it over.
+    """
     found = db.row("SELECT state, fence FROM batches WHERE id = ?", (batch.id,))
     if found is None:
         raise StoreConflictError(f"batch {batch.id!r} is not recorded: plan it first")

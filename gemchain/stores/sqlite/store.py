@@ -86,14 +86,14 @@ class SqliteStore(Retention):
         """The store's own time."""
         return self._clock.now()
 
-    def commit(self, units: Sequence[Unit]) -> list[Verdict]:
+    def commit(self, units: Sequence[Unit], *, into: Sequence[Batch] = ()) -> list[Verdict]:
         """Apply each unit whole or not at all; see `Store.commit`."""
         check_units(units)
-        return [
-            verdict
-            for start in range(0, len(units), _GROUP)
-            for verdict in commit_group(self._db, self._names, units[start : start + _GROUP], self._micros())
-        ]
+        verdicts: list[Verdict] = []
+        for start in range(0, len(units), _GROUP):
+            group = units[start : start + _GROUP]
+            verdicts += commit_group(self._db, self._names, group, into, self._micros())
+        return verdicts
 
     def prompts(self, ids: Collection[str]) -> dict[str, Prompt]:
         """The prompts with these ids."""

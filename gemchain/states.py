@@ -12,10 +12,11 @@ Prompt::
                    ▼           ▼  ╲──▶ PARKED    needs a person; retry sends it back
                  FAILED ◀──────╯
 
-A prompt that sends nothing (a join, a person's approval, another chain's end) begins as WAITING and
-moves on like one that is CLAIMED. A QUEUED prompt whose deadline passes goes where its failure
-leads. Any open state moves to CANCELLED. An operator's retry sends FAILED and PARKED back to QUEUED
-(send again), to ANSWERED (the answer is there: only its callback runs again), or to WAITING.
+What a callback submits, and the policy would send at once, is born CLAIMED. A prompt that sends nothing
+(a join, a person's approval, another chain's end) begins as WAITING and moves on like one that is CLAIMED.
+A QUEUED prompt whose deadline passes goes where its failure leads. Any open state moves to CANCELLED. An
+operator's retry sends FAILED and PARKED back to QUEUED (send again), to ANSWERED (the answer is there: only
+its callback runs again), or to WAITING.
 """
 
 from collections.abc import Mapping

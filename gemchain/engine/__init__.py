@@ -11,7 +11,8 @@ sweep     everything               finds what a crash left half-way       what t
 
 Every stage is one plain function over the ports, safe to run twice, at the same time, or never.
 Stages do not import each other; they meet in the store. Beside them stand `policy` (when to send),
-`inputs` (the input file), `delivery` (what an answer does to its prompt), `correlation` (which
-prompt a row belongs to), `closing` (how batches and forked chains end), `revisit` (callbacks that
-rest), `leases`, `lines`, and `drive`, which runs the stages in one process.
+`outlook` (what it is told), `inputs` (the input file), `delivery` (what an answer does to its prompt),
+`straight` (what callbacks submit and need not queue), `correlation` (which prompt a row belongs to),
+`closing` (how batches and forked chains end), `revisit` (callbacks that rest), `leases`, `lines`, and
+`drive`, which runs the stages in one process.
 """

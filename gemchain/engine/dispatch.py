@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from gemchain import prices
+from gemchain.engine import straight
 from gemchain.engine.answers import read_answer
 from gemchain.engine.closing import (
     close,
@@ -27,6 +28,7 @@ from gemchain.engine.correlation import Found, match
 from gemchain.engine.delivery import Delivery, Outcome, deliver
 from gemchain.engine.leases import free, lease_part, renew_part, renewal_due, returning
 from gemchain.engine.lines import read_lines
+from gemchain.engine.outlook import Outlook, look_out
 from gemchain.engine.replay import shared
 from gemchain.engine.troubles import Troubles, troubled
 from gemchain.errors import BlobNotFoundError, StoreConflictError
@@ -43,7 +45,7 @@ from gemchain.records import (
 )
 from gemchain.responses import usage_metadata
 from gemchain.runtime import Runtime
-from gemchain.states import PartState
+from gemchain.states import PartState, PromptState
 
 __all__ = ["dispatch", "dispatch_part"]
 
@@ -118,6 +120,7 @@ class _Run:
         self.counts: Counter[str] = Counter()
         self.usage = NO_USAGE
         self.ended: set[str] = set()
+        self.last = False
         self.taken: set[str] = set()
         self.pending: list[_Delivered] = []
         self.size = 0
@@ -128,6 +131,7 @@ class _Run:
         with shared():
             for rows in self._bites():
                 self._take(rows)
+            self.last = True
             while self.pending:
                 self._write()
         settle(self.runtime, sorted(self.ended))
@@ -196,7 +200,8 @@ class _Run:
         choose from: a row without a name may have a second choice.
         """
         pending, self.pending, self.size = self.pending, [], 0
-        verdicts = self.runtime.store.commit([each.delivery.unit for each in pending])
+        units = [each.delivery.unit for each in pending]
+        verdicts = straight.commit(self.runtime, units, lambda: self._look_out(pending))
         pairs = list(zip(pending, verdicts, strict=True))
         outrun = [each.ref for each, verdict in pairs if verdict is not Verdict.APPLIED]
         self._note([each for each, verdict in pairs if verdict is Verdict.APPLIED])
@@ -205,6 +210,14 @@ class _Run:
         self.write_at = self._write_at()
         for start in range(0, len(outrun), BITE):
             self._take([self._found(ref) for ref in outrun[start : start + BITE]])
+
+    def _look_out(self, pending: Sequence["_Delivered"]) -> Outlook:
+        """What may soon add to the queues, seen from the middle of this part."""
+        store, mine = self.runtime.store, self.holder[-1].id
+        over = self.last and all(each.id == mine for each in store.open_parts(self.batch.id))
+        outlook = look_out(self.runtime, handled=self.batch.id if over else None)
+        follows = bool(self.ended) or any(_is_followed(each.delivery, outlook.waits) for each in pending)
+        return outlook._replace(arriving=outlook.arriving + follows + (not over))
 
     def _found(self, ref: AnswerRef) -> Found:
         return Found(ref, read_answer(self.runtime, self.batch.provider, ref))
@@ -225,6 +238,13 @@ class _Delivered(NamedTuple):
     ref: AnswerRef
     usage: Usage
     delivery: Delivery
+
+
+def _is_followed(delivery: Delivery, waits: int) -> bool:
+    """Whether more may come of it without another answer: its callback runs again, or something waited."""
+    unit = delivery.unit
+    again = any(move.after.state is PromptState.ANSWERED for move in unit.moves)
+    return again or delivery.ends_branch or (waits > 0 and unit.ending is not None)
 
 
 def _usage(model: str, row: Row) -> Usage:

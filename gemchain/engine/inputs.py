@@ -1,20 +1,22 @@
 """The input file of a batch: filled by whoever holds the batch's lease, at the first try or a later one."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import NamedTuple
 
 from gemchain.codec import UNREADABLE
 from gemchain.engine.delivery import Outcome, deliver
 from gemchain.engine.leases import giving_back, leased_until
 from gemchain.engine.policy import Rules
+from gemchain.identity import batch_id
 from gemchain.ports import BlobWriter, Provider
 from gemchain.records import Batch, InputRow
 from gemchain.runtime import Runtime
 from gemchain.states import BatchState, PromptState
 
-__all__ = ["is_over", "queue_names", "rules", "write_input"]
+__all__ = ["LINE", "is_over", "plan", "queue_names", "rules", "write_input"]
 
 PAGE = 5_000
 """Prompts that one claim takes."""
@@ -52,11 +54,28 @@ def _provider(runtime: Runtime, queue: str) -> Provider:
     return runtime.providers.named(queue_names(queue)[1])
 
 
+def plan(runtime: Runtime, queue: str) -> Batch:
+    """Record a batch of this queue, PLANNED under a lease of this process."""
+    lane, provider, model = queue_names(queue)
+    return runtime.store.plan(
+        Batch(
+            id=batch_id(),
+            lane=lane,
+            provider=provider,
+            model=model,
+            created_at=runtime.store.now(),
+            leased_until_at=leased_until(runtime),
+        )
+    )
+
+
 class _OutOfTimeError(Exception):
     """What the batch had claimed could not all be written again in time."""
 
 
-def write_input(runtime: Runtime, batch: Batch, until: datetime | None = None) -> Batch:
+def write_input(
+    runtime: Runtime, batch: Batch, until: datetime | None = None, *, rows: Sequence[InputRow] = ()
+) -> Batch:
     """Fill a PLANNED batch that this process holds the lease of, and make it WRITTEN.
 
     Out of time it claims nothing more, and goes with what it has: a smaller batch now is worth more than a
@@ -67,6 +86,7 @@ def write_input(runtime: Runtime, batch: Batch, until: datetime | None = None) -
         runtime: Where the batch is.
         batch: The batch as this process leased it.
         until: When to stop, by the store's clock; None takes as long as it takes.
+        rows: What was born into the batch, where that is known; a batch that was taken over looks it up.
 
     Returns:
         The batch: WRITTEN, CLOSED when there was nothing to claim, or PLANNED when it was given back.
@@ -76,15 +96,15 @@ def write_input(runtime: Runtime, batch: Batch, until: datetime | None = None) -
     """
     try:
         with giving_back(runtime, batch):
-            return _write(runtime, batch, until)
+            return _write(runtime, batch, until, rows)
     except _OutOfTimeError:
         return runtime.store.batches([batch.id])[batch.id]
 
 
-def _write(runtime: Runtime, batch: Batch, until: datetime | None) -> Batch:
+def _write(runtime: Runtime, batch: Batch, until: datetime | None, rows: Sequence[InputRow]) -> Batch:
     name = f"batches/{batch.id}/input-{batch.fence}.jsonl"
     with runtime.blobs.writer(name) as out:
-        batch = _fill(runtime, batch, out, until)
+        batch = _fill(runtime, batch, out, until, rows)
     if not batch.requests:
         runtime.blobs.delete(runtime.blobs.uri(name))
         closed_at = runtime.store.now()
@@ -96,11 +116,13 @@ def _write(runtime: Runtime, batch: Batch, until: datetime | None) -> Batch:
     return runtime.store.save_batch(written)
 
 
-def _fill(runtime: Runtime, batch: Batch, out: BlobWriter, until: datetime | None) -> Batch:
+def _fill(
+    runtime: Runtime, batch: Batch, out: BlobWriter, until: datetime | None, known: Sequence[InputRow]
+) -> Batch:
     line = _provider(runtime, batch.queue).input_line
     limit = rules(runtime, batch.queue)
     requests = size = 0
-    for rows in _pages(runtime, batch):
+    for rows in chain(_bites(known), _pages(runtime, batch)):
         if requests and is_over(runtime, until):
             raise _OutOfTimeError
         written = _write_rows(runtime, rows, line, out)
@@ -161,6 +183,19 @@ def _room(limit: Rules, requests: int, size: int) -> tuple[int, int] | None:
     # Half of what is left at most goes to what lines add, so that a small batch has room for requests too.
     count = min(PAGE, limit.max_requests - requests, left // (2 * LINE) + 1)
     return (count, min(left - count * LINE, PAGE_BYTES)) if count > 0 and left > LINE else None
+
+
+def _bites(rows: Iterable[InputRow]) -> Iterator[list[InputRow]]:
+    """So many rows at a time as may be in memory twice."""
+    bite: list[InputRow] = []
+    size = 0
+    for row in rows:
+        bite.append(row)
+        size += len(row.request)
+        if size >= PAGE_BYTES:
+            yield bite
+            bite, size = [], 0
+    yield bite
 
 
 def _pages(runtime: Runtime, batch: Batch) -> Iterator[list[InputRow]]:

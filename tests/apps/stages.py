@@ -32,6 +32,26 @@ def carry_on(response):
     return take(response)
 
 
+def urgent_last(response):
+    gemchain.submit(f"after {response.text}", "model", take, priority=9 if response.text == "c" else 0)
+
+
+def or_later(response):
+    if response.text == "b":
+        raise RuntimeError("not yet")
+    return carry_on(response)
+
+
+def many(response):
+    for number in range(101):
+        gemchain.submit(f"{number} after {response.text}", "model", take)
+
+
+def two_models(response):
+    gemchain.submit("one", "model", take)
+    gemchain.submit("two", "other", take)
+
+
 def fork(*texts):
     for text in texts:
         gemchain.submit(text, "model", take)

@@ -62,7 +62,7 @@ def test_what_a_callback_submits_is_there_when_its_prompt_is_done(stand):
     stand.arrived()
     dispatched(stand.runtime)
     assert stand.states([prompt_id]) == ["DONE"]
-    assert stand.store.queues()[0].ready == 1
+    assert stand.store.tally().prompts == {"DONE": 1, "CLAIMED": 1}
     stand.arrived()
     dispatched(stand.runtime)
     assert stand.chain(prompt_id).state is ChainState.DONE
@@ -74,7 +74,7 @@ def test_rows_are_committed_in_groups(stand, ids, group):
     stand.set(group=group)
     committed = []
     commit = stand.store.commit
-    stand.store.commit = lambda units: committed.append(len(units)) or commit(units)
+    stand.store.commit = lambda units, **into: committed.append(len(units)) or commit(units, **into)
     dispatched(stand.runtime)
     assert committed == [min(group, 5 - start) for start in range(0, 5, group)]
 
@@ -83,7 +83,7 @@ def test_rows_that_are_large_are_committed_in_smaller_groups(stand, ids, monkeyp
     monkeypatch.setattr("gemchain.engine.dispatch.GROUP_BYTES", 600)
     committed = []
     commit = stand.store.commit
-    stand.store.commit = lambda units: committed.append(len(units)) or commit(units)
+    stand.store.commit = lambda units, **into: committed.append(len(units)) or commit(units, **into)
     dispatched(stand.runtime)
     assert len(committed) > 1
     assert sum(committed) == 5

@@ -148,6 +148,11 @@ def join_by_counting():
     return patched((closing, "counted", counted), (closing, "_settle_join", settle_join))
 
 
+def no_fence_at_birth():
+    """Prompts are born into a batch whoever holds it by then."""
+    return patched((sqlite_commit, "_closed", lambda *_: set()))
+
+
 def uncounted_attempts():
     """A prompt is sent again and again."""
     old = "before.attempt + 1"
@@ -299,6 +304,7 @@ MUTANTS: dict[str, Callable[[], AbstractContextManager[None]]] = {
         no_fencing,
         no_deduplication,
         no_read_back,
+        no_fence_at_birth,
         uncounted_attempts,
         forgetful_close,
         hasty_end,

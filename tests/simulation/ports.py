@@ -84,6 +84,8 @@ class FaultyStore:
         world, scheduler = self._world, self._world.scheduler
         scheduler.point()
         world.stall()
+        if kwargs.get("into"):
+            world.oversleep()
         if world.strikes("commit_lost"):
             scheduler.note(f"{name} LOST", args)
             raise StoreUnavailableError(f"simulated: {name} never arrived")

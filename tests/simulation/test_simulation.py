@@ -25,13 +25,14 @@ LONGEST = 1_500
 PATIENCE = 300
 """Seeds within which every mutant must be noticed."""
 
-RARE = {"late_resend": 1_500, "retried_value": 1_500, "unsigned": 1_000}
+RARE = {"late_resend": 1_500, "no_fence_at_birth": 1_500, "retried_value": 1_500, "unsigned": 1_000}
 """Mistakes that take a rare meeting: within 300 seeds today, but another engine may turn the dice."""
 
 KILLERS = {
     "late_resend": 59,
     "forgotten_word": 51,
     "no_lease": 48,
+    "no_fence_at_birth": 132,
     "retried_value": 282,
     "unsigned": 99,
 }

@@ -151,6 +151,14 @@ class World:
             self.faults["lease_outlived"] += ticks > self.shape.settings.lease * SECOND
             self.scheduler.sleep(ticks)
 
+    def oversleep(self):
+        """A rare moment at which a lease matters: where processes fall asleep at all, they do so here."""
+        if self.rates.stall and self.random.random() < 0.5:
+            ticks = int(3 * self.random.random() * self.shape.settings.lease * SECOND)
+            self.scheduler.note("stall", ticks / SECOND)
+            self.faults["lease_outlived"] += ticks > self.shape.settings.lease * SECOND
+            self.scheduler.sleep(ticks)
+
     def node_of(self, prompt):
         """The node of the plan that a prompt stands for."""
         found = json.loads(prompt.params if prompt.labels is None else prompt.labels)

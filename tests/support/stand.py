@@ -10,6 +10,7 @@ from gemchain.engine.collect import collect
 from gemchain.engine.launch import launch
 from gemchain.runtime import Providers, Runtime, using
 from gemchain.settings import Settings
+from gemchain.states import BatchState
 from gemchain.stores.sqlite import MEMORY, SqliteStore
 from gemchain.wakers.loop import LoopWaker
 from tests.support.crashing import Crash
@@ -100,8 +101,9 @@ class Stand:
         return self.store.batches([batch.id])[batch.id]
 
     def written(self):
-        """The batch that assemble writes of what waits."""
-        (batch,) = assemble(self.runtime).batches
+        """The batch that assemble writes of what waits, or that was written already."""
+        assemble(self.runtime)
+        (batch,) = [each for each in self.store.open_batches() if each.state is BatchState.WRITTEN]
         return batch
 
     def sent(self):

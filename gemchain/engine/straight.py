@@ -1,0 +1,160 @@
+"""Straight into a batch: what would be sent as soon as it is recorded is recorded as a batch's at once.
+
+Once the callbacks of a group have run, what they submitted is known before it is committed. If the policy
+would send it now, a batch is planned, its prompts are born CLAIMED in the very commit that moves their
+parents, and its input file is written from memory. That saves the claim: on Firestore one write of three,
+and a read. What the policy holds is QUEUED as ever, and so is what the batch has no room for; what waited
+in the queue before goes first, into the same batch.
+
+Crash story. The batch is PLANNED under a lease before anything is born into it, and each commit holds only if
+it still is, under the same fence. Whoever dies in between leaves what a death in `assemble` leaves: a PLANNED
+batch with some members or none, which the sweep takes over when the lease is out, and sends with what it
+has. A commit that comes too late for that conflicts, and is made anew with its children QUEUED. A second run
+finds the parents moved on, and commits nothing.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import replace
+
+from gemchain.engine.inputs import LINE, plan, rules, write_input
+from gemchain.engine.leases import giving_back
+from gemchain.engine.outlook import Outlook, decide
+from gemchain.errors import ConfigurationError, ModelError, StoreConflictError
+from gemchain.records import QUEUED, Batch, Draft, InputRow, Progress, Prompt, QueueStatus, Unit, Verdict
+from gemchain.runtime import Runtime
+from gemchain.states import PromptState
+
+__all__ = ["commit"]
+
+MOST = 100
+"""Prompts of one unit that go straight; a larger one hardly fits into one call of the store."""
+
+
+def commit(runtime: Runtime, units: Sequence[Unit], look_out: Callable[[], Outlook]) -> list[Verdict]:
+    """Commit units, and send what they create if the policy would.
+
+    Args:
+        runtime: Where to commit.
+        units: What to commit.
+        look_out: Tells what else is under way; asked only when there is something to send.
+
+    Returns:
+        One verdict for each unit.
+    """
+    planned = _planned(runtime, _ready(units), look_out)
+    if not planned:
+        return runtime.store.commit(units)
+    batches = [batch for batch, _ in planned]
+    with ExitStack() as stack:
+        for batch in batches:
+            stack.enter_context(giving_back(runtime, batch))
+        newborns = _newborns(runtime, planned)
+        born = [_with(unit, newborns) for unit in units]
+        verdicts = runtime.store.commit(born, into=batches)
+        applied = [unit for unit, verdict in zip(born, verdicts, strict=True) if verdict is Verdict.APPLIED]
+        for batch in batches:
+            with suppress(StoreConflictError):  # somebody took it over, and sends it
+                write_input(runtime, batch, rows=_rows(applied, batch))
+    barred = [place for place, verdict in enumerate(verdicts) if verdict is not Verdict.APPLIED]
+    anew = runtime.store.commit([units[place] for place in barred]) if barred else []
+    for place, verdict in zip(barred, anew, strict=True):
+        verdicts[place] = verdict
+    return verdicts
+
+
+def _ready(units: Sequence[Unit]) -> dict[str, list[Prompt]]:
+    """The prompts that could be sent as soon as they are there, by their queue."""
+    ready: dict[str, list[Prompt]] = {}
+    for unit in units:
+        if len(unit.drafts) <= MOST:
+            for prompt, _ in unit.drafts:
+                if prompt.progress is QUEUED:
+                    ready.setdefault(prompt.queue, []).append(prompt)
+    return ready
+
+
+def _planned(
+    runtime: Runtime, ready: Mapping[str, Sequence[Prompt]], look_out: Callable[[], Outlook]
+) -> list[tuple[Batch, set[str]]]:
+    """The batches to send now, each with the prompts to be born into it."""
+    if not ready:
+        return []
+    waiting = {each.queue: each for each in runtime.store.queues()}
+    outlook, planned = look_out(), list[tuple[Batch, set[str]]]()
+    for name, prompts in ready.items():
+        with suppress(ConfigurationError, ModelError):  # whoever assembles tells
+            planned += _filled(runtime, waiting.get(name, QueueStatus(name, ready=0)), prompts, outlook)
+    return planned
+
+
+def _filled(
+    runtime: Runtime, queue: QueueStatus, prompts: Sequence[Prompt], outlook: Outlook
+) -> list[tuple[Batch, set[str]]]:
+    """The batches of one queue."""
+    filled = []
+    rest = sorted(prompts, key=_urgency)
+    while fitting := _fitting(runtime, queue, rest):
+        if not decide(runtime, _grown(runtime, queue, rest), outlook).send:
+            break
+        filled.append((plan(runtime, queue.queue), {each.id for each in fitting}))
+        rest = rest[len(fitting) :]
+        queue = QueueStatus(queue.queue, ready=0)  # what waited has its place in the first
+    return filled
+
+
+def _fitting(runtime: Runtime, queue: QueueStatus, prompts: Sequence[Prompt]) -> Sequence[Prompt]:
+    """As many as fit into one batch beside what waits already."""
+    limit = rules(runtime, queue.queue)
+    count, size = limit.max_requests - queue.ready, limit.max_bytes - queue.size
+    for place, prompt in enumerate(prompts):
+        size -= prompt.size + LINE
+        if size < 0 or place >= count:
+            return prompts[:place]
+    return prompts
+
+
+def _urgency(prompt: Prompt) -> int:
+    return -prompt.priority
+
+
+def _grown(runtime: Runtime, queue: QueueStatus, prompts: Sequence[Prompt]) -> QueueStatus:
+    """The queue as it would be with these prompts in it."""
+    return queue._replace(
+        ready=queue.ready + len(prompts),
+        size=queue.size + sum(each.size for each in prompts),
+        oldest_at=queue.oldest_at or runtime.store.now(),
+    )
+
+
+def _newborns(runtime: Runtime, planned: Sequence[tuple[Batch, set[str]]]) -> dict[str, Progress]:
+    """How each prompt stands that is born into a batch."""
+    now = runtime.store.now()
+    return {
+        name: progress
+        for batch, names in planned
+        for progress in [Progress(PromptState.CLAIMED, batch_id=batch.id, claimed_at=now)]
+        for name in names
+    }
+
+
+def _with(unit: Unit, born: Mapping[str, Progress]) -> Unit:
+    """The unit, with those of its prompts born CLAIMED."""
+    if not any(draft.prompt.id in born for draft in unit.drafts):
+        return unit
+    drafts = tuple(
+        Draft(replace(prompt, progress=born[prompt.id]), request)
+        if prompt.id in born
+        else Draft(prompt, request)
+        for prompt, request in unit.drafts
+    )
+    return replace(unit, drafts=drafts)
+
+
+def _rows(units: Sequence[Unit], batch: Batch) -> list[InputRow]:
+    return [
+        InputRow(prompt.id, request, prompt.request_hash)
+        for unit in units
+        for prompt, request in unit.drafts
+        if prompt.progress.batch_id == batch.id
+    ]

@@ -1,0 +1,272 @@
+"""What would be sent as soon as it is recorded is recorded as a batch's at once."""
+
+from dataclasses import replace
+
+import orjson
+import pytest
+
+from gemchain.engine import inputs
+from gemchain.engine.assemble import assemble
+from gemchain.engine.collect import collect
+from gemchain.engine.dispatch import dispatch
+from gemchain.engine.launch import launch
+from gemchain.engine.revisit import revisit
+from gemchain.engine.sweep import sweep
+from gemchain.states import BatchState
+from tests.apps import stages
+from tests.support.crashing import Crash
+
+WRITTEN = BatchState.WRITTEN
+
+
+def arrive(stand, *texts, callback=stages.carry_on):
+    """Prompts whose answers wait to be dispatched; their ids."""
+    ids = stand.submit(*texts, callback=callback)
+    stand.arrived()
+    return ids
+
+
+def dispatched(runtime):
+    return list(dispatch(runtime))
+
+
+def children(stand):
+    """The states of all children."""
+    found = [each for chain in stand.store.list_chains() for each in stand.store.chain_prompts(chain.id)]
+    return sorted(each.progress.state.value for each in found if each.parent_id is not None)
+
+
+def written(stand):
+    return [each for each in stand.store.open_batches() if each.state is WRITTEN]
+
+
+def texts(stand, batch):
+    lines = [orjson.loads(line) for line in stand.blobs.read(batch.input_uri).splitlines()]
+    return sorted(line["request"]["contents"][0]["parts"][0]["text"] for line in lines)
+
+
+def to_the_end(stand):
+    """Run all stages until nothing is left; what the service answers arrives at once."""
+    for _ in range(20):
+        assemble(stand.runtime)
+        launch(stand.runtime)
+        for batch in stand.store.open_batches():
+            if batch.state is BatchState.SENT:
+                stand.provider.land(batch, stand.provider.rows(batch).values())
+        stand.pass_time()
+        collect(stand.runtime)
+        dispatched(stand.runtime)
+        revisit(stand.runtime)
+        sweep(stand.runtime)
+    assert stand.store.open_batches() == []
+
+
+def test_what_callbacks_submit_is_in_a_written_batch_when_their_part_is_done(stand):
+    arrive(stand, *"abc")
+    dispatched(stand.runtime)
+    (batch,) = written(stand)
+    assert texts(stand, batch) == ["after a", "after b", "after c"]
+    assert (batch.requests, batch.fence, batch.leased_until_at) == (3, 1, None)
+    assert children(stand) == ["CLAIMED"] * 3
+    assert stand.store.queues() == []
+    assert assemble(stand.runtime).batches == []
+
+
+def test_nothing_is_claimed_for_it(stand):
+    arrive(stand, *"abc")
+    claimed = []
+    claim = stand.store.claim
+    stand.store.claim = lambda *args, **kwargs: claimed.append(claim(*args, **kwargs)) or claimed[-1]
+    dispatched(stand.runtime)
+    assert claimed == [[]]  # what waited, had something waited
+
+
+def test_what_waited_before_goes_into_the_same_batch(stand):
+    arrive(stand, *"abc")
+    stand.submit("waiting")
+    dispatched(stand.runtime)
+    (batch,) = written(stand)
+    assert texts(stand, batch) == ["after a", "after b", "after c", "waiting"]
+
+
+def test_what_waited_before_goes_first_and_the_others_into_further_batches(stand):
+    arrive(stand, *"abcde")
+    stand.submit("waiting", "too")
+    stand.set(max_batch_requests=3)
+    dispatched(stand.runtime)
+    first, *others = written(stand)
+    assert {"waiting", "too"} < set(texts(stand, first))
+    assert [each.requests for each in (first, *others)] == [3, 3, 1]
+    assert children(stand) == ["CLAIMED"] * 5
+
+
+def test_no_more_batches_are_filled_than_may_run(stand):
+    arrive(stand, *"abcde")
+    stand.set(max_batch_requests=2, max_running_batches=2)
+    dispatched(stand.runtime)
+    assert [each.requests for each in written(stand)] == [2, 2]
+    assert children(stand) == ["CLAIMED"] * 4 + ["QUEUED"]
+
+
+def test_a_batch_holds_no_more_bytes_than_it_may(stand):
+    ids = arrive(stand, *"abcde")
+    each = stand.prompt(ids[0]).size + len("after ") + inputs.LINE
+    stand.provider.limits = stand.provider.limits._replace(max_bytes=1 << 40)
+    stand.set(max_batch_bytes=2 * each + each // 2)
+    dispatched(stand.runtime)
+    assert [batch.requests for batch in written(stand)] == [2, 2, 1]
+
+
+def test_the_urgent_go_first_where_not_all_have_room(stand):
+    arrive(stand, *"abc", callback=stages.urgent_last)
+    stand.set(max_batch_requests=1, max_running_batches=1)
+    dispatched(stand.runtime)
+    (batch,) = written(stand)
+    assert texts(stand, batch) == ["after c"]
+
+
+def test_a_queue_that_has_enough_without_them_is_left_to_itself(stand):
+    arrive(stand, *"ab")
+    stand.submit(*"xyz")
+    stand.set(max_batch_requests=3)
+    dispatched(stand.runtime)
+    assert written(stand) == []
+    assert children(stand) == ["QUEUED"] * 2
+
+
+def test_while_another_part_may_add_to_them_they_wait(stand):
+    stand.set(part_bytes=500)
+    arrive(stand, *"abcdef")
+    parts = dispatch(stand.runtime)
+    next(parts)
+    assert written(stand) == []
+    assert set(children(stand)) == {"QUEUED"}
+    list(parts)
+    assemble(stand.runtime)
+    (batch,) = written(stand)
+    assert batch.requests == 6
+
+
+def test_while_another_batch_may_add_to_them_they_wait(stand):
+    stand.set(max_wait=0)
+    stand.submit(*"ab", callback=stages.carry_on)
+    batch = stand.sent()
+    stand.clock.advance(5)
+    stand.submit("c", callback=stages.carry_on)
+    stand.sent_all()
+    stand.set(max_wait=300)
+    stand.clock.advance(75)
+    stand.provider.land(batch, stand.provider.rows(batch).values())
+    collect(stand.runtime)
+    dispatched(stand.runtime)
+    assert stand.store.tally().prompts == {"DONE": 2, "CLAIMED": 1, "QUEUED": 2}
+
+
+def test_while_a_callback_will_run_again_they_wait(stand):
+    arrive(stand, *"ab", callback=stages.or_later)
+    dispatched(stand.runtime)
+    assert children(stand) == ["QUEUED"]
+
+
+def test_while_a_join_may_go_on_they_wait(stand):
+    stand.start(stages.gather_in_a_hurry, "x", "y")
+    arrive(stand, *"ab")
+    dispatched(stand.runtime)
+    assert children(stand).count("QUEUED") == 2
+
+
+def test_a_model_with_enough_batches_under_way_gets_no_other(stand):
+    arrive(stand, *"ab")
+    stand.set(max_running_batches=0)
+    dispatched(stand.runtime)
+    assert children(stand) == ["QUEUED"] * 2
+
+
+def test_more_than_a_hundred_from_one_callback_are_queued(stand):
+    arrive(stand, "a", callback=stages.many)
+    dispatched(stand.runtime)
+    assert children(stand) == ["QUEUED"] * 101
+
+
+def test_large_requests_are_written_a_few_at_a_time(stand, monkeypatch):
+    monkeypatch.setattr(inputs, "PAGE_BYTES", 100)
+    arrive(stand, *"abcde")
+    dispatched(stand.runtime)
+    (batch,) = written(stand)
+    assert texts(stand, batch) == [f"after {each}" for each in "abcde"]
+
+
+def test_a_queue_each_gets_its_batch(stand):
+    arrive(stand, *"ab", callback=stages.two_models)
+    dispatched(stand.runtime)
+    assert sorted((each.model, each.requests) for each in written(stand)) == [("model", 2), ("other", 2)]
+
+
+def take_over(stand):
+    """The lease runs out, and somebody else takes what he finds."""
+    stand.clock.advance(stand.runtime.settings.lease + 1)
+    sweep(stand.runtime)
+
+
+def test_a_batch_that_is_taken_over_before_anything_is_born_into_it_takes_nothing(stand):
+    ids = arrive(stand, *"abc")
+    slow = stand.interrupted("commit", lambda: take_over(stand))
+    dispatched(slow)
+    assert children(stand) == ["QUEUED"] * 3
+    to_the_end(stand)
+    assert_all_once(stand, ids)
+    assert len(stages.calls) == 6
+
+
+def test_what_cannot_be_born_into_a_batch_that_was_lost_is_queued(stand):
+    ids = arrive(stand, *"abc")
+
+    def lose():
+        (planned,) = [each for each in stand.store.open_batches() if each.state is BatchState.PLANNED]
+        stand.store.save_batch(replace(planned, fence=planned.fence + 1, leased_until_at=stand.store.now()))
+
+    dispatched(stand.interrupted("commit", lose))
+    assert stand.states(ids) == ["DONE"] * 3
+    assert stages.calls == list("abc")
+    assert children(stand) == ["QUEUED"] * 3
+    to_the_end(stand)
+    assert_all_once(stand, ids)
+
+
+def assert_all_once(stand, ids):
+    """Every chain ended with its second answer, and nothing was sent twice."""
+    assert [orjson.loads(stand.chain(each).result) for each in ids] == ["after a", "after b", "after c"]
+    sent = [line for batch in stand.store.list_batches() if batch.input_uri for line in texts(stand, batch)]
+    assert sorted(sent) == ["a", "after a", "after b", "after c", "b", "c"]
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize(
+    ("verb", "port"),
+    [
+        *[(verb, "store") for verb in ("queues", "plan", "commit", "claim", "save_batch", "save_part")],
+        ("writer", "blobs"),
+    ],
+)
+def test_whoever_dies_on_the_way_loses_and_doubles_nothing(stand, verb, port, after):
+    ids = arrive(stand, *"abc")
+    with pytest.raises(Crash):
+        dispatched(stand.killed(verb, port=port, after=after))
+    stand.clock.advance(stand.runtime.settings.lease + 1)
+    to_the_end(stand)
+    assert_all_once(stand, ids)
+
+
+def test_an_error_on_the_way_gives_the_batch_back_at_once(stand):
+    arrive(stand, *"abc")
+
+    def full():
+        raise OSError("no space left")
+
+    with pytest.raises(OSError, match="no space"):
+        dispatched(stand.interrupted("writer", full, port="blobs"))
+    (batch,) = [each for each in stand.store.open_batches() if each.state is BatchState.PLANNED]
+    assert batch.leased_until_at is None
+    sweep(stand.runtime)
+    (batch,) = written(stand)
+    assert batch.requests == 3

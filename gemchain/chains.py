@@ -128,8 +128,12 @@ class Chain:
             return
         clock = runtime.clock
         end = None if timeout is None else clock.now() + timedelta(seconds=timeout)
-        while not self._ended() and (end is None or clock.now() < end) and not self.status().parked:
+        while not self._ended() and (end is None or clock.now() < end) and not self._is_parked(runtime):
             clock.sleep(POLL)
+
+    def _is_parked(self, runtime: Runtime) -> bool:
+        """Its prompts, of which there may be thousands, are read only while any chain's are parked."""
+        return bool(runtime.store.list_prompts(state=PromptState.PARKED, limit=1)) and self.status().parked
 
     def _ended(self) -> bool:
         return self._record().state is not ChainState.RUNNING

@@ -1,10 +1,13 @@
 """What goes wrong with answers and callbacks, and where it ends."""
 
 import itertools
+from dataclasses import replace
+from unittest import mock
 
 import pytest
 
 import gemchain
+from gemchain.runtime import using
 from gemchain.states import ChainState, PromptState
 from tests.apps import flows
 from tests.support.engines import embedded, redeploy
@@ -146,6 +149,26 @@ def test_a_function_that_is_gone_parks_the_prompt_until_it_is_back(engine, monke
     assert chain.retry() == 1
     assert chain.result() == "DRAFT X FROM (OUTLINE X)"
     assert len(engine.runtime.store.list_batches()) == paid + 1
+
+
+def test_who_waits_for_what_others_drive_is_told_of_a_parked_chain_and_reads_no_prompts_before(
+    engine, monkeypatch
+):
+    chain = gemchain.start(flows.outline, "x")
+    store = engine.runtime.store
+    driven_by_others = using(replace(engine.runtime, drive=None))
+    with driven_by_others, mock.patch.object(store, "chain_prompts", wraps=store.chain_prompts) as read:
+        with pytest.raises(gemchain.ChainTimeoutError):
+            chain.result(timeout=60)
+        assert read.call_count == 1, "to say in the end how it stands"
+    monkeypatch.delattr(flows, "draft")
+    redeploy(engine)
+    engine.run()
+    with using(replace(engine.runtime, drive=None)):
+        before = engine.clock.now()
+        with pytest.raises(gemchain.ChainParkedError, match="has no function 'draft'"):
+            chain.result(timeout=60)
+        assert engine.clock.now() == before, "waiting is of no use"
 
 
 def test_a_failed_branch_lets_the_others_finish_and_fails_the_chain(tmp_path):

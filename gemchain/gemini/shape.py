@@ -1,15 +1,26 @@
 """The part of the `Provider` port that all Gemini-shaped services answer alike."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from gemchain.gemini import hashing, media, requests, rows
-from gemchain.ports import Row
+from gemchain.ports import Job, JobState, Row
 from gemchain.records import InputRow
 
-__all__ = ["GeminiShape"]
+__all__ = ["GeminiShape", "first_going"]
+
+
+def first_going(jobs: Iterable[Job]) -> Job | None:
+    """Of a batch's jobs the first that has not failed, else the first; none behind it is looked at."""
+    first = None
+    for job in jobs:
+        if job.state is not JobState.FAILED:
+            return job
+        first = first or job
+    return first
 
 
 class GeminiShape:

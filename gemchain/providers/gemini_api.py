@@ -30,7 +30,7 @@ from gemchain.errors import (
     RequestError,
 )
 from gemchain.gemini.layout import is_output, output_folder
-from gemchain.gemini.shape import GeminiShape
+from gemchain.gemini.shape import GeminiShape, first_going
 from gemchain.identity import job_name
 from gemchain.ports import Blobs, Job, JobState, Limits
 from gemchain.records import Batch, Failure, InputRow, OutputFile
@@ -106,10 +106,7 @@ class GeminiApiProvider(GeminiShape):
             listed = self._opened().batches.list(config={"page_size": 100})
             ours = [each for each in listed if each.display_name == name]
         ours.sort(key=lambda each: (each.create_time is None, each.create_time, each.name))
-        found = [self._report(each, batch) for each in ours]
-        return next(
-            (each for each in found if each.state is not JobState.FAILED), found[0] if found else None
-        )
+        return first_going(self._report(each, batch) for each in ours)
 
     def create(self, batch: Batch) -> Job:
         """A new job over a new upload of the input; see `Provider.create`."""

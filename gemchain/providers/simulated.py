@@ -28,7 +28,7 @@ from gemchain.gemini.layout import output_folder
 from gemchain.gemini.media import Uploads
 from gemchain.gemini.output import Simulation, write_output
 from gemchain.gemini.responders import Responder, builtin
-from gemchain.gemini.shape import GeminiShape
+from gemchain.gemini.shape import GeminiShape, first_going
 from gemchain.identity import job_name
 from gemchain.ports import Blobs, Clock, Job, JobState, Limits
 from gemchain.records import Batch, Failure, OutputFile
@@ -110,10 +110,7 @@ class SimulatedProvider(GeminiShape):
     def find(self, batch: Batch) -> Job | None:
         """The first job under this batch's name that did not fail; see `Provider.find`."""
         with _translated(f"jobs of batch {batch.id!r}"):
-            found = [self._report(each) for each in self._records(job_name(batch.id))]
-        return next(
-            (each for each in found if each.state is not JobState.FAILED), found[0] if found else None
-        )
+            return first_going(map(self._report, self._records(job_name(batch.id))))
 
     def create(self, batch: Batch) -> Job:
         """A new job, whether or not one of this name exists; see `Provider.create`."""

@@ -22,7 +22,7 @@ from gemchain.errors import (
 )
 from gemchain.gemini.layout import is_output, output_folder
 from gemchain.gemini.media import Uploads
-from gemchain.gemini.shape import GeminiShape
+from gemchain.gemini.shape import GeminiShape, first_going
 from gemchain.identity import job_name
 from gemchain.ports import Blobs, Job, JobState, Limits
 from gemchain.records import Batch, Failure, OutputFile
@@ -112,10 +112,7 @@ class VertexProvider(GeminiShape):
                 request={"parent": parent, "filter": f'display_name="{display}"'}, timeout=TIMEOUT
             )
             ours = [each for each in listed if self._is_of(each, batch)]
-        found = [self._report(each) for each in sorted(ours, key=lambda each: each.create_time)]
-        return next(
-            (each for each in found if each.state is not JobState.FAILED), found[0] if found else None
-        )
+        return first_going(map(self._report, sorted(ours, key=lambda each: each.create_time)))
 
     def create(self, batch: Batch) -> Job:
         """A new job, whether or not one of this name exists; see `Provider.create`."""

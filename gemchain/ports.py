@@ -285,7 +285,8 @@ class BlobWriter(Protocol):
 class Blobs(Protocol):
     """Keeps files. Names are relative (`batches/b1/input.jsonl`), addresses absolute (`gs://…`, `file://…`).
 
-    Every method may raise `BlobError`. Reading what is not there raises `BlobNotFoundError`.
+    Every method may raise `BlobError`. Reading what is not there raises `BlobNotFoundError`. Whatever lies
+    elsewhere than names lead is not there: addresses come from records, which others may have written.
     """
 
     def uri(self, name: str) -> str:

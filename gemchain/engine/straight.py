@@ -92,6 +92,8 @@ def _filled(
     runtime: Runtime, queue: QueueStatus, prompts: Sequence[Prompt], outlook: Outlook
 ) -> list[tuple[Batch, set[str]]]:
     """The batches of one queue."""
+    if queue.ready > len(prompts):
+        return []  # to claim them all here would take longer than a dispatch should
     filled = []
     rest = sorted(prompts, key=_urgency)
     while fitting := _fitting(runtime, queue, rest):

@@ -126,9 +126,17 @@ def test_the_urgent_go_first_where_not_all_have_room(stand):
 
 
 def test_a_queue_that_has_enough_without_them_is_left_to_itself(stand):
-    arrive(stand, *"ab")
+    arrive(stand, *"abc")
     stand.submit(*"xyz")
     stand.set(max_batch_requests=3)
+    dispatched(stand.runtime)
+    assert written(stand) == []
+    assert children(stand) == ["QUEUED"] * 3
+
+
+def test_a_queue_in_which_more_waits_than_is_added_is_left_to_those_who_assemble(stand):
+    arrive(stand, *"ab")
+    stand.submit(*"xyz")
     dispatched(stand.runtime)
     assert written(stand) == []
     assert children(stand) == ["QUEUED"] * 2

@@ -30,6 +30,9 @@ __all__ = ["commit"]
 MOST = 100
 """Prompts of one unit that go straight; a larger one hardly fits into one call of the store."""
 
+LONG = 5_000
+"""Prompts that wait in a queue, beyond which to claim them all takes longer than a dispatch should."""
+
 
 def commit(runtime: Runtime, units: Sequence[Unit], look_out: Callable[[], Outlook]) -> list[Verdict]:
     """Commit units, and send what they create if the policy would.
@@ -92,8 +95,8 @@ def _filled(
     runtime: Runtime, queue: QueueStatus, prompts: Sequence[Prompt], outlook: Outlook
 ) -> list[tuple[Batch, set[str]]]:
     """The batches of one queue."""
-    if queue.ready > len(prompts):
-        return []  # to claim them all here would take longer than a dispatch should
+    if queue.ready > max(len(prompts), LONG):
+        return []
     filled = []
     rest = sorted(prompts, key=_urgency)
     while fitting := _fitting(runtime, queue, rest):

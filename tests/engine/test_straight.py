@@ -5,7 +5,7 @@ from dataclasses import replace
 import orjson
 import pytest
 
-from gemchain.engine import inputs
+from gemchain.engine import inputs, straight
 from gemchain.engine.assemble import assemble
 from gemchain.engine.collect import collect
 from gemchain.engine.dispatch import dispatch
@@ -134,7 +134,8 @@ def test_a_queue_that_has_enough_without_them_is_left_to_itself(stand):
     assert children(stand) == ["QUEUED"] * 3
 
 
-def test_a_queue_in_which_more_waits_than_is_added_is_left_to_those_who_assemble(stand):
+def test_a_long_queue_is_left_to_those_who_assemble(stand, monkeypatch):
+    monkeypatch.setattr(straight, "LONG", 2)
     arrive(stand, *"ab")
     stand.submit(*"xyz")
     dispatched(stand.runtime)

@@ -5,7 +5,6 @@ from firebase_functions import https_fn, storage_fn
 from firebase_functions.core import CloudEvent
 
 import gemchain
-from gemchain.blobs.gcs import GcsBlobs
 from gemchain.firebase import gemchainAssemble, gemchainCollect, gemchainDispatch, gemchainSweep
 from gemchain.firebase.callers import with_the_key
 from gemchain.firebase.parameters import BUCKET, REGION, SIGNING_KEY, START_KEY
@@ -29,6 +28,8 @@ def startArticles(request: https_fn.Request) -> https_fn.Response:
 def articleUploaded(event: CloudEvent[storage_fn.StorageObjectData]) -> None:
     """A text in `uploads/` is a topic. The key makes a repeated event find its chain, not start another."""
     if event.data.name.startswith("uploads/"):
+        from gemchain.blobs.gcs import GcsBlobs  # here, so that no other function waits for it to load
+
         # From our own bucket, whatever the event says: who can write there may start a chain.
         uploads = GcsBlobs(BUCKET.value, "uploads")
         topic = uploads.read(f"gs://{BUCKET.value}/{event.data.name}").decode()

@@ -1,0 +1,128 @@
+"""The port for batch jobs."""
+
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from gemchain.records import Batch, Failure, InputRow, OutputFile
+
+__all__ = ["Job", "JobState", "Limits", "Provider", "Row"]
+
+
+class Limits(NamedTuple):
+    """What one provider job takes."""
+
+    max_requests: int
+    max_bytes: int
+    max_request_bytes: int
+
+
+class JobState(Enum):
+    """What gemchain needs to know of a provider job."""
+
+    RUNNING = "running"
+    LANDED = "landed"
+    """Over, and its output can be read; prompts without a row are sent again."""
+    FAILED = "failed"
+    """Over, and nothing was delivered or charged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A provider job as the provider reports it.
+
+    Attributes:
+        name: The provider's own name of it.
+        output: The files it delivered, once LANDED.
+        failure: Why it failed, or why it delivered only a part.
+        detail: The provider's own word for its state, for people.
+    """
+
+    name: str
+    state: JobState
+    output: tuple[OutputFile, ...] = ()
+    failure: Failure | None = None
+    detail: str = ""
+
+
+class Row(NamedTuple):
+    """One line of an output file.
+
+    Attributes:
+        prompt_id: The prompt it names by key or label; None when the row names none.
+        request: The request as echoed, by which a row without a name is matched.
+        body: The response's body; None when the row carries an error.
+        failure: The row's error, classified.
+    """
+
+    prompt_id: str | None
+    request: dict[str, Any] | None
+    body: dict[str, Any] | None
+    failure: Failure | None
+
+
+class Provider(Protocol):
+    """Runs batch jobs.
+
+    Every method may raise `ProviderUnavailableError` (ask again later) or `ProviderRejectedError`
+    (never ask again). An error of `create` does not say whether a job exists.
+
+    Every method may also raise `ConfigurationError`: a person has to mend something first, such as
+    credentials, a permission, or an API that is off. The engine stops with it and gives everything
+    back as it was, so that the next run goes on at once. From `create` it is a promise: the service
+    was not asked, or refused, and *no job came to be*. What goes wrong after the service has taken
+    the job must be raised as `ProviderUnavailableError`.
+    """
+
+    name: str
+    limits: Limits
+    listing_lag: float
+    """Seconds after which `find` certainly shows a job that was created."""
+
+    def check(self, model: str, request: dict[str, Any]) -> None:
+        """Refuse, before anything is recorded, what the provider would refuse anyway.
+
+        Raises:
+            ModelError: No such model.
+            RequestError: The request cannot be sent.
+        """
+
+    def attach(self, path: Path) -> dict[str, Any]:
+        """The part of a request that stands for a local file.
+
+        Called at submit, before anything is recorded. The file is copied to where the service reads
+        it, once for each content, or put into the part itself.
+
+        Raises:
+            RequestError: The file is missing, too large, or of a kind that its suffix does not tell.
+            BlobError: It could not be copied.
+        """
+
+    def input_line(self, row: InputRow) -> bytes:
+        """One line of an input file, newline included, that names the prompt."""
+
+    def find(self, batch: Batch) -> Job | None:
+        """The job that was created for this batch, found by its deterministic name; None when none shows."""
+
+    def create(self, batch: Batch) -> Job:
+        """Create the job for a WRITTEN batch, under its deterministic name."""
+
+    def poll(self, batch: Batch) -> Job:
+        """The job of a SENT batch as it stands."""
+
+    def cancel(self, batch: Batch) -> None:
+        """Ask the provider to stop. Finished rows are still delivered, where the provider does so."""
+
+    def read_row(self, line: bytes) -> Row:
+        """Understand one line of output.
+
+        Raises:
+            ValueError: It is no row.
+        """
+
+    def read_input(self, line: bytes) -> tuple[str, str]:
+        """The prompt that a line of an input file names, and the `echo_hash` of its request."""
+
+    def echo_hash(self, request: dict[str, Any]) -> str:
+        """Canonical hash of a request: equal for what was sent and for its echo in any spelling."""

@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from operator import itemgetter
 
@@ -12,20 +12,21 @@ from gemchain.records import NO_USAGE, ChainMove, Move, Progress, Prompt, Unit
 from gemchain.states import UNFINISHED_PROMPT, PromptState
 from gemchain.stores.sqlite.connection import Connection
 from gemchain.stores.sqlite.names import Names
-from gemchain.stores.sqlite.progress import (
-    FINISH,
-    FRESH,
-    INSERT,
-    INSERT_FRESH,
-    MOVE,
-    finish_values,
-    first_values,
-    fresh_values,
-    move_values,
-    only_finishes,
-)
+from gemchain.stores.sqlite.progress import birth, move
 from gemchain.stores.sqlite.retention import HIGHEST_ROW
-from gemchain.stores.sqlite.rows import CHAINS, PROMPT_COLUMNS, chain_values, insert, prompt_values
+from gemchain.stores.sqlite.rows import (
+    NOTHING_RARE,
+    NOTHING_RARE_OF_CHAIN,
+    RARE_CHAIN_COLUMNS,
+    RARE_COLUMNS,
+    USUAL_CHAIN_COLUMNS,
+    USUAL_COLUMNS,
+    insert,
+    rare_chain_values,
+    rare_values,
+    usual_chain_values,
+    usual_values,
+)
 from gemchain.stores.sqlite.tallies import Deltas
 
 __all__ = ["Changes", "ConflictError", "mark"]
@@ -33,8 +34,12 @@ __all__ = ["Changes", "ConflictError", "mark"]
 QUEUED = PromptState.QUEUED
 _ROW = itemgetter(-1)
 
-_INSERT_CHAIN = insert("chains", ("seq", "open", "tokens", *CHAINS.columns))
-_INSERT_PROMPT = insert("prompts", ("seq", "chain", "chain_id", "queue", *PROMPT_COLUMNS))
+_USUAL_CHAIN = ("seq", "open", "tokens", *USUAL_CHAIN_COLUMNS)
+_INSERT_USUAL_CHAIN = insert("chains", _USUAL_CHAIN)
+_INSERT_CHAIN = insert("chains", (*_USUAL_CHAIN, *RARE_CHAIN_COLUMNS))
+_USUAL = ("seq", "chain", "chain_id", "queue", *USUAL_COLUMNS)
+_INSERT_USUAL = insert("prompts", _USUAL)
+_INSERT_PROMPT = insert("prompts", (*_USUAL, *RARE_COLUMNS))
 _INSERT_REQUEST = insert("requests", ("seq", "body"))
 _MOVE_CHAIN = (
     "UPDATE chains SET state = ?, result = ?, failure = ?, ended_at = ?, open = open + ?, "
@@ -45,6 +50,11 @@ _COUNT_OPEN = "UPDATE chains SET open = open + ? WHERE id = ?"
 
 class ConflictError(Exception):
     """Some unit of the group does not apply."""
+
+
+def _rows() -> defaultdict[str, list[tuple[object, ...]]]:
+    """Rows by the statement that writes them."""
+    return defaultdict(list)
 
 
 def mark(token: str) -> str:
@@ -78,15 +88,14 @@ class Changes:
         self._deltas.write(self._db, self._now)
 
     def _move_prompts(self, moves: Sequence[tuple[Move, str]]) -> None:
-        finished, others = [], []
-        for move, token in moves:
-            self._count_move(*move)
-            if only_finishes(*move):
-                finished.append(finish_values(self._names, *move, token))
-            else:
-                others.append(move_values(self._names, *move, token, self._now))
-        finished.sort(key=_ROW)  # neighbours share pages, and answers come in any order
-        changed = self._db.execute_all(FINISH, finished) + self._db.execute_all(MOVE, others)
+        rows = _rows()
+        for (prompt, after), token in moves:
+            self._count_move(prompt, after)
+            sql, values = move(self._names, prompt, after, token, self._now)
+            rows[sql].append(values)
+        for each in rows.values():
+            each.sort(key=_ROW)  # neighbours share pages, and answers come in any order
+        changed = sum(self._db.execute_all(sql, each) for sql, each in rows.items())
         if changed != len(moves):
             raise ConflictError
 
@@ -125,21 +134,21 @@ class Changes:
             return
         chains = self._chain_rows(units)
         first = max(self._next_row("prompts"), self._after_removed())
-        prompts, requests, fresh, others = [], [], [], []
+        rows = _rows()
         for seq, ((prompt, request), token) in enumerate(drafts, start=first):
             self._count_draft(prompt)
             queue = self._names.queue_of(prompt)
-            head = seq, chains[prompt.chain_id], prompt.chain_id, queue
-            prompts.append((*head, *prompt_values(prompt)))
-            requests.append((seq, request))
-            if prompt.progress is FRESH:
-                fresh.append(fresh_values(self._names, seq, prompt, token, self._now))
+            row = seq, chains[prompt.chain_id], prompt.chain_id, queue, *usual_values(prompt)
+            rare = rare_values(prompt)
+            if rare == NOTHING_RARE:
+                rows[_INSERT_USUAL].append(row)
             else:
-                others.append(first_values(self._names, seq, prompt, token, self._now))
-        self._insert(_INSERT_PROMPT, prompts)
-        self._insert(_INSERT_REQUEST, requests)
-        self._insert(INSERT_FRESH, fresh)
-        self._insert(INSERT, others)
+                rows[_INSERT_PROMPT].append((*row, *rare))
+            rows[_INSERT_REQUEST].append((seq, request))
+            sql, values = birth(self._names, seq, prompt, token, self._now)
+            rows[sql].append(values)
+        for sql, each in rows.items():
+            self._insert(sql, each)
 
     def _count_draft(self, prompt: Prompt) -> None:
         after = prompt.progress
@@ -162,13 +171,19 @@ class Changes:
         return found | self._created
 
     def _create_chains(self, units: Sequence[Unit]) -> None:
-        rows = []
+        rows = _rows()
         for unit in units:
             if (chain := unit.chain) is not None:
                 self._deltas.chains[chain.state] += 1
                 head = self._created[chain.id], self._opened.pop(chain.id, 0), ""
-                rows.append((*head, *chain_values(chain, unit.token)))
-        self._insert(_INSERT_CHAIN, rows)
+                row = *head, *usual_chain_values(chain, unit.token)
+                rare = rare_chain_values(chain)
+                if rare == NOTHING_RARE_OF_CHAIN:
+                    rows[_INSERT_USUAL_CHAIN].append(row)
+                else:
+                    rows[_INSERT_CHAIN].append((*row, *rare))
+        for sql, each in rows.items():
+            self._insert(sql, each)
 
     def _move_chains(self, endings: Sequence[tuple[ChainMove, str]]) -> None:
         rows = [self._chain_row(ending, mark(token)) for ending, token in endings]

@@ -1,6 +1,6 @@
 """Rows of `progress`: where a prompt stands, and by which indexes it is found.
 
-Two changes make up nearly all of the work, and each has a short statement of its own: a prompt that is
+Two changes make up nearly all of the work, and each has short statements of its own: a prompt that is
 new, and one that is DONE right after it was CLAIMED. Whatever else happens goes through the long ones.
 """
 
@@ -12,25 +12,17 @@ from gemchain.stores.sqlite.names import Names
 from gemchain.stores.sqlite.rows import CHANGES, PROGRESS_COLUMNS, insert, row_of
 
 __all__ = [
-    "FINISH",
-    "FRESH",
-    "INSERT",
-    "INSERT_FRESH",
-    "MOVE",
     "STOPPED",
-    "finish_values",
-    "first_values",
-    "fresh_values",
-    "move_values",
-    "only_finishes",
+    "birth",
+    "move",
 ]
 
 P = PromptState
 STOPPED = frozenset({P.PARKED, P.FAILED, P.CANCELLED})
 Values = tuple[object, ...]
 
-_PLACE = ("queue", "rank", "waits_at", "deadline_at")
-_FOUND_BY = (*_PLACE, "open_join", "due_at", "awaits", "stopped")
+_PLACE = ("queue", "rank", "waits_at")
+_FOUND_BY = (*_PLACE, "deadline_at", "open_join", "due_at", "awaits", "stopped")
 _OUTCOME = (
     "callback_attempts",
     "prompt_tokens",
@@ -43,40 +35,51 @@ _OUTCOME = (
 _ANSWER = ("answer_file", "answer_generation", "answer_offset", "answer_length")
 
 
-def _update(columns: tuple[str, ...]) -> str:
+_KEY = ("tokens", "version", "seq")
+_INSERT = insert("progress", (*PROGRESS_COLUMNS, *_FOUND_BY, *_KEY))
+_INSERT_FRESH = insert("progress", ("state", *_PLACE, *_KEY))
+_INSERT_FRESH_BOUND = insert("progress", ("state", *_PLACE, *_KEY, "deadline_at", "open_join"))
+
+
+def _update(columns: tuple[str, ...], also: str = "") -> str:
     changes = ", ".join(f"{name} = ?" for name in columns)
     return (
-        f"UPDATE progress SET {changes}, tokens = tokens || ?, version = version + 1 "
+        f"UPDATE progress SET {changes}, {also}tokens = tokens || ?, version = version + 1 "
         "WHERE version = ? AND seq = ?"
     )
 
 
-INSERT = insert("progress", (*PROGRESS_COLUMNS, *_FOUND_BY, "tokens", "version", "seq"))
-INSERT_FRESH = insert("progress", ("state", *_PLACE, "open_join", "tokens", "version", "seq"))
-MOVE = _update((*PROGRESS_COLUMNS, *_FOUND_BY))
-FINISH = _update(("state", *_OUTCOME, *_ANSWER, "failure", "result"))
+_MOVE = _update((*PROGRESS_COLUMNS, *_FOUND_BY))
+_FINISH = _update((*_OUTCOME, *_ANSWER), "state = 'DONE', failure = NULL, result = NULL, ")
+_FINISH_WITH = _update((*_OUTCOME, *_ANSWER, "failure", "result"), "state = 'DONE', ")
 
 
-def fresh_values(names: Names, seq: int, prompt: Prompt, token: str, now: int) -> Values:
-    """What `INSERT_FRESH` takes for a prompt whose progress is `FRESH`."""
-    place = _place(names, prompt, _since(prompt, now))
-    return "QUEUED", *place, prompt.join_id, token, seq * CHANGES + 1, seq
+def birth(names: Names, seq: int, prompt: Prompt, token: str, now: int) -> tuple[str, Values]:
+    """The statement that records where a new prompt stands, and what it takes."""
+    key = token, seq * CHANGES + 1, seq
+    since = _since(prompt, now)
+    if prompt.progress is not FRESH:
+        found_by = _found_by(names, prompt, prompt.progress, since)
+        return _INSERT, (*_all_values(names, prompt.progress), *found_by, *key)
+    fresh = "QUEUED", *_place(names, prompt, since), *key
+    if prompt.deadline_at is None and prompt.join_id is None:
+        return _INSERT_FRESH, fresh
+    return _INSERT_FRESH_BOUND, (*fresh, codec.to_micros(prompt.deadline_at), prompt.join_id)
 
 
-def first_values(names: Names, seq: int, prompt: Prompt, token: str, now: int) -> Values:
-    """What `INSERT` takes for a new prompt."""
-    found_by = _found_by(names, prompt, prompt.progress, _since(prompt, now))
-    return *_all_values(names, prompt.progress), *found_by, token, seq * CHANGES + 1, seq
+def move(names: Names, prompt: Prompt, after: Progress, token: str, now: int) -> tuple[str, Values]:
+    """The statement that moves a prompt, and what it takes."""
+    key = token, prompt.version, row_of(prompt.version)
+    if not _only_finishes(prompt, after):
+        return _MOVE, (*_all_values(names, after), *_found_by(names, prompt, after, now), *key)
+    outcome = _outcome(names, after)
+    if after.failure is None and after.result is None:
+        return _FINISH, (*outcome, *key)
+    return _FINISH_WITH, (*outcome, codec.failure_to_text(after.failure), after.result, *key)
 
 
-def move_values(names: Names, prompt: Prompt, after: Progress, token: str, now: int) -> Values:
-    """What `MOVE` takes."""
-    found_by = _found_by(names, prompt, after, now)
-    return *_all_values(names, after), *found_by, token, prompt.version, row_of(prompt.version)
-
-
-def only_finishes(prompt: Prompt, after: Progress) -> bool:
-    """Whether `FINISH` says all about a move: whatever it leaves alone stays as it is."""
+def _only_finishes(prompt: Prompt, after: Progress) -> bool:
+    """Whether `_FINISH` says all about a move: whatever it leaves alone stays as it is."""
     before = prompt.progress
     return (
         before.state is P.CLAIMED
@@ -90,20 +93,14 @@ def only_finishes(prompt: Prompt, after: Progress) -> bool:
     )
 
 
-def finish_values(names: Names, prompt: Prompt, after: Progress, token: str) -> Values:
-    """What `FINISH` takes."""
+def _outcome(names: Names, after: Progress) -> Values:
+    """What `_OUTCOME` and `_ANSWER` hold."""
     return (
-        "DONE",
         after.callback_attempts,
         *after.usage,
         codec.to_micros(after.answered_at),
         codec.to_micros(after.ended_at),
         *_answer(names, after),
-        codec.failure_to_text(after.failure),
-        after.result,
-        token,
-        prompt.version,
-        row_of(prompt.version),
     )
 
 
@@ -116,9 +113,9 @@ def _found_by(names: Names, prompt: Prompt, after: Progress, since: int) -> Valu
     """What `_FOUND_BY` holds."""
     state = after.state
     due_at = codec.to_micros(after.not_before_at) or since
-    waiting = (None, None, None, codec.to_micros(prompt.deadline_at) if state is P.WAITING else None)
     return (
-        *(_place(names, prompt, due_at) if state is P.QUEUED else waiting),
+        *(_place(names, prompt, due_at) if state is P.QUEUED else (None, None, None)),
+        codec.to_micros(prompt.deadline_at) if state in (P.QUEUED, P.WAITING) else None,
         prompt.join_id if state in UNFINISHED_PROMPT else None,
         due_at if state is P.ANSWERED else None,
         prompt.key if state is P.WAITING and prompt.kind == "chain" else None,
@@ -128,7 +125,7 @@ def _found_by(names: Names, prompt: Prompt, after: Progress, since: int) -> Valu
 
 def _place(names: Names, prompt: Prompt, waits_at: int) -> Values:
     """What `_PLACE` holds: the place in the queue."""
-    return names.queue_of(prompt), -prompt.priority, waits_at, codec.to_micros(prompt.deadline_at)
+    return names.queue_of(prompt), -prompt.priority, waits_at
 
 
 def _answer(names: Names, progress: Progress) -> Values:

@@ -21,6 +21,8 @@ Said = str | dict[str, Any] | Exception
 Responder = Callable[[dict[str, Any]], Said]
 """Answers a request in REST form: a text, a whole GenerateContentResponse body, or a row error."""
 
+_SAID = (str, dict, Exception)
+
 TOKEN = 4
 """Characters that are taken for one token."""
 
@@ -108,7 +110,7 @@ def respond(responder: Responder, request: dict[str, Any]) -> Said:
         said = responder(request)
     except Exception as error:  # noqa: BLE001 -- a responder's error is its answer
         return error
-    if isinstance(said, str | dict | Exception):
+    if isinstance(said, _SAID):
         return said
     return TypeError(
         f"the simulated responder returned {type(said).__name__}; it returns str, dict or Exception"
@@ -126,21 +128,17 @@ def as_body(
         model: The model that was asked for.
         seen_at: When it was answered, in ISO format.
     """
+    asked = _last_user_text(request.get("contents")).encode("utf-8", "replace")
+    around = {
+        "createTime": seen_at,
+        "modelVersion": f"simulated/{model.removeprefix('simulated/')}",
+        "responseId": f"simulated-{crc32(asked):08x}",
+    }
     if isinstance(said, str):
-        body: dict[str, Any] = {
-            "candidates": [{"content": {"parts": [{"text": said}], "role": "model"}, "finishReason": "STOP"}]
-        }
-        answer_size = len(said)
-    else:
-        body = dict(said)
-        answer_size = _answer_size(said)
-    body.setdefault("createTime", seen_at)
-    body.setdefault("modelVersion", f"simulated/{model.removeprefix('simulated/')}")
-    if "responseId" not in body:
-        asked = _last_user_text(request.get("contents")).encode("utf-8", "replace")
-        body["responseId"] = f"simulated-{crc32(asked):08x}"
-    if "usageMetadata" not in body:
-        body["usageMetadata"] = _usage(_size(request), answer_size)
+        candidate = {"content": {"parts": [{"text": said}], "role": "model"}, "finishReason": "STOP"}
+        return {"candidates": [candidate], **around, "usageMetadata": _usage(_size(request), len(said))}
+    body = {**said, **{name: value for name, value in around.items() if name not in said}}
+    body.setdefault("usageMetadata", _usage(_size(request), _answer_size(said)))
     return body
 
 
@@ -165,11 +163,10 @@ def _answer_size(body: Mapping[str, Any]) -> int:
 def _size(request: Mapping[str, Any]) -> int:
     """Characters of all texts in a request."""
     contents = request.get("contents")
-    turns = [each for each in contents if isinstance(each, dict)] if isinstance(contents, list) else []
-    system = field_of(request, "systemInstruction") if len(request) > 1 else None
-    if isinstance(system, dict):
-        turns.append(system)
-    return sum(len(_text_of(turn)) for turn in turns)
+    turns = contents if isinstance(contents, list) else []
+    if len(request) > 1:
+        turns = [*turns, field_of(request, "systemInstruction")]
+    return sum([len(_text_of(turn)) for turn in turns if isinstance(turn, dict)])
 
 
 _ERRORS: tuple[tuple[tuple[type[Exception], ...], int, str, str], ...] = (

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from gemchain import jsontext
 from gemchain.errors import InvalidInputError, ParamsError
-from gemchain.rules import ChainDefaults, Rules, attempts_of, moment_of, rests_of
+from gemchain.frozen import frozen
+from gemchain.rules import NO_RULES, ChainDefaults, Rules, attempts_of, moment_of, rests_of
 from gemchain.runtime import Runtime
 
 __all__ = ["Follows", "accepted", "chain_rules", "follows", "priority_of"]
@@ -18,7 +19,8 @@ ACCEPTABLE = frozenset({"blocked", "truncated", "empty"})
 PRIORITIES = range(-9, 10)
 
 
-class Follows(NamedTuple):
+@frozen()
+class Follows:
     """What is stored of the functions that follow a prompt."""
 
     callback: str | None
@@ -34,7 +36,7 @@ def follows(runtime: Runtime, spec: Any, inherited: Rules, first: str = "respons
     Raises:
         InvalidInputError: One of them can never work.
     """
-    names = tuple(_checked_params(spec))
+    names = _names(spec)
     on_error, retry_if = getattr(spec, "on_error", None), getattr(spec, "retry_if", None)
     signed: dict[str, str] = {}
     return Follows(
@@ -60,18 +62,24 @@ def _stored(
     """The name of a function that will be called with these arguments; its text joins `signed` if need be."""
     if function is None:
         return None
-    continuations, (first, *names) = runtime.continuations, arguments
+    continuations = runtime.continuations
+    known = continuations.known(function, arguments)
+    if known is not None:
+        return known
+    first, *names = arguments
     if not continuations.is_by_value(function):
         return continuations.name(function, names, first=first)
     name, signed[role] = continuations.by_value(function, role, names, first=first)
     return name
 
 
-def _checked_params(spec: Any) -> Mapping[str, Any]:
+def _names(spec: Any) -> tuple[str, ...]:
+    """The names of the params, checked."""
     params = spec.params or {}
-    if not isinstance(params, Mapping) or not all(isinstance(name, str) for name in params):
+    is_dict = type(params) is dict or isinstance(params, Mapping)
+    if not is_dict or not all(isinstance(name, str) for name in params):
         raise ParamsError(f"params must be a dict with names as keys, not {params!r}")
-    return params
+    return tuple(params)
 
 
 def _params_text(spec: Any, on_error: Any) -> str:
@@ -110,6 +118,8 @@ def chain_rules(runtime: Runtime, now: datetime, *defaults: ChainDefaults | None
     Raises:
         InvalidInputError: Some of it can never work.
     """
+    if not any(defaults):
+        return NO_RULES
     said: dict[str, Any] = {}
     for each in defaults:
         _check_names(each or {})

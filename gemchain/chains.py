@@ -16,6 +16,7 @@ from gemchain.errors import (
 )
 from gemchain.forks import fork_chain
 from gemchain.frames import check_awaitable
+from gemchain.frozen import frozen
 from gemchain.interventions import cancel_chain, resume_chain, retry_prompts
 from gemchain.records import NO_USAGE, Failure, Usage
 from gemchain.records import Chain as ChainRecord
@@ -54,7 +55,7 @@ class ChainStatus:
         return bool(counts.get(PromptState.PARKED)) and not any(counts.get(state) for state in OPEN_PROMPT)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Chain:
     """A handle on a chain. Cheap: it holds the id, and every call asks the store."""
 
@@ -178,7 +179,7 @@ class Chain:
         return retry_prompts(active(), prompts)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class PromptHandle:
     """A handle on a submitted prompt."""
 

@@ -80,14 +80,18 @@ class Continuations:
         Raises:
             ContinuationError: It cannot be found again by name, or cannot take these arguments.
         """
-        key = (function, (first, *params))
-        known = self._names.get(key) if callable(function) else None
+        arguments = (first, *params)
+        known = self.known(function, arguments)
         if known is not None:
             return known
         name = self._describe(function)
         check_signature(function, name, params, first)
-        self._names[key] = name
+        self._names[function, arguments] = name
         return name
+
+    def known(self, function: Callable[..., Any], arguments: tuple[str, ...]) -> str | None:
+        """The name of a function that was found to take these arguments before; None when it was not."""
+        return self._names.get((function, arguments)) if type(function) is FunctionType else None
 
     def by_value(
         self, function: Callable[..., Any], role: str, params: Sequence[str] = (), *, first: str = "response"

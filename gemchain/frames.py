@@ -4,8 +4,7 @@ import hashlib
 import random as random_module
 import uuid as uuid_module
 from abc import abstractmethod
-from collections.abc import Coroutine, Generator, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Coroutine, Generator, Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -103,14 +102,19 @@ def note_described(branches: Iterable[Any] = ()) -> None:
     frame.begun.extend(branch for branch in branches if iscoroutine(branch))
 
 
-@contextmanager
-def entered_frame(frame: Frame | None) -> Iterator[None]:
+class entered_frame:  # noqa: N801 -- as `scope.entered`
     """Let `active_frame` be this one inside the block; None for what is no part of the program."""
-    mark = _frame.set(frame)
-    try:
-        yield
-    finally:
-        _frame.reset(mark)
+
+    __slots__ = ("_frame", "_mark")
+
+    def __init__(self, frame: Frame | None) -> None:
+        self._frame = frame
+
+    def __enter__(self) -> None:
+        self._mark = _frame.set(self._frame)
+
+    def __exit__(self, *_: object) -> None:
+        _frame.reset(self._mark)
 
 
 def now() -> datetime:

@@ -145,7 +145,8 @@ def inherited(text: str | None) -> Rules:
 def text_of(own: Rests | None, handed_on: Rules) -> str | None:
     """What a prompt keeps: its own back-off, and what it hands on. None when there is nothing to keep."""
     rests = handed_on.backoff if own is None else own
-    return None if rests is None and handed_on == NO_RULES else _text(rests, handed_on)
+    nothing = rests is None and (handed_on is NO_RULES or handed_on == NO_RULES)
+    return None if nothing else _text(rests, handed_on)
 
 
 @lru_cache(maxsize=1024)

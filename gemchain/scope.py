@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import NamedTuple
 
+from gemchain.frozen import frozen
 from gemchain.identity import child_id, join_id
 from gemchain.records import Draft, Prompt
 from gemchain.rules import NO_RULES, Rules, inherited
@@ -34,7 +35,8 @@ class Current(NamedTuple):
     idempotency_key: str
 
 
-class Item(NamedTuple):
+@frozen()
+class Item:
     """What one submit or one gather adds: a prompt, or a join with the beginnings of its branches."""
 
     draft: Draft
@@ -79,7 +81,8 @@ class Scope:
     def children(self) -> tuple[Draft, ...]:
         """The drafts, placed: a lone child keeps its parent's path, several take a branch each."""
         if len(self.items) == 1:
-            return tuple(_unfolded(self.items[0]))
+            only = self.items[0]
+            return tuple(_unfolded(only)) if only.branches else (only.draft,)
         return tuple(
             draft
             for index, item in enumerate(self.items)

@@ -27,14 +27,16 @@ from gemchain.specs import GatherSpec, PromptOptions, PromptSpec, WaitSpec
 __all__ = ["gather", "prompt", "submit", "submit_many", "wait"]
 
 
+_KNOWN = frozenset(PromptOptions.__annotations__)
+
+
 def prompt(
     request: Any, model: str, callback: Callable[..., Any] | None = None, **options: Unpack[PromptOptions]
 ) -> PromptSpec:
     """Describe a prompt without sending it. The arguments are those of `submit`."""
     note_described()
-    unknown = options.keys() - PromptOptions.__annotations__.keys()
-    if unknown:
-        raise TypeError(_unknown(min(unknown)))
+    if not options.keys() <= _KNOWN:
+        raise TypeError(_unknown(min(options.keys() - _KNOWN)))
     return PromptSpec(request, model, callback, **options)
 
 

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from gemchain.errors import DamagedError
+from gemchain.frozen import frozen
 from gemchain.identity import random_id
 from gemchain.records import (
     NO_USAGE,
@@ -54,7 +55,8 @@ class Delivery(NamedTuple):
     ends_branch: bool
 
 
-class Left(NamedTuple):
+@frozen()
+class Left:
     """What a function left.
 
     Attributes:

@@ -17,6 +17,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from gemchain.engine.lines import read_lines
+from gemchain.frozen import frozen
 from gemchain.ports import Provider, Row
 from gemchain.records import AnswerRef, Batch, OutputFile, Prompt
 from gemchain.runtime import Runtime
@@ -25,7 +26,8 @@ from gemchain.states import PromptState
 __all__ = ["Found", "Matched", "match"]
 
 
-class Found(NamedTuple):
+@frozen()
+class Found:
     """A row as it was read, and where."""
 
     ref: AnswerRef

@@ -13,7 +13,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
 from gemchain import prices
 from gemchain.engine import straight
@@ -32,6 +31,7 @@ from gemchain.engine.outlook import Outlook, look_out
 from gemchain.engine.replay import shared
 from gemchain.engine.troubles import Troubles, troubled
 from gemchain.errors import BlobNotFoundError, StoreConflictError
+from gemchain.frozen import frozen
 from gemchain.ports import Provider, Row
 from gemchain.records import (
     NO_USAGE,
@@ -231,7 +231,8 @@ class _Run:
             )
 
 
-class _Delivered(NamedTuple):
+@frozen()
+class _Delivered:
     """A row whose callback has run."""
 
     prompt: Prompt

@@ -50,39 +50,37 @@ def make_draft(runtime: Runtime, scope: Scope, spec: PromptSpec) -> Draft:
     inherited, parent = scope.rules, scope.parent
     after = follows(runtime, spec, inherited)
     deadline_at = _deadline(scope, spec.deadline, inherited)
-    return Draft(
-        Prompt(
-            id=_prompt_id(scope, spec.key),
-            chain_id=scope.chain_id,
-            parent_id=parent.id if parent else None,
-            path=parent.path if parent else "0",
-            depth=parent.depth + 1 if parent else 0,
-            provider=provider.name,
-            model=model,
-            size=size,
-            callback=after.callback,
-            params=after.params,
-            on_error=after.on_error,
-            retry_if=after.retry_if,
-            closure=after.closure,
-            rules=text_of(rests_of(spec.backoff), inherited),
-            schema=_schema_text(runtime, composed),
-            accept=accepted(spec.accept),
-            max_attempts=attempts_of(spec.max_attempts)
-            or inherited.max_attempts
-            or runtime.settings.max_attempts,
-            priority=priority_of(spec.priority),
-            deadline_at=deadline_at,
-            labels=_labels(spec.labels),
-            key=spec.key,
-            forked=parent.forked if parent else False,
-            join_id=parent.join_id if parent else None,
-            branch=parent.branch if parent else None,
-            created_at=scope.created_at,
-            progress=_begun(QUEUED, deadline_at, scope.created_at),
-        ),
-        text,
+    prompt = Prompt(
+        _prompt_id(scope, spec.key),
+        scope.chain_id,
+        provider.name,
+        model,
+        size,
+        scope.created_at,
+        parent.id if parent else None,
+        parent.path if parent else "0",
+        parent.depth + 1 if parent else 0,
+        "batch",
+        "generate",
+        after.callback,
+        after.params,
+        after.on_error,
+        after.retry_if,
+        after.closure,
+        text_of(rests_of(spec.backoff), inherited),
+        _schema_text(runtime, composed),
+        accepted(spec.accept),
+        attempts_of(spec.max_attempts) or inherited.max_attempts or runtime.settings.max_attempts,
+        priority_of(spec.priority),
+        deadline_at,
+        _labels(spec.labels),
+        spec.key,
+        parent.forked if parent else False,
+        join_id=parent.join_id if parent else None,
+        branch=parent.branch if parent else None,
+        progress=_begun(QUEUED, deadline_at, scope.created_at),
     )
+    return Draft(prompt, text)
 
 
 def _deadline(scope: Scope, own: datetime | timedelta | None, inherited: Rules) -> datetime | None:

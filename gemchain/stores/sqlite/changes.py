@@ -1,5 +1,6 @@
 """The rows that a group of units writes, kind by kind, and what they change in the tallies."""
 
+import itertools
 import json
 import sqlite3
 from collections import Counter, defaultdict
@@ -12,7 +13,7 @@ from gemchain.records import NO_USAGE, ChainMove, Move, Progress, Prompt, Unit
 from gemchain.states import UNFINISHED_PROMPT, PromptState
 from gemchain.stores.sqlite.connection import Connection
 from gemchain.stores.sqlite.names import Names
-from gemchain.stores.sqlite.progress import birth, move
+from gemchain.stores.sqlite.progress import IN_MANY, MANY, birth, move
 from gemchain.stores.sqlite.retention import HIGHEST_ROW
 from gemchain.stores.sqlite.rows import (
     NOTHING_RARE,
@@ -225,8 +226,12 @@ class Changes:
         Raises:
             ConflictError: One is there already.
         """
+        whole = len(rows) // MANY * MANY if sql in IN_MANY else 0
+        joined = [tuple(itertools.chain(*rows[at : at + MANY])) for at in range(0, whole, MANY)]
         try:
-            self._db.execute_all(sql, rows)
+            if joined:
+                self._db.execute_all(IN_MANY[sql], joined)
+            self._db.execute_all(sql, rows[whole:])
         except sqlite3.IntegrityError as error:
             if error.sqlite_errorcode != sqlite3.SQLITE_CONSTRAINT_UNIQUE:
                 raise

@@ -12,6 +12,8 @@ from gemchain.stores.sqlite.names import Names
 from gemchain.stores.sqlite.rows import CHANGES, PROGRESS_COLUMNS, insert, row_of
 
 __all__ = [
+    "IN_MANY",
+    "MANY",
     "STOPPED",
     "birth",
     "move",
@@ -37,8 +39,14 @@ _ANSWER = ("answer_file", "answer_generation", "answer_offset", "answer_length")
 
 _KEY = ("tokens", "version", "seq")
 _INSERT = insert("progress", (*PROGRESS_COLUMNS, *_FOUND_BY, *_KEY))
-_INSERT_FRESH = insert("progress", ("state", *_PLACE, *_KEY))
+_FRESH = ("state", *_PLACE, *_KEY)
+_INSERT_FRESH = insert("progress", _FRESH)
 _INSERT_FRESH_BOUND = insert("progress", ("state", *_PLACE, *_KEY, "deadline_at", "open_join"))
+
+
+MANY = 50
+IN_MANY = {_INSERT_FRESH: insert("progress", _FRESH, MANY)}
+"""The same for so many rows at once: each statement has to open all indexes of the table."""
 
 
 def _update(columns: tuple[str, ...], also: str = "") -> str:

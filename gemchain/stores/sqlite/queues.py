@@ -5,6 +5,7 @@ until when it rests. So in each rank the ready ones come first, the longest-wait
 the resting ones behind the present moment: neither is ever read to reach the other.
 """
 
+import json
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -27,9 +28,10 @@ _READY = (
 )
 _CLAIM = (
     "UPDATE progress SET state = 'CLAIMED', batch = ?, claimed_at = ?, not_before_at = NULL, queue = NULL, "
-    "rank = NULL, waits_at = NULL, deadline_at = NULL, version = version + 1 WHERE seq = ?"
+    "rank = NULL, waits_at = NULL, deadline_at = NULL, version = version + 1 "
+    "WHERE seq IN (SELECT value FROM json_each(?))"
 )
-_SIZE = 1
+_SEQ, _SIZE = 0, 1
 _LOWEST_RANK = -(1 << 62)
 
 
@@ -43,7 +45,7 @@ def claim(
         return []
     rows = _ready(db, queue, limit, max_bytes, _horizon(db, queue, now))
     holder = names.number(batch.id)
-    db.execute_all(_CLAIM, [(holder, now, row[0]) for row in rows])
+    db.execute(_CLAIM, (holder, now, json.dumps([row[_SEQ] for row in rows])))
     deltas = Deltas()
     deltas.prompts[PromptState.QUEUED] -= len(rows)
     deltas.prompts[PromptState.CLAIMED] += len(rows)

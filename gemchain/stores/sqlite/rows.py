@@ -28,6 +28,7 @@ __all__ = [
     "NOTHING_RARE_OF_CHAIN",
     "PARTS",
     "PROGRESS_COLUMNS",
+    "PROMPTS_OF",
     "PROMPT_SELECT",
     "RARE_CHAIN_COLUMNS",
     "RARE_COLUMNS",
@@ -48,9 +49,10 @@ CHANGES = 1 << 20
 """Changes of one prompt that a version can count."""
 
 
-def insert(table: str, columns: Sequence[str]) -> str:
-    """An INSERT of these columns."""
-    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' for _ in columns)})"
+def insert(table: str, columns: Sequence[str], rows: int = 1) -> str:
+    """An INSERT of so many rows with these columns."""
+    row = f"({', '.join('?' for _ in columns)})"
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES {', '.join([row] * rows)}"
 
 
 def row_of(version: int) -> int:
@@ -76,10 +78,14 @@ PROGRESS_COLUMNS = (
     "answer_generation", "answer_offset", "answer_length", "failure", "result",
 )
 # fmt: on
-PROMPT_SELECT = (
+_SELECTED = (
     f"SELECT p.chain_id, p.queue, g.version, g.seq, {', '.join(f'p.{name}' for name in PROMPT_COLUMNS)}, "
-    f"{', '.join(f'g.{name}' for name in PROGRESS_COLUMNS)} "
-    "FROM prompts p JOIN progress g ON g.seq = p.seq "
+    f"{', '.join(f'g.{name}' for name in PROGRESS_COLUMNS)}"
+)
+PROMPT_SELECT = f"{_SELECTED} FROM prompts p JOIN progress g ON g.seq = p.seq "
+# Id by id, in any order: sorting them first, as IN does, takes longer than it saves.
+PROMPTS_OF = (
+    f"{_SELECTED} FROM json_each(?) j CROSS JOIN prompts p ON p.id = j.value JOIN progress g ON g.seq = p.seq"
 )
 
 SEQ = 3
@@ -170,37 +176,37 @@ def _quickly(row: tuple[Any, ...], queues: Queues, names: Callable[[int], str]) 
         raise DamagedError("the version is another row's, or the priority is out of its range")
     lane, provider, model = queues(queue)
     return Prompt(
-        id=id_,
-        chain_id=chain_id,
-        parent_id=parent_id,
-        path=path,
-        depth=depth,
-        lane=lane,
-        provider=provider,
-        model=model,
-        kind=kind,
-        size=size,
-        callback=callback,
-        params=params,
-        on_error=on_error,
-        retry_if=retry_if,
-        closure=closure,
-        rules=rules,
-        schema=schema,
-        accept=tuple(accept.split(",")) if accept else (),
-        max_attempts=max_attempts,
-        priority=priority,
-        deadline_at=None if deadline_at is None else _time(deadline_at),
-        labels=labels,
-        key=key,
-        forked=bool(forked),
-        durable=bool(durable),
-        join_id=join_id,
-        branch=branch,
-        request_hash=request_hash,
-        created_at=_time(created_at),
-        progress=_progress_record(progress, names),
-        version=version,
+        id_,
+        chain_id,
+        provider,
+        model,
+        size,
+        _time(created_at),
+        parent_id,
+        path,
+        depth,
+        lane,
+        kind,
+        callback,
+        params,
+        on_error,
+        retry_if,
+        closure,
+        rules,
+        schema,
+        tuple(accept.split(",")) if accept else (),
+        max_attempts,
+        priority,
+        None if deadline_at is None else _time(deadline_at),
+        labels,
+        key,
+        bool(forked),
+        bool(durable),
+        join_id,
+        branch,
+        request_hash,
+        _progress_record(progress, names),
+        version,
     )
 
 

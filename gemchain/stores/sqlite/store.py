@@ -20,7 +20,16 @@ from gemchain.stores.sqlite.names import Names
 from gemchain.stores.sqlite.progress import STOPPED
 from gemchain.stores.sqlite.queues import claim, queue_statuses
 from gemchain.stores.sqlite.retention import Retention
-from gemchain.stores.sqlite.rows import BATCHES, CHAINS, PARTS, PROMPT_SELECT, SEQ, prompt_record, row_of
+from gemchain.stores.sqlite.rows import (
+    BATCHES,
+    CHAINS,
+    PARTS,
+    PROMPT_SELECT,
+    PROMPTS_OF,
+    SEQ,
+    prompt_record,
+    row_of,
+)
 from gemchain.stores.sqlite.tallies import read_tally
 
 __all__ = ["MEMORY", "SqliteStore"]
@@ -97,7 +106,7 @@ class SqliteStore(Retention):
 
     def prompts(self, ids: Collection[str]) -> dict[str, Prompt]:
         """The prompts with these ids."""
-        return {prompt.id: prompt for prompt in self._select(f"WHERE p.id {_AMONG}", _json(ids))}
+        return {prompt.id: prompt for prompt in self._records(self._db.rows(PROMPTS_OF, (_json(ids),)))}
 
     def requests(self, ids: Collection[str]) -> dict[str, str]:
         """The requests of these prompts, as JSON text."""

@@ -8,9 +8,10 @@ JSON travels as text (`request`, `params`, `result`), so that a record is cheap 
 number never changes its spelling on the way. Times are UTC-aware.
 """
 
-from dataclasses import field
+from dataclasses import field, fields
 from datetime import datetime
 from enum import Enum
+from operator import attrgetter
 from typing import NamedTuple
 
 from gemchain.frozen import frozen
@@ -219,6 +220,16 @@ class Prompt:
     def queue(self) -> str:
         """The queue it waits in while QUEUED."""
         return queue_name(self.lane, self.provider, self.model)
+
+    def standing(self, progress: Progress) -> "Prompt":
+        """The same prompt, standing elsewhere; `replace` takes six times as long."""
+        fields = *_asked(self), progress, self.version, self.damage
+        return Prompt(*fields)
+
+
+_asked = attrgetter(
+    *(each.name for each in fields(Prompt) if each.name not in {"progress", "version", "damage"})
+)
 
 
 class Draft(NamedTuple):

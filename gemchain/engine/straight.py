@@ -15,7 +15,6 @@ finds the parents moved on, and commits nothing.
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import replace
 
 from gemchain.engine.inputs import LINE, plan, rules, write_input
 from gemchain.engine.leases import giving_back
@@ -148,12 +147,10 @@ def _with(unit: Unit, born: Mapping[str, Progress]) -> Unit:
     if not any(draft.prompt.id in born for draft in unit.drafts):
         return unit
     drafts = tuple(
-        Draft(replace(prompt, progress=born[prompt.id]), request)
-        if prompt.id in born
-        else Draft(prompt, request)
+        Draft(prompt.standing(born[prompt.id]), request) if prompt.id in born else Draft(prompt, request)
         for prompt, request in unit.drafts
     )
-    return replace(unit, drafts=drafts)
+    return Unit(unit.token, unit.chain, drafts, unit.moves, unit.ending)
 
 
 def _rows(units: Sequence[Unit], batch: Batch) -> list[InputRow]:

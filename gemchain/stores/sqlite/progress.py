@@ -5,8 +5,8 @@ new, and one that is DONE right after it was CLAIMED. Whatever else happens goes
 """
 
 from gemchain import codec
+from gemchain.records import NO_USAGE, Progress, Prompt
 from gemchain.records import QUEUED as FRESH
-from gemchain.records import Progress, Prompt
 from gemchain.states import UNFINISHED_PROMPT, PromptState
 from gemchain.stores.sqlite.names import Names
 from gemchain.stores.sqlite.rows import CHANGES, PROGRESS_COLUMNS, insert, row_of
@@ -42,10 +42,14 @@ _INSERT = insert("progress", (*PROGRESS_COLUMNS, *_FOUND_BY, *_KEY))
 _FRESH = ("state", *_PLACE, *_KEY)
 _INSERT_FRESH = insert("progress", _FRESH)
 _INSERT_FRESH_BOUND = insert("progress", ("state", *_PLACE, *_KEY, "deadline_at", "open_join"))
-
+_BORN = ("state", "batch", "claimed_at", *_KEY)
+_INSERT_BORN = insert("progress", _BORN)
 
 MANY = 50
-IN_MANY = {_INSERT_FRESH: insert("progress", _FRESH, MANY)}
+IN_MANY = {
+    _INSERT_FRESH: insert("progress", _FRESH, MANY),
+    _INSERT_BORN: insert("progress", _BORN, MANY),
+}
 """The same for so many rows at once: each statement has to open all indexes of the table."""
 
 
@@ -65,6 +69,9 @@ _FINISH_WITH = _update((*_OUTCOME, *_ANSWER, "failure", "result"), "state = 'DON
 def birth(names: Names, seq: int, prompt: Prompt, token: str, now: int) -> tuple[str, Values]:
     """The statement that records where a new prompt stands, and what it takes."""
     key = token, seq * CHANGES + 1, seq
+    if prompt.join_id is None and _is_only_claimed(prompt.progress):
+        holder, claimed_at = names.number(prompt.progress.batch_id or ""), prompt.progress.claimed_at
+        return _INSERT_BORN, ("CLAIMED", holder, codec.to_micros(claimed_at), *key)
     since = _since(prompt, now)
     if prompt.progress is not FRESH:
         found_by = _found_by(names, prompt, prompt.progress, since)
@@ -73,6 +80,27 @@ def birth(names: Names, seq: int, prompt: Prompt, token: str, now: int) -> tuple
     if prompt.deadline_at is None and prompt.join_id is None:
         return _INSERT_FRESH, fresh
     return _INSERT_FRESH_BOUND, (*fresh, codec.to_micros(prompt.deadline_at), prompt.join_id)
+
+
+_NOTHING_ELSE = (1, None, None, 0, None, None, NO_USAGE, None, None, False)
+
+
+def _is_only_claimed(now: Progress) -> bool:
+    """Whether a new prompt was born into a batch, and nothing else is to be said of it."""
+    if now.state is not P.CLAIMED or now.batch_id is None:
+        return False
+    return (
+        now.attempt,
+        now.not_before_at,
+        now.answer,
+        now.callback_attempts,
+        now.failure,
+        now.result,
+        now.usage,
+        now.answered_at,
+        now.ended_at,
+        now.unsettled,
+    ) == _NOTHING_ELSE
 
 
 def move(names: Names, prompt: Prompt, after: Progress, token: str, now: int) -> tuple[str, Values]:

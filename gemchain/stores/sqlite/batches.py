@@ -13,7 +13,7 @@ from gemchain.errors import StoreConflictError
 from gemchain.records import Batch, Part
 from gemchain.states import BatchState, PartState, check_move
 from gemchain.stores.sqlite.connection import Connection
-from gemchain.stores.sqlite.rows import BATCHES, PARTS
+from gemchain.stores.sqlite.tables import BATCHES, PARTS
 from gemchain.stores.sqlite.tallies import Deltas
 
 __all__ = ["insert_batch", "replace_batch", "replace_part"]

@@ -17,16 +17,18 @@ from gemchain.stores.sqlite.progress import IN_MANY, MANY, birth, move
 from gemchain.stores.sqlite.retention import HIGHEST_ROW
 from gemchain.stores.sqlite.rows import (
     NOTHING_RARE,
-    NOTHING_RARE_OF_CHAIN,
-    RARE_CHAIN_COLUMNS,
     RARE_COLUMNS,
-    USUAL_CHAIN_COLUMNS,
     USUAL_COLUMNS,
     insert,
-    rare_chain_values,
     rare_values,
-    usual_chain_values,
     usual_values,
+)
+from gemchain.stores.sqlite.tables import (
+    NOTHING_RARE_OF_CHAIN,
+    RARE_CHAIN_COLUMNS,
+    USUAL_CHAIN_COLUMNS,
+    rare_chain_values,
+    usual_chain_values,
 )
 from gemchain.stores.sqlite.tallies import Deltas
 

@@ -16,7 +16,7 @@ from datetime import datetime
 from gemchain.codec import to_micros
 from gemchain.records import Batch, Forgotten, Space
 from gemchain.stores.sqlite.connection import Connection
-from gemchain.stores.sqlite.rows import BATCHES
+from gemchain.stores.sqlite.tables import BATCHES
 
 __all__ = ["HIGHEST_ROW", "Retention"]
 

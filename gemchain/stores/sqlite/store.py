@@ -20,16 +20,8 @@ from gemchain.stores.sqlite.names import Names
 from gemchain.stores.sqlite.progress import STOPPED
 from gemchain.stores.sqlite.queues import claim, queue_statuses
 from gemchain.stores.sqlite.retention import Retention
-from gemchain.stores.sqlite.rows import (
-    BATCHES,
-    CHAINS,
-    PARTS,
-    PROMPT_SELECT,
-    PROMPTS_OF,
-    SEQ,
-    prompt_record,
-    row_of,
-)
+from gemchain.stores.sqlite.rows import PROMPT_SELECT, PROMPTS_OF, SEQ, prompt_record, row_of
+from gemchain.stores.sqlite.tables import BATCHES, CHAINS, PARTS
 from gemchain.stores.sqlite.tallies import read_tally
 
 __all__ = ["MEMORY", "SqliteStore"]

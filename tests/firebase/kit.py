@@ -24,7 +24,7 @@ from gemchain.emulators.firebase.suite import Suite
 from gemchain.emulators.vertex import VertexEmulator
 from gemchain.gemini.responders import Responder
 from gemchain.settings import Settings
-from gemchain.states import ChainState
+from gemchain.states import BatchState, ChainState
 from gemchain.testing import VirtualClock
 from gemchain.wiring import build
 
@@ -36,6 +36,7 @@ PROJECT = "demo-gemchain"
 BUCKET = f"{PROJECT}.appspot.com"
 REGION = "us-central1"
 TURNAROUND = 60.0
+SENT = (BatchState.SENT, BatchState.ARRIVED)
 EVENT_FUNCTIONS = ("gemchainCollect", "articleUploaded")
 LOADED = "Loaded functions definitions"
 PYTHON = f"python{sys.version_info.major}.{sys.version_info.minor}"
@@ -192,7 +193,8 @@ class Deployment:
         self.vertex.settle()
 
     def batches_closed(self) -> bool:
-        return not self.store.open_batches()
+        """Whether all batches that were sent are closed; what went straight into others waits for a tick."""
+        return not any(each.state in SENT for each in self.store.open_batches())
 
     def all_ended(self, chains: list[str]) -> bool:
         return all(each.state is not ChainState.RUNNING for each in self.store.chains(chains).values())

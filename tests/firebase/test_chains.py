@@ -2,6 +2,8 @@
 
 import pytest
 
+from gemchain.states import BatchState
+
 pytestmark = [pytest.mark.firebase, pytest.mark.xdist_group("firebase")]
 
 ROWS = [{"topic": f"the history of number{number} and its uses"} for number in range(299)]
@@ -49,9 +51,10 @@ def test_an_uploaded_file_starts_a_chain(deployment):
 def test_a_batch_of_a_thousand_costs_few_calls_and_hardly_a_task(deployment):
     """With the ticks of half an hour, about what a job of that size takes."""
     names = ("startArticles", "articleUploaded", "gemchainAssemble", "gemchainCollect", "gemchainDispatch")
-    deployment.assemble()  # what earlier tests left is out of the way
-    deployment.finish_jobs()
-    deployment.log.wait_until(deployment.batches_closed)
+    while deployment.store.open_batches() or deployment.store.queues():  # what earlier tests left
+        deployment.assemble()
+        deployment.finish_jobs()
+        deployment.log.wait_until(deployment.batches_closed)
     before = {name: deployment.calls(name) for name in (*names, "gemchainSweep")}
     deployment.start_chains([{"topic": f"a thousand times number{number}"} for number in range(1000)])
     for minute in range(30):
@@ -60,7 +63,8 @@ def test_a_batch_of_a_thousand_costs_few_calls_and_hardly_a_task(deployment):
             deployment.sweep()
     deployment.finish_jobs()
     deployment.log.wait_until(deployment.batches_closed)
-    (batch,) = [each for each in deployment.store.list_batches() if each.requests >= 1000]
+    closed = deployment.store.list_batches(state=BatchState.CLOSED)
+    (batch,) = [each for each in closed if each.requests >= 1000]
     calls = {name: deployment.calls(name) - count for name, count in before.items()}
     assert sum(calls.values()) / batch.requests <= 0.05, calls
     assert calls["gemchainDispatch"] / batch.requests <= 0.02, calls

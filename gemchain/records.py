@@ -39,12 +39,20 @@ __all__ = [
     "Usage",
     "Verdict",
     "queue_name",
+    "queue_names",
 ]
 
 
 def queue_name(lane: str, provider: str, model: str) -> str:
     """The queue of one provider and model in one lane, as `lane/provider:model`."""
     return f"{lane}/{provider}:{model}"
+
+
+def queue_names(queue: str) -> tuple[str, str, str]:
+    """Lane, provider and model of a queue."""
+    lane, _, rest = queue.partition("/")
+    provider, _, model = rest.partition(":")
+    return lane, provider, model
 
 
 class AnswerRef(NamedTuple):

@@ -24,7 +24,7 @@ from rich.text import Text
 from gemchain.cli.wording import Models, count, duration, money, tokens
 from gemchain.errors import StoreError
 from gemchain.ports import Store
-from gemchain.records import NO_USAGE, QueueStatus, Tally, Usage
+from gemchain.records import NO_USAGE, Tally, Usage, queue_names
 from gemchain.states import OPEN_BATCH, BatchState, ChainState, PromptState
 
 __all__ = ["Board", "Meter", "Progress", "Snapshot", "showing"]
@@ -115,14 +115,10 @@ class Meter:
 
     def _asked(self, batches: int) -> Iterator[tuple[str, str]]:
         for queue in self.store.queues():
-            yield _provider_and_model(queue)
+            _, provider, model = queue_names(queue.queue)
+            yield provider, model
         for batch in self.store.list_batches(limit=batches):
             yield batch.provider, batch.model
-
-
-def _provider_and_model(queue: QueueStatus) -> tuple[str, str]:
-    provider, _, model = queue.queue.partition("/")[2].partition(":")
-    return provider, model
 
 
 def _rise(now: Mapping[State, int], before: Mapping[State, int], key: State) -> int:

@@ -14,10 +14,10 @@ from collections.abc import Container
 from datetime import datetime
 from typing import NamedTuple
 
-from gemchain.engine.inputs import is_over, plan, queue_names, write_input
+from gemchain.engine.inputs import is_over, plan, write_input
 from gemchain.engine.outlook import Outlook, decide, look_out
 from gemchain.engine.troubles import Troubles
-from gemchain.records import Batch, QueueStatus
+from gemchain.records import Batch, QueueStatus, queue_names
 from gemchain.runtime import Runtime
 from gemchain.states import BatchState
 

@@ -14,12 +14,11 @@ from datetime import datetime, timedelta
 from gemchain.engine.assemble import assemble
 from gemchain.engine.collect import collect
 from gemchain.engine.dispatch import dispatch
-from gemchain.engine.inputs import queue_names
 from gemchain.engine.launch import launch
 from gemchain.engine.revisit import revisit
 from gemchain.engine.sweep import sweep
 from gemchain.errors import BlobNotFoundError, NotSetUpError, StoreConflictError, StoreUnavailableError
-from gemchain.records import Batch
+from gemchain.records import Batch, queue_names
 from gemchain.runtime import Runtime
 from gemchain.states import OPEN_PROMPT, BatchState
 

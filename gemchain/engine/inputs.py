@@ -12,11 +12,11 @@ from gemchain.engine.leases import giving_back, leased_until
 from gemchain.engine.policy import Rules
 from gemchain.identity import batch_id
 from gemchain.ports import BlobWriter, Provider
-from gemchain.records import Batch, InputRow
+from gemchain.records import Batch, InputRow, queue_names
 from gemchain.runtime import Runtime
 from gemchain.states import BatchState, PromptState
 
-__all__ = ["LINE", "is_over", "plan", "queue_names", "rules", "write_input"]
+__all__ = ["LINE", "is_over", "plan", "rules", "write_input"]
 
 PAGE = 5_000
 """Prompts that one claim takes."""
@@ -41,13 +41,6 @@ def rules(runtime: Runtime, queue: str) -> Rules:
         max_wait=timedelta(seconds=settings.max_wait),
         grace=timedelta(seconds=settings.grace),
     )
-
-
-def queue_names(queue: str) -> tuple[str, str, str]:
-    """Lane, provider and model of a queue."""
-    lane, _, rest = queue.partition("/")
-    provider, _, model = rest.partition(":")
-    return lane, provider, model
 
 
 def _provider(runtime: Runtime, queue: str) -> Provider:

@@ -22,8 +22,7 @@ from datetime import timedelta
 from gemchain.codec import from_micros, note_damage
 from gemchain.errors import DamagedError, StoreUnavailableError
 from gemchain.states import ChainState, PromptState
-from gemchain.stores.firestore.connection import PAUSES, Connection, record_id
-from gemchain.stores.firestore.errors import FAILURES, PRECONDITIONS, TRANSIENT, translated
+from gemchain.stores.firestore.connection import Connection, record_id
 from gemchain.stores.firestore.messages import CommitRequest, DecodeError, Message, Write
 from gemchain.stores.firestore.query import NAME, Query
 from gemchain.stores.firestore.spill import Spill
@@ -203,18 +202,7 @@ class Births:
 
     def _call(self, writes: Sequence[Message]) -> bool:
         """Send a call until it is certain what became of it; False when it does not apply."""
-        for pause in (*PAUSES, None):
-            try:
-                self._connection.commit(writes)
-            except PRECONDITIONS:
-                return False
-            except FAILURES as error:
-                if pause is None or not isinstance(error, TRANSIENT):
-                    raise translated(error, self._connection.place, "creating prompts") from error
-                self._connection.sleep(pause)
-            else:
-                return True
-        raise AssertionError("the last pause is None, which raises")
+        return self._connection.commit_surely(writes, "creating prompts") is not None
 
 
 def _creates(write: Message, beginning: str) -> bool:

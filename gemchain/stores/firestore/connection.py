@@ -17,7 +17,7 @@ from gemchain.codec import from_micros
 from gemchain.errors import MissingExtraError
 from gemchain.grouping import grouped
 from gemchain.ports import Clock
-from gemchain.stores.firestore.errors import FAILURES, TRANSIENT, Place, translated
+from gemchain.stores.firestore.errors import FAILURES, PRECONDITIONS, TRANSIENT, Place, translated
 from gemchain.stores.firestore.messages import (
     BatchGetDocumentsRequest,
     CommitRequest,
@@ -176,6 +176,29 @@ class Connection:
         reply = types.CommitResponse.pb(sent)
         self._learn(reply.commit_time, before)
         return reply
+
+    def commit_surely(self, writes: Iterable[Message], doing: str) -> Message | None:
+        """Apply writes, all of them or none, and ask again while the service is away for a moment.
+
+        A call whose reply was lost may have been applied; sent again, its preconditions fail.
+
+        Returns:
+            The reply; None when a precondition fails.
+
+        Raises:
+            StoreError: The service failed.
+        """
+        writes = list(writes)
+        for pause in (*PAUSES, None):
+            try:
+                return self.commit(writes)
+            except PRECONDITIONS:
+                return None
+            except FAILURES as error:
+                if pause is None or not isinstance(error, TRANSIENT):
+                    raise translated(error, self.place, doing) from error
+                self._clock.sleep(pause)
+        raise AssertionError("the last pause is None, which raises")
 
     @property
     def _api(self) -> Any:

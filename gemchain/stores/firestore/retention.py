@@ -20,9 +20,8 @@ from gemchain.grouping import grouped
 from gemchain.records import Batch, Forgotten
 from gemchain.states import OPEN_BATCH, BatchState, ChainState, PromptState
 from gemchain.stores.firestore.births import Births
-from gemchain.stores.firestore.connection import PAUSES, Connection, record_id
+from gemchain.stores.firestore.connection import Connection, record_id
 from gemchain.stores.firestore.documents import batch_record
-from gemchain.stores.firestore.errors import FAILURES, PRECONDITIONS, TRANSIENT, translated
 from gemchain.stores.firestore.messages import Message, Write
 from gemchain.stores.firestore.query import NAME, Query
 from gemchain.stores.firestore.reading import Reader
@@ -130,22 +129,13 @@ class Retention:
     def _sent(self, writes: Sequence[Message]) -> Message | None:
         """Commit; the time of the last write, or None if somebody had touched one of the chains.
 
-        A call whose reply was lost may have been applied: then it fails when it is sent again, and what it
-        did is counted by nobody.
+        What a call did whose reply was lost is counted by nobody.
 
         Raises:
             StoreError: The service failed.
         """
-        for pause in (*PAUSES, None):
-            try:
-                return self._connection.commit(writes).write_results[-1].update_time
-            except PRECONDITIONS:
-                return None
-            except FAILURES as error:
-                if pause is None or not isinstance(error, TRANSIENT):
-                    raise translated(error, self._connection.place, "removing records") from error
-                self._connection.sleep(pause)
-        raise AssertionError("the last pause is None, which raises")
+        reply = self._connection.commit_surely(writes, "removing records")
+        return None if reply is None else reply.write_results[-1].update_time
 
     def _remove(self, texts: Sequence[str]) -> None:
         if texts:

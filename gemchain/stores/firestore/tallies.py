@@ -90,8 +90,7 @@ class Deltas:
 
     def _spend(self, before: Usage, after: Usage) -> None:
         if before != after:
-            less = Usage(*(-amount for amount in before))  # type: ignore[arg-type]
-            self.usage = self.usage.plus(after).plus(less)
+            self.usage = self.usage.plus(after).minus(before)
 
     def transforms(self) -> list[Message]:
         """The increments; none when nothing changes."""

@@ -8,7 +8,7 @@ from functools import reduce
 
 import pytest
 
-from gemchain.records import Progress, Unit, Usage
+from gemchain.records import ChainMove, Progress, Unit, Usage
 from gemchain.states import PROMPT_MOVES, UNFINISHED_PROMPT, BatchState, ChainState, PromptState
 from tests.contracts.store_samples import APPLIED, CONFLICT, ids, request_of
 
@@ -349,6 +349,20 @@ class JoinContract:
 
     def test_a_wait_for_a_chain_that_is_not_there_is_over(self, given):
         given.start("c1", "w1", kind="chain", key="removed", progress=Progress(P.WAITING))
+        assert given.store.ended_waits(limit=10) == given.read("w1")
+
+    def test_who_looks_often_sees_each_wait_that_is_over_at_once(self, given):
+        given.start("c1")
+        given.start("c2", "p2")
+        given.start("c3", "w1", kind="chain", key="c1", progress=Progress(P.WAITING))
+        assert given.store.ended_waits(limit=10) == given.store.ended_waits(limit=10) == []
+        given.store.commit([Unit("t", ending=given.end("c2", C.FAILED))])
+        assert given.store.ended_waits(limit=10) == given.store.ended_waits(limit=10) == []
+        given.start("c4", "w2", kind="chain", key="c2", progress=Progress(P.WAITING))
+        assert given.store.ended_waits(limit=10) == given.store.ended_waits(limit=10) == given.read("w2")
+        given.store.commit([Unit("u", ending=ChainMove("c2", C.FAILED, C.RUNNING))])
+        assert given.store.ended_waits(limit=10) == []
+        given.store.commit([Unit("v", ending=given.end("c1"))])
         assert given.store.ended_waits(limit=10) == given.read("w1")
 
     def test_a_person_is_not_waited_for_like_a_chain(self, given):

@@ -41,6 +41,7 @@ from gemchain.stores.firestore.retention import Retention
 from gemchain.stores.firestore.spill import Spill
 from gemchain.stores.firestore.tallies import Tallies
 from gemchain.stores.firestore.values import version_of
+from gemchain.stores.firestore.waits import Waits
 
 __all__ = ["FirestoreStore"]
 
@@ -92,6 +93,7 @@ class FirestoreStore(Retention):
         self._queues = Queues(self._connection, self._tallies)
         self._held = Held(self._count_claimed)
         self._reader = Reader(self._connection, self._spill, self._held)
+        self._waits = Waits(self._connection, self._tallies, self._reader)
         self._batches = Batches(self._connection, self._spill, self._tallies)
         self._births = Births(self._connection, self._spill)
         self._keep = keep
@@ -279,14 +281,7 @@ class FirestoreStore(Retention):
 
     def ended_waits(self, *, limit: int) -> list[Prompt]:
         """WAITING prompts of kind `chain` whose chain has ended, or is not there."""
-        found: list[Prompt] = []
-        for waiting in self._reader.pages(("awaits", ">", ""), order="awaits"):
-            chains = self.chains({prompt.key for prompt in waiting if prompt.key})
-            running = {each.id for each in chains.values() if each.state is ChainState.RUNNING}
-            found += [prompt for prompt in waiting if prompt.key not in running]
-            if len(found) >= limit:
-                break
-        return found[:limit]
+        return self._waits.ended(limit)
 
     def unsettled_chains(self, *, limit: int) -> list[str]:
         """Chains with a prompt marked `unsettled`, by id."""

@@ -78,6 +78,8 @@ class Checker:
         store = self.world.store
         moved = [move.prompt.id for unit in units for move in unit.moves]
         self.demand(len(moved) == len(set(moved)), "no two units of a commit share a prompt", moved)
+        unknown = [name for name in moved if name not in self.prompts]
+        self.demand(not unknown, "no prompt comes from nowhere", unknown)
         drafted = [draft.prompt.id for unit in units for draft in unit.drafts]
         prompts = store.prompts([*moved, *drafted]) if moved or drafted else {}
         ids = [u.chain.id for u in units if u.chain] + [u.ending.chain_id for u in units if u.ending]

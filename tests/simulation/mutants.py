@@ -245,7 +245,8 @@ def unsigned():
     """A function by value is loaded whoever signed it."""
     old = "not hmac.compare_digest(self._mac(sealed, role).encode(), theirs_mac)"
     load = rewritten(Signer.load, old, "False")
-    return patched((Signer, "load", load), (world.NAMES, "_functions", {}))
+    # What it loads must not be known to the seeds that follow in this process.
+    return patched((Signer, "load", load), (world.NAMES, "_functions", {}), (world.NAMES, "_loaded", {}))
 
 
 def clock_in_replay():

@@ -29,12 +29,13 @@ RARE = {"late_resend": 1_500, "no_fence_at_birth": 1_500, "retried_value": 1_500
 """Mistakes that take a rare meeting: within 300 seeds today, but another engine may turn the dice."""
 
 KILLERS = {
-    "late_resend": 59,
-    "forgotten_word": 51,
-    "no_lease": 48,
+    "late_resend": 153,
+    "forgotten_word": 58,
+    "no_lease": 15,
     "no_fence_at_birth": 132,
-    "retried_value": 282,
-    "unsigned": 99,
+    "blamed_branch": 101,
+    "retried_value": 96,
+    "unsigned": 53,
 }
 """Seeds that are known to notice a mutant, tried before all others. A change here may void them."""
 

@@ -9,7 +9,7 @@ chains that ended in it were settled, those that a predecessor handled included.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -59,8 +59,12 @@ GROUP_SECONDS = 1.0
 """Callbacks of one group run no longer than this before what they did is committed."""
 
 
-def dispatch(runtime: Runtime) -> Iterator[Part]:
+def dispatch(runtime: Runtime, *, without: Container[str] = ()) -> Iterator[Part]:
     """Dispatch every part that nobody works on.
+
+    Args:
+        runtime: Where the parts are.
+        without: Providers that nothing is to be sent to, since they are known to be not set up.
 
     Yields:
         Each part when it is DONE, so that whoever drives can look around in between.
@@ -76,7 +80,7 @@ def dispatch(runtime: Runtime) -> Iterator[Part]:
         if free(part, runtime.store.now()):
             with suppress(StoreConflictError), troubles.of_stage():
                 try:
-                    yield dispatch_part(runtime, part)
+                    yield dispatch_part(runtime, part, without)
                 except BlobNotFoundError as error:
                     lost = lost or error
     troubles.tell()
@@ -84,7 +88,7 @@ def dispatch(runtime: Runtime) -> Iterator[Part]:
         raise lost
 
 
-def dispatch_part(runtime: Runtime, part: Part) -> Part:
+def dispatch_part(runtime: Runtime, part: Part, without: Container[str] = ()) -> Part:
     """Dispatch one part, and close its batch if it was the last.
 
     Raises:
@@ -98,7 +102,7 @@ def dispatch_part(runtime: Runtime, part: Part) -> Part:
         runtime.providers.named(batch.provider)
     holder = [lease_part(runtime, part)]
     with returning(runtime, holder):
-        _Run(runtime, batch, holder).to_the_end()
+        _Run(runtime, batch, holder, without).to_the_end()
     with suppress(StoreConflictError):
         if is_complete(runtime, batch):
             close(runtime, batch)
@@ -112,8 +116,9 @@ class _Run:
         holder: Its last item is the part as last saved.
     """
 
-    def __init__(self, runtime: Runtime, batch: Batch, holder: list[Part]) -> None:
+    def __init__(self, runtime: Runtime, batch: Batch, holder: list[Part], without: Container[str]) -> None:
         self.runtime = runtime
+        self.without = without
         self.batch = batch
         self.holder = holder
         self.provider: Provider = runtime.providers.named(batch.provider)
@@ -201,7 +206,12 @@ class _Run:
         """
         pending, self.pending, self.size = self.pending, [], 0
         units = [each.delivery.unit for each in pending]
-        verdicts = straight.commit(self.runtime, units, lambda: self._look_out(pending))
+        if self.last:
+            verdicts = straight.commit(
+                self.runtime, units, lambda: self._look_out(pending), without=self.without
+            )
+        else:
+            verdicts = self.runtime.store.commit(units)
         pairs = list(zip(pending, verdicts, strict=True))
         outrun = [each.ref for each, verdict in pairs if verdict is not Verdict.APPLIED]
         self._note([each for each, verdict in pairs if verdict is Verdict.APPLIED])
@@ -212,10 +222,10 @@ class _Run:
             self._take([self._found(ref) for ref in outrun[start : start + BITE]])
 
     def _look_out(self, pending: Sequence["_Delivered"]) -> Outlook:
-        """What may soon add to the queues, seen from the middle of this part."""
+        """What may soon add to the queues, seen from the end of this part."""
         store, mine = self.runtime.store, self.holder[-1].id
-        over = self.last and all(each.id == mine for each in store.open_parts(self.batch.id))
-        outlook = look_out(self.runtime, handled=self.batch.id if over else None)
+        over = all(each.id == mine for each in store.open_parts(self.batch.id))
+        outlook = look_out(self.runtime, self.without, handled=self.batch.id if over else None)
         follows = bool(self.ended) or any(_is_followed(each.delivery, outlook.waits) for each in pending)
         return outlook._replace(arriving=outlook.arriving + follows + (not over))
 

@@ -138,7 +138,7 @@ class Driver:
         self.lost = None
         moved = False
         try:
-            for _ in dispatch(self.runtime):
+            for _ in dispatch(self.runtime, without=self.aside):
                 moved = True
                 self.watch()
         except BlobNotFoundError as error:

@@ -188,7 +188,8 @@ def _bites(rows: Iterable[InputRow]) -> Iterator[list[InputRow]]:
         if size >= PAGE_BYTES:
             yield bite
             bite, size = [], 0
-    yield bite
+    if bite:
+        yield bite
 
 
 def _pages(runtime: Runtime, batch: Batch) -> Iterator[list[InputRow]]:

@@ -13,18 +13,32 @@ has. A commit that comes too late for that conflicts, and is made anew with its 
 finds the parents moved on, and commits nothing.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import logging
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
+from datetime import timedelta
 
 from gemchain.engine.inputs import LINE, plan, rules, write_input
 from gemchain.engine.leases import giving_back
 from gemchain.engine.outlook import Outlook, decide
-from gemchain.errors import ConfigurationError, ModelError, StoreConflictError
-from gemchain.records import QUEUED, Batch, Draft, InputRow, Progress, Prompt, QueueStatus, Unit, Verdict
+from gemchain.errors import ConfigurationError, GemchainError, ModelError, StoreConflictError
+from gemchain.records import (
+    QUEUED,
+    Batch,
+    Draft,
+    InputRow,
+    Progress,
+    Prompt,
+    QueueStatus,
+    Unit,
+    Verdict,
+)
 from gemchain.runtime import Runtime
 from gemchain.states import PromptState
 
 __all__ = ["commit"]
+
+log = logging.getLogger("gemchain")
 
 MOST = 100
 """Prompts of one unit that go straight; a larger one hardly fits into one call of the store."""
@@ -32,79 +46,102 @@ MOST = 100
 LONG = 5_000
 """Prompts that wait in a queue, beyond which to claim them all takes longer than a dispatch should."""
 
+SHARE = 3
+"""What part of a lease may pass while an input file is written; then it goes with what it has."""
 
-def commit(runtime: Runtime, units: Sequence[Unit], look_out: Callable[[], Outlook]) -> list[Verdict]:
+Planned = list[tuple[Batch, set[str]]]
+"""Batches, each with the prompts to be born into it."""
+
+
+def commit(
+    runtime: Runtime,
+    units: Sequence[Unit],
+    look_out: Callable[[], Outlook],
+    *,
+    without: Container[str] = (),
+) -> list[Verdict]:
     """Commit units, and send what they create if the policy would.
 
     Args:
         runtime: Where to commit.
         units: What to commit.
         look_out: Tells what else is under way; asked only when there is something to send.
+        without: Providers that nothing is to be sent to.
 
     Returns:
         One verdict for each unit.
     """
-    planned = _planned(runtime, _ready(units), look_out)
-    if not planned:
-        return runtime.store.commit(units)
-    batches = [batch for batch, _ in planned]
     with ExitStack() as stack:
-        for batch in batches:
+        planned: Planned = []
+        for batch, names in _planned(runtime, _ready(units, without), look_out):
             stack.enter_context(giving_back(runtime, batch))
-        newborns = _newborns(runtime, planned)
-        born = [_with(unit, newborns) for unit in units]
-        verdicts = runtime.store.commit(born, into=batches)
-        applied = [unit for unit, verdict in zip(born, verdicts, strict=True) if verdict is Verdict.APPLIED]
-        for batch in batches:
-            with suppress(StoreConflictError):  # somebody took it over, and sends it
-                write_input(runtime, batch, rows=_rows(applied, batch))
+            planned.append((batch, names))
+        return _commit(runtime, units, planned) if planned else runtime.store.commit(units)
+
+
+def _commit(runtime: Runtime, units: Sequence[Unit], planned: Planned) -> list[Verdict]:
+    batches = [batch for batch, _ in planned]
+    newborns = _newborns(runtime, planned)
+    born = [_with(unit, newborns) for unit in units]
+    verdicts = runtime.store.commit(born, into=batches)
+    applied = [unit for unit, verdict in zip(born, verdicts, strict=True) if verdict is Verdict.APPLIED]
     barred = [place for place, verdict in enumerate(verdicts) if verdict is not Verdict.APPLIED]
     anew = runtime.store.commit([units[place] for place in barred]) if barred else []
     for place, verdict in zip(barred, anew, strict=True):
         verdicts[place] = verdict
+    for batch in batches:
+        _write(runtime, batch, _rows(applied, batch))
     return verdicts
 
 
-def _ready(units: Sequence[Unit]) -> dict[str, list[Prompt]]:
+def _write(runtime: Runtime, batch: Batch, rows: Sequence[InputRow]) -> None:
+    """Write the input file. What is committed has to be counted, so an error is for the sweep to meet."""
+    until = runtime.store.now() + timedelta(seconds=runtime.settings.lease / SHARE)
+    try:
+        write_input(runtime, batch, until, rows=rows)
+    except StoreConflictError:
+        pass  # somebody took it over, and sends it
+    except (GemchainError, OSError) as error:
+        log.warning("batch %s: its input was not written, the sweep will do it: %s", batch.id, error)
+
+
+def _ready(units: Sequence[Unit], without: Container[str]) -> dict[str, list[Prompt]]:
     """The prompts that could be sent as soon as they are there, by their queue."""
     ready: dict[str, list[Prompt]] = {}
     for unit in units:
         if len(unit.drafts) <= MOST:
             for prompt, _ in unit.drafts:
-                if prompt.progress is QUEUED:
+                if prompt.progress is QUEUED and prompt.provider not in without:
                     ready.setdefault(prompt.queue, []).append(prompt)
     return ready
 
 
 def _planned(
     runtime: Runtime, ready: Mapping[str, Sequence[Prompt]], look_out: Callable[[], Outlook]
-) -> list[tuple[Batch, set[str]]]:
-    """The batches to send now, each with the prompts to be born into it."""
+) -> Iterator[tuple[Batch, set[str]]]:
+    """The batches to send now, each planned when it is its turn."""
     if not ready:
-        return []
+        return
     waiting = {each.queue: each for each in runtime.store.queues()}
-    outlook, planned = look_out(), list[tuple[Batch, set[str]]]()
+    outlook = look_out()
     for name, prompts in ready.items():
         with suppress(ConfigurationError, ModelError):  # whoever assembles tells
-            planned += _filled(runtime, waiting.get(name, QueueStatus(name, ready=0)), prompts, outlook)
-    return planned
+            yield from _filled(runtime, waiting.get(name, QueueStatus(name, ready=0)), prompts, outlook)
 
 
 def _filled(
     runtime: Runtime, queue: QueueStatus, prompts: Sequence[Prompt], outlook: Outlook
-) -> list[tuple[Batch, set[str]]]:
+) -> Iterator[tuple[Batch, set[str]]]:
     """The batches of one queue."""
-    if queue.ready > max(len(prompts), LONG):
-        return []
-    filled = []
+    if queue.ready > LONG:
+        return
     rest = sorted(prompts, key=_urgency)
     while fitting := _fitting(runtime, queue, rest):
         if not decide(runtime, _grown(runtime, queue, rest), outlook).send:
-            break
-        filled.append((plan(runtime, queue.queue), {each.id for each in fitting}))
+            return
+        yield plan(runtime, queue.queue), {each.id for each in fitting}
         rest = rest[len(fitting) :]
-        queue = QueueStatus(queue.queue, ready=0)  # what waited has its place in the first
-    return filled
+        queue = queue._replace(ready=0, size=0, oldest_at=None)  # what waited has its place in the first
 
 
 def _fitting(runtime: Runtime, queue: QueueStatus, prompts: Sequence[Prompt]) -> Sequence[Prompt]:
@@ -131,7 +168,7 @@ def _grown(runtime: Runtime, queue: QueueStatus, prompts: Sequence[Prompt]) -> Q
     )
 
 
-def _newborns(runtime: Runtime, planned: Sequence[tuple[Batch, set[str]]]) -> dict[str, Progress]:
+def _newborns(runtime: Runtime, planned: Planned) -> dict[str, Progress]:
     """How each prompt stands that is born into a batch."""
     now = runtime.store.now()
     return {

@@ -12,6 +12,7 @@ from gemchain.engine.dispatch import dispatch
 from gemchain.engine.launch import launch
 from gemchain.engine.revisit import revisit
 from gemchain.engine.sweep import sweep
+from gemchain.errors import StoreUnavailableError
 from gemchain.states import BatchState
 from tests.apps import stages
 from tests.support.crashing import Crash
@@ -211,6 +212,10 @@ def test_a_queue_each_gets_its_batch(stand):
     assert sorted((each.model, each.requests) for each in written(stand)) == [("model", 2), ("other", 2)]
 
 
+def planned(stand):
+    return [each for each in stand.store.open_batches() if each.state is BatchState.PLANNED]
+
+
 def take_over(stand):
     """The lease runs out, and somebody else takes what he finds."""
     stand.clock.advance(stand.runtime.settings.lease + 1)
@@ -266,16 +271,104 @@ def test_whoever_dies_on_the_way_loses_and_doubles_nothing(stand, verb, port, af
     assert_all_once(stand, ids)
 
 
-def test_an_error_on_the_way_gives_the_batch_back_at_once(stand):
+def full():
+    raise OSError("no space left")
+
+
+def test_a_file_that_cannot_be_written_takes_nothing_from_its_part_and_is_left_to_the_sweep(stand, caplog):
     arrive(stand, *"abc")
-
-    def full():
-        raise OSError("no space left")
-
-    with pytest.raises(OSError, match="no space"):
-        dispatched(stand.interrupted("writer", full, port="blobs"))
-    (batch,) = [each for each in stand.store.open_batches() if each.state is BatchState.PLANNED]
+    (part,) = dispatched(stand.interrupted("writer", full, port="blobs"))
+    assert (part.counts.done, part.counts.duplicate) == (3, 0)
+    assert "no space left" in caplog.text
+    (batch,) = planned(stand)
     assert batch.leased_until_at is None
     sweep(stand.runtime)
     (batch,) = written(stand)
     assert batch.requests == 3
+
+
+def test_a_process_that_is_interrupted_meanwhile_gives_everything_back(stand):
+    arrive(stand, *"abc")
+
+    def interrupt():
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        dispatched(stand.interrupted("writer", interrupt, port="blobs"))
+    assert [each.leased_until_at for each in (*planned(stand), *stand.store.open_parts())] == [None, None]
+
+
+def test_a_plan_that_fails_gives_back_what_was_planned_before(stand):
+    arrive(stand, *"abcd")
+    stand.set(max_batch_requests=2)
+    plan, calls = stand.store.plan, []
+
+    def failing(batch):
+        calls.append(batch)
+        if len(calls) == 2:
+            raise StoreUnavailableError("away")
+        return plan(batch)
+
+    stand.store.plan = failing
+    with pytest.raises(StoreUnavailableError):
+        dispatched(stand.runtime)
+    assert [each.leased_until_at for each in planned(stand)] == [None]
+
+
+def test_the_grace_of_a_submit_from_outside_holds_what_does_not_fill_a_batch(stand):
+    arrive(stand, *"abcde")
+    stand.set(max_batch_requests=4, grace=10)
+    stand.submit("from outside")
+    dispatched(stand.runtime)
+    assert [each.requests for each in written(stand)] == [4]
+    assert children(stand) == ["CLAIMED"] * 3 + ["QUEUED"] * 2
+
+
+def test_a_provider_that_was_put_aside_gets_no_batch(stand):
+    arrive(stand, *"abc")
+    list(dispatch(stand.runtime, without={"scripted"}))
+    assert written(stand) == []
+    assert children(stand) == ["QUEUED"] * 3
+
+
+def test_one_request_that_cannot_be_sent_holds_no_other_up(stand, monkeypatch):
+    arrive(stand, *"abc")
+    line = stand.provider.input_line
+
+    def picky(row):
+        if "after b" in row.request:
+            raise ValueError("no such thing")
+        return line(row)
+
+    monkeypatch.setattr(stand.provider, "input_line", picky)
+    dispatched(stand.runtime)
+    (batch,) = written(stand)
+    assert (batch.requests, texts(stand, batch)) == (2, ["after a", "after c"])
+    assert children(stand) == ["CLAIMED", "CLAIMED", "PARKED"]
+
+
+def test_what_comes_into_the_queue_meanwhile_is_claimed_only_while_there_is_time(stand, monkeypatch):
+    monkeypatch.setattr(inputs, "PAGE", 10)
+    arrive(stand, "a")
+    claim = stand.store.claim
+
+    def slowly(*args, **kwargs):
+        stand.clock.advance(stand.runtime.settings.lease / 4)
+        return claim(*args, **kwargs)
+
+    stand.store.claim = slowly
+    others = stand.interrupted("commit", lambda: stand.submit(*map(str, range(60))), after=True)
+    dispatched(others)
+    (batch,) = written(stand)
+    assert batch.requests == 1 + 2 * 10
+
+
+def test_callbacks_that_take_their_time_do_not_look_around_at_every_commit(stand):
+    looks = []
+    queues = stand.store.queues
+    stand.store.queues = lambda: looks.append(1) or queues()
+    arrive(stand, *map(str, range(8)))
+    stages.before_return += [lambda: stand.clock.advance(2)] * 8
+    looks.clear()
+    dispatched(stand.runtime)
+    assert len(looks) <= 1

@@ -39,6 +39,7 @@ def engine(project, tmp_path, clock, spent, faults):
         max_batch_requests=BATCH,
         application=".",
         simulated_faults=faults,
+        grace=0,
     ) as engine:
         yield engine
 

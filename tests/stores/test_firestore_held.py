@@ -9,6 +9,7 @@ import pytest
 from gemchain.records import Failure
 from gemchain.states import PromptState
 from gemchain.stores.firestore import held
+from tests.contracts.store_intake import born_into
 from tests.contracts.store_samples import APPLIED
 
 P = PromptState
@@ -121,3 +122,58 @@ def test_a_batch_that_is_over_leaves_nothing_behind(given):
     given.store.commit([given.unit(each, P.DONE) for each in given.read(*NAMES)])
     kept = given.store._held
     assert (kept._batches, kept._batch_of, kept._size) == ({}, {}, 0)
+
+
+def births(given, batch):
+    """What moves the claimed `NAMES`, each with a child that is born into a batch."""
+    return [
+        born_into(given.unit(each, P.DONE, f"{each.id}-child"), batch, given) for each in given.read(*NAMES)
+    ]
+
+
+def test_twenty_that_were_born_into_a_batch_are_known_for_the_price_of_one(given, spent):
+    claim(given, *NAMES, batch="b0")
+    batch = given.plan("b1")
+    given.store.commit(births(given, batch), into=[batch])
+    spent()
+    children = [f"{name}-child" for name in NAMES]
+    assert [each.progress.state for each in given.read(*children)] == [P.CLAIMED] * 20
+    assert spent().reads == 1
+
+
+def test_what_was_born_is_what_a_read_would_give(given, other):
+    claim(given, *NAMES, batch="b0")
+    batch = given.plan("b1")
+    given.store.commit(births(given, batch), into=[batch])
+    children = [f"{name}-child" for name in NAMES]
+    assert given.read(*children) == other.read(*children)
+
+
+def test_a_birth_whose_reply_was_lost_leaves_nothing_stale(given, other, spent, faults):
+    claim(given, *NAMES, batch="b0")
+    others = [f"q{name}" for name in NAMES]
+    given.queue(*others)
+    batch = given.plan("b1")
+    units = births(given, batch)
+    assert sorted(given.claim(batch)) == others
+    faults.fail("Commit", grpc.StatusCode.UNAVAILABLE, applied=True)
+    assert given.store.commit(units, into=[batch]) == [APPLIED] * 20
+    spent()
+    assert [each.progress.state for each in given.read(*others)] == [P.CLAIMED] * 20
+    assert spent().reads == 1
+    for each in other.read(*others):
+        other.move(each, P.DONE)
+    assert [each.progress.state for each in given.read(*others)] == [P.DONE] * 20
+
+
+def test_parents_that_a_lost_batch_barred_are_forgotten_once(given, other):
+    claim(given, *NAMES, batch="b0")
+    batch = given.plan("b1")
+    units = births(given, batch)[:5]
+    other.store.save_batch(replace(batch, fence=2))
+    plain = [given.unit(each, P.DONE, f"{each.id}-child") for each in given.read(*NAMES[:5])]
+    given.store.commit(units, into=[batch])
+    assert given.store.commit(plain) == [APPLIED] * 5
+    for each in other.read(*NAMES[5:10]):
+        other.move(each, P.DONE)
+    assert [each.progress.state for each in given.read(*NAMES[5:10])] == [P.DONE] * 5

@@ -11,6 +11,7 @@ whose preconditions are visibly broken conflicts; the rest is sent again, in hal
 the whole call, after a crash, finds its way in the same manner.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -164,6 +165,13 @@ class Committer:
             self._queues.joined(deltas.joined)
             self._held.born(writes, reply.write_results)
 
+    def _count_born(self, units: Iterable[Unit]) -> None:
+        """Count the members that a call made whose reply was lost; they will be read."""
+        for unit in units:
+            for batch_id, number in Counter(draft.prompt.progress.batch_id for draft in unit.drafts).items():
+                if batch_id in self._into:
+                    self._held.add(batch_id, number, ())
+
     def _fences(self, group: Iterable[Planned]) -> list[Message]:
         """What lets the call fail when a batch takes no more of the prompts that would be born into it."""
         batches = {batch.id: batch for each in group for batch in self._entered(each.unit)}
@@ -192,6 +200,7 @@ class Committer:
             (each.place, each.unit) for each, verdict in zip(group, found, strict=True) if verdict is None
         ]
         verdicts.update((e.place, verdict) for e, verdict in zip(group, found, strict=True) if verdict)
+        self._count_born(e.unit for e, verdict in zip(group, found, strict=True) if verdict is APPLIED)
         stuck = len(rest) == len(group)
         if stuck and tries >= len(PAUSES):
             self._give_up(rest, error, verdicts)

@@ -1,11 +1,11 @@
 """What this process has claimed and need not read again, which halves the reads where it also dispatches.
 
 A claim reads every prompt whole and learns from the service under which version each is stored then; of
-prompts that were born into a batch of its own, a process knows as much. So
-the documents are known as they stand, until somebody moves them. Whether somebody did is asked for a whole
-batch at once: the moves that a CLAIMED prompt can make lead out of its batch's CLAIMED members for good, so
-while the service counts as many of those as this process left there, all of them are as it left them. A
-count costs one read for a thousand. Where the numbers differ, everything is read as usual.
+prompts that it created as a batch's own, a process knows as much. So the documents are known as they stand,
+until somebody moves them. Whether somebody did is asked for a whole batch at once: the moves that a CLAIMED
+prompt can make lead out of its batch's CLAIMED members for good, so while the service counts as many of those
+as this process left there, all of them are as it left them. A count costs one read for a thousand. Where the
+numbers differ, everything is read as usual.
 
 Nothing rests on it but the price: every move carries the precondition that the prompt is as it was read, so
 one that slipped by conflicts like any that was moved after it was read. Memory is bounded, and what does not
@@ -33,7 +33,7 @@ COUNTED = 1_000
 
 @dataclass(slots=True)
 class _Batch:
-    """What this process claimed for one batch.
+    """What this process claimed for one batch, or created as its own.
 
     Attributes:
         left: Prompts that it has not moved since, kept or not.
@@ -130,6 +130,12 @@ class Held:
             for prompt, _ in moves:
                 if prompt.progress.state is PromptState.CLAIMED and prompt.progress.batch_id is not None:
                     self._forget(prompt.progress.batch_id, prompt.id)
+
+    def staying(self, moves: Iterable[Move]) -> None:
+        """Count again prompts that were not moved after all; whoever needs them reads them."""
+        for prompt, _ in moves:
+            if prompt.progress.state is PromptState.CLAIMED and prompt.progress.batch_id is not None:
+                self.add(prompt.progress.batch_id, 1, ())
 
     def _forget(self, batch_id: str, prompt_id: str) -> None:
         batch = self._batches.get(batch_id)

@@ -129,7 +129,11 @@ class FirestoreStore(Retention):
         self._held.moving(move for unit in units for move in unit.moves)
         parts = (self._connection, self._spill, self._tallies, self._queues)
         committer = Committer(*parts, births=self._births, held=self._held, keep=self._keep, into=into)
-        return committer.commit(units)
+        verdicts = committer.commit(units)
+        if into:  # whoever wanted prompts born into a lost batch commits their parents anew
+            barred = [unit for unit, told in zip(units, verdicts, strict=True) if told is Verdict.CONFLICT]
+            self._held.staying(move for unit in barred for move in unit.moves)
+        return verdicts
 
     def prompts(self, ids: Collection[str]) -> dict[str, Prompt]:
         """The prompts with these ids."""

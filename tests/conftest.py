@@ -7,6 +7,7 @@ import pytest
 
 from gemchain import runtime
 from gemchain.testing import VirtualClock
+from tests.support.stand import standing
 
 # A shell that starts the tests in the background lets them ignore SIGINT, and so do the processes they
 # start; those that are sent one have to hear it.
@@ -19,6 +20,13 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 def clock():
     """A clock that only the test moves."""
     return VirtualClock()
+
+
+@pytest.fixture
+def stand(tmp_path, clock):
+    """A runtime on a virtual clock with a store in memory and a scripted provider."""
+    with standing(tmp_path / "files", clock) as stand:
+        yield stand
 
 
 @pytest.fixture(autouse=True)

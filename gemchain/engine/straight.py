@@ -170,13 +170,10 @@ def _grown(runtime: Runtime, queue: QueueStatus, prompts: Sequence[Prompt]) -> Q
 
 def _newborns(runtime: Runtime, planned: Planned) -> dict[str, Progress]:
     """How each prompt stands that is born into a batch."""
-    now = runtime.store.now()
-    return {
-        name: progress
-        for batch, names in planned
-        for progress in [Progress(PromptState.CLAIMED, batch_id=batch.id, claimed_at=now)]
-        for name in names
-    }
+    now, born = runtime.store.now(), dict[str, Progress]()
+    for batch, names in planned:
+        born |= dict.fromkeys(names, Progress(PromptState.CLAIMED, batch_id=batch.id, claimed_at=now))
+    return born
 
 
 def _with(unit: Unit, born: Mapping[str, Progress]) -> Unit:
@@ -184,8 +181,10 @@ def _with(unit: Unit, born: Mapping[str, Progress]) -> Unit:
     if not any(draft.prompt.id in born for draft in unit.drafts):
         return unit
     drafts = tuple(
-        Draft(prompt.standing(born[prompt.id]), request) if prompt.id in born else Draft(prompt, request)
-        for prompt, request in unit.drafts
+        Draft(draft.prompt.standing(born[draft.prompt.id]), draft.request)
+        if draft.prompt.id in born
+        else draft
+        for draft in unit.drafts
     )
     return Unit(unit.token, unit.chain, drafts, unit.moves, unit.ending)
 

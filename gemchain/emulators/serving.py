@@ -2,16 +2,17 @@
 
 import argparse
 import signal
+import socketserver
 import sys
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from gemchain.errors import GemchainError
 
-__all__ = ["StandIn", "parser", "serve"]
+__all__ = ["Listener", "StandIn", "parser", "serve"]
 
 TICK = 0.5
 """Seconds between two looks of a program at what has become due."""
@@ -36,6 +37,17 @@ class StandIn(ABC):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+
+class Listener(socketserver.ThreadingTCPServer):
+    """A thread for each connection, and none of them keeps the process alive."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Report an error of ours; clients that vanish are nothing to report."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
 
 
 S = TypeVar("S", bound=StandIn)

@@ -12,6 +12,7 @@ from gemchain.cli.checks.access import RUNTIME_ROLES
 from gemchain.cli.checks.ground import APIS
 from gemchain.cli.checks.quotas import SERVICES
 from gemchain.cli.cloud import NotAnsweredError
+from gemchain.emulators.serving import Listener
 from tests.firebase import kit
 
 SETUP = Setup(project="shop", bucket="shop-files", region="europe-west1")
@@ -127,10 +128,8 @@ class MadeUp:
         }
 
 
-class Served(http.server.ThreadingHTTPServer):
+class Served(Listener, http.server.HTTPServer):
     """A made-up cloud behind HTTP, as the services answer: JSON, 404, and errors in their own words."""
-
-    daemon_threads = True
 
     def __init__(self, cloud):
         super().__init__(("127.0.0.1", 0), Answering)

@@ -9,6 +9,7 @@ from unittest import mock
 
 import pytest
 
+from gemchain.emulators.serving import Listener
 from gemchain.errors import ConfigurationError
 from gemchain.records import OutputFile, Part
 from gemchain.settings import Settings
@@ -19,10 +20,8 @@ FILE = OutputFile("gs://bucket/out", 1, 100)
 PART = Part(id="b1-00000", batch_id="b1", index=0, file=FILE, start=0, end=100)
 
 
-class Queue(http.server.ThreadingHTTPServer):
+class Queue(Listener, http.server.HTTPServer):
     """What the tasks emulator answers: it puts a slash before the name of the task."""
-
-    daemon_threads = True
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), _Answer)

@@ -7,13 +7,14 @@ the HTTP/2 preface is spliced to the gRPC server, any other is answered here as 
 import json
 import socket
 import socketserver
-import sys
 import threading
 from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import unquote, urlsplit
+
+from gemchain.emulators.serving import Listener
 
 __all__ = ["Front", "Reply", "Router"]
 
@@ -27,7 +28,7 @@ Router = Callable[[str, str], Reply]
 """From method and path (percent-decoded, without the query) to a reply."""
 
 
-class Front(socketserver.ThreadingTCPServer):
+class Front(Listener):
     """Listens on the public port.
 
     Args:
@@ -37,7 +38,6 @@ class Front(socketserver.ThreadingTCPServer):
     """
 
     allow_reuse_address = True
-    daemon_threads = True
     block_on_close = False
     request_queue_size = 128
 
@@ -77,11 +77,6 @@ class Front(socketserver.ThreadingTCPServer):
         """Forget a connection that ended."""
         with self._guard:
             self._open.discard(connection)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Report an error of ours; clients that vanish are nothing to report."""
-        if not isinstance(sys.exception(), OSError):
-            super().handle_error(request, client_address)
 
 
 class _Connection(socketserver.BaseRequestHandler):

@@ -44,7 +44,7 @@ def cancel_chain(store: Store, chain_id: str) -> bool:
         chain = store.chains([chain_id])[chain_id]
         prompts = [each for each in store.chain_prompts(chain_id) if each.progress.state in UNFINISHED_PROMPT]
         if chain.state is ChainState.RUNNING:
-            unit = _first_cancel(store, chain_id, prompts)
+            unit = _first_cancel(store, chain, prompts)
             cancelled = store.commit([unit]) == [Verdict.APPLIED]
             continue
         if chain.state is not ChainState.CANCELLED or not prompts:
@@ -54,9 +54,11 @@ def cancel_chain(store: Store, chain_id: str) -> bool:
             store.commit([Unit(token=random_id("u"), moves=(_cancelled(each, now),)) for each in group])
 
 
-def _first_cancel(store: Store, chain_id: str, prompts: Sequence[Prompt]) -> Unit:
+def _first_cancel(store: Store, chain: Chain, prompts: Sequence[Prompt]) -> Unit:
     now = store.now()
-    ending = ChainMove(chain_id, ChainState.RUNNING, ChainState.CANCELLED, ended_at=now)
+    ending = ChainMove(
+        chain.id, ChainState.RUNNING, ChainState.CANCELLED, ended_at=now, version=chain.version
+    )
     moves = tuple(_cancelled(each, now, unsettled=len(prompts) > 1) for each in prompts[:1])
     return Unit(token=random_id("u"), moves=moves, ending=ending)
 
@@ -77,18 +79,28 @@ def retry_prompts(runtime: Runtime, prompts: Sequence[Prompt]) -> int:
     Returns:
         How many prompts went back; those that somebody else moved first are not counted.
     """
-    store, done = runtime.store, 0
     again = [each for each in prompts if each.kind != "value"]
-    for prompt in sorted(again, key=lambda each: each.path.count("."), reverse=True):
-        chain = store.chains([prompt.chain_id])[prompt.chain_id]
-        joins = _joins_around(store, prompt)
-        if joins is not None and chain.state in (ChainState.RUNNING, ChainState.FAILED):
-            unit = _retry_unit(prompt, joins, chain)
-            if store.commit([unit]) == [Verdict.APPLIED]:
-                done += sum(move.after.state is not move.prompt.progress.state for move in unit.moves)
-            _revive(store, prompt.chain_id)
+    again.sort(key=lambda each: each.path.count("."), reverse=True)
+    done = sum(_retry(runtime.store, prompt) for prompt in again)
     runtime.waker.hurry()
     return done
+
+
+def _retry(store: Store, prompt: Prompt) -> int:
+    """Send one prompt back, and with it the joins around it; returns how many went.
+
+    Its chain, or a join around it, may move while this looks at them: then it looks again.
+    """
+    while True:
+        chain = store.chains([prompt.chain_id])[prompt.chain_id]
+        joins = _joins_around(store, prompt)
+        if joins is None or chain.state not in (ChainState.RUNNING, ChainState.FAILED):
+            return 0
+        unit = _retry_unit(prompt, joins, chain)
+        if store.commit([unit]) == [Verdict.APPLIED]:
+            return sum(move.after.state is not move.prompt.progress.state for move in unit.moves)
+        if store.prompts([prompt.id]).get(prompt.id) != prompt:
+            return 0
 
 
 def _joins_around(store: Store, prompt: Prompt) -> list[Prompt] | None:
@@ -104,12 +116,11 @@ def _joins_around(store: Store, prompt: Prompt) -> list[Prompt] | None:
 
 
 def _retry_unit(prompt: Prompt, joins: Sequence[Prompt], chain: Chain) -> Unit:
-    """The prompt's move, and in the same commit those of its joins.
+    """The prompt's move, and in the same commit those of its joins and its chain.
 
-    A join that still waits is moved as well, to where it stands: whoever is just adding up its branches
-    then finds it changed, and does not go on without this one.
+    A join that still waits, and a chain that still runs, are moved as well, to where they stand: whoever is
+    just adding up what is in them, or cancelling it, finds them changed, and does not go on without this one.
     """
-    revive = ChainMove(chain.id, ChainState.FAILED, ChainState.RUNNING)
     around = [
         Move(each, each.progress if each.progress.state is PromptState.WAITING else _retried(each))
         for each in joins
@@ -117,7 +128,7 @@ def _retry_unit(prompt: Prompt, joins: Sequence[Prompt], chain: Chain) -> Unit:
     return Unit(
         token=random_id("u"),
         moves=(Move(prompt, _retried(prompt)), *around),
-        ending=revive if chain.state is ChainState.FAILED else None,
+        ending=ChainMove(chain.id, chain.state, ChainState.RUNNING),
     )
 
 
@@ -132,15 +143,6 @@ def _retried(prompt: Prompt) -> Progress:
     if progress.answer is not None and reason in CALLBACK_ONLY:
         return replace(fresh, state=PromptState.ANSWERED, failure=None)
     return replace(fresh, state=PromptState.QUEUED, attempt=1, batch_id=None, answer=None, failure=None)
-
-
-def _revive(store: Store, chain_id: str) -> None:
-    """A forked chain may have been ended as FAILED while its prompt went back to work: undo that."""
-    chain = store.chains([chain_id])[chain_id]
-    if chain.state is ChainState.FAILED and store.has_open(chain_id):
-        store.commit(
-            [Unit(token=random_id("u"), ending=ChainMove(chain_id, ChainState.FAILED, ChainState.RUNNING))]
-        )
 
 
 def resume_chain(runtime: Runtime, chain_id: str, value: Any, name: str | None) -> None:

@@ -400,7 +400,12 @@ class Move(NamedTuple):
 
 
 class ChainMove(NamedTuple):
-    """A change of a chain. Applies only while the chain is in state `before`."""
+    """A change of a chain. Applies only while the chain is in state `before`.
+
+    Attributes:
+        version: The version that the chain was read with, where the change rests on more than its state: it
+            applies only while nobody has moved the chain since. None where the state says it all.
+    """
 
     chain_id: str
     before: ChainState
@@ -408,6 +413,7 @@ class ChainMove(NamedTuple):
     result: str | None = None
     failure: Failure | None = None
     ended_at: datetime | None = None
+    version: int | None = None
 
 
 @frozen()

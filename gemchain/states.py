@@ -100,7 +100,8 @@ BATCH_MOVES: Mapping[BatchState, frozenset[BatchState]] = {
     B.FAILED: frozenset(),
 }
 CHAIN_MOVES: Mapping[ChainState, frozenset[ChainState]] = {
-    C.RUNNING: frozenset({C.DONE, C.FAILED, C.CANCELLED}),
+    # A chain whose prompt is sent back is touched: whoever just ends or cancels it must see that, or be seen.
+    C.RUNNING: frozenset({C.RUNNING, C.DONE, C.FAILED, C.CANCELLED}),
     C.FAILED: frozenset({C.RUNNING}),
     C.DONE: frozenset(),
     C.CANCELLED: frozenset(),

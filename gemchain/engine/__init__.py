@@ -13,6 +13,6 @@ Every stage is one plain function over the ports, safe to run twice, at the same
 Stages do not import each other; they meet in the store. Beside them stand `policy` (when to send),
 `outlook` (what it is told), `inputs` (the input file), `delivery` (what an answer does to its prompt),
 `straight` (what callbacks submit and need not queue), `correlation` (which prompt a row belongs to),
-`closing` (how batches and forked chains end), `revisit` (callbacks that rest), `leases`, `lines`, and
-`drive`, which runs the stages in one process.
+`nameless` (whose a row is that does not say), `closing` (how batches and forked chains end), `revisit`
+(callbacks that rest), `leases`, `lines`, and `drive`, which runs the stages in one process.
 """

@@ -6,10 +6,11 @@ or never, changes nothing.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from gemchain import jsontext, values
-from gemchain.records import ChainMove, Failure, Prompt
+from gemchain.records import Chain, ChainMove, Failure, Prompt
 from gemchain.responses import Response
 from gemchain.states import ChainState, PromptState
 
@@ -81,14 +82,22 @@ def _branch_value(leaves: list[Prompt]) -> Any:
     return failed or (found[0] if len(found) == 1 else found)
 
 
-def chain_end(chain_id: str, prompts: Iterable[Prompt], now: Any) -> ChainMove:
-    """How a forked chain ends: with its branches' values, or with the first failure among them."""
+def chain_end(chain: Chain, prompts: Iterable[Prompt], now: datetime) -> ChainMove:
+    """How a forked chain ends: with its branches' values, or with the first failure among them.
+
+    Args:
+        chain: As it was read before its prompts were: one that is sent back meanwhile is not overlooked.
+        prompts: All of them.
+        now: When it ends.
+    """
     leaves = sorted(_leaves(each for each in prompts if each.join_id is None), key=_order)
     failures = [each.progress.failure for each in leaves if each.progress.state is PromptState.FAILED]
     if failures:
-        return ChainMove(chain_id, ChainState.RUNNING, ChainState.FAILED, failure=failures[0], ended_at=now)
-    text = _chain_value([each.progress.result or "null" for each in leaves])
-    return ChainMove(chain_id, ChainState.RUNNING, ChainState.DONE, text, ended_at=now)
+        ended = ChainMove(chain.id, ChainState.RUNNING, ChainState.FAILED, failure=failures[0])
+    else:
+        text = _chain_value([each.progress.result or "null" for each in leaves])
+        ended = ChainMove(chain.id, ChainState.RUNNING, ChainState.DONE, text)
+    return ended._replace(ended_at=now, version=chain.version)
 
 
 def _chain_value(texts: Sequence[str]) -> str:

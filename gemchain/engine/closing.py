@@ -165,7 +165,7 @@ def _settle_chain(runtime: Runtime, chain_id: str) -> tuple[str, ...]:
     if chain.state is ChainState.CANCELLED:
         cancel_chain(runtime.store, chain_id)
     elif chain.state is ChainState.RUNNING and not runtime.store.has_open(chain_id):
-        ending = chain_end(chain_id, runtime.store.chain_prompts(chain_id), runtime.clock.now())
+        ending = chain_end(chain, runtime.store.chain_prompts(chain_id), runtime.clock.now())
         runtime.store.commit([Unit(token=random_id("u"), ending=ending)])
     return ()
 
@@ -175,13 +175,14 @@ def _settle_join(runtime: Runtime, join_id: str) -> list[str]:
     join = runtime.store.prompts([join_id]).get(join_id)
     if join is None:
         return []  # its chain ended, and retention removed it
-    state = join.progress.state
-    if state is PromptState.WAITING and not runtime.store.has_open(join_id):
+    if join.progress.state is PromptState.WAITING and not runtime.store.has_open(join_id):
         outcome = join_outcome(runtime, join)
         if outcome is None:
             return []
         delivery = deliver(runtime, join, outcome, marked=False)
-        applied = runtime.store.commit([delivery.unit]) == [Verdict.APPLIED]
-        return [scope_of(join)] if applied and delivery.ends_branch else []
-    # Whoever fired it may have died before looking at what ends with it.
-    return [scope_of(join)] if join.forked and state in (PromptState.DONE, PromptState.FAILED) else []
+        if runtime.store.commit([delivery.unit]) == [Verdict.APPLIED]:
+            return [scope_of(join)] if delivery.ends_branch else []
+        join = runtime.store.prompts([join_id]).get(join_id, join)
+    # Whoever fired it, before or meanwhile, may have died before looking at what ends with it.
+    ended = join.progress.state in (PromptState.DONE, PromptState.FAILED)
+    return [scope_of(join)] if join.forked and ended else []

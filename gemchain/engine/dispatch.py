@@ -201,8 +201,7 @@ class _Run:
     def _write(self) -> None:
         """Commit what is pending, and prolong the lease where callbacks take their time.
 
-        Rows whose prompt somebody else moved meanwhile are matched anew, each time with one prompt less to
-        choose from: a row without a name may have a second choice.
+        Rows whose prompt somebody else moved meanwhile are matched anew: they count as what they are now.
         """
         pending, self.pending, self.size = self.pending, [], 0
         units = [each.delivery.unit for each in pending]

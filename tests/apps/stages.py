@@ -75,6 +75,11 @@ def gather_in_a_hurry(*texts):
     gemchain.gather(branches, together, return_exceptions=True)
 
 
+def gather_beside(*texts):
+    gemchain.gather([gemchain.prompt(text, "model", take) for text in texts], together)
+    gemchain.submit("beside", "model", take)
+
+
 def together(results):
     return [str(each) for each in results]
 

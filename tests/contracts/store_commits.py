@@ -132,6 +132,39 @@ class CommitContract:
         assert given.store.commit([Unit("u", ending=back)]) == [APPLIED]
         assert given.store.chains(["c1"])["c1"].state is C.RUNNING
 
+    def test_a_running_chain_can_be_touched(self, given):
+        given.start("c1")
+        before = given.store.chains(["c1"])["c1"]
+        assert given.store.commit([Unit("t", ending=ChainMove("c1", C.RUNNING, C.RUNNING))]) == [APPLIED]
+        after = given.store.chains(["c1"])["c1"]
+        assert after.version != before.version
+        assert replace(after, version=before.version) == before
+        assert given.store.tally().chains == {C.RUNNING: 1}
+
+    @pytest.mark.parametrize("touched", [False, True])
+    def test_a_chain_that_moved_since_it_was_read_stays_where_a_move_asks_for_its_version(
+        self, given, touched
+    ):
+        (prompt,) = given.queue("p1")
+        chain_id = prompt.chain_id
+        read = given.store.chains([chain_id])[chain_id]
+        if touched:
+            given.store.commit([Unit("t", ending=ChainMove(chain_id, C.RUNNING, C.RUNNING))])
+        ending = given.end(chain_id, C.CANCELLED, version=read.version)
+        unit = replace(given.unit(prompt, P.CANCELLED), ending=ending)
+        assert given.store.commit([unit]) == [CONFLICT if touched else APPLIED]
+        assert given.state("p1") is (P.QUEUED if touched else P.CANCELLED)
+        assert given.store.chains([chain_id])[chain_id].state is (C.RUNNING if touched else C.CANCELLED)
+
+    def test_a_move_that_asks_for_a_version_may_be_committed_again(self, given):
+        given.start("c1")
+        read = given.store.chains(["c1"])["c1"]
+        unit = Unit("t", ending=given.end("c1", C.FAILED, version=read.version))
+        assert given.store.commit([unit]) == [APPLIED]
+        assert given.store.commit([unit]) == [APPLIED]
+        another = Unit("u", ending=given.end("c1", C.FAILED, version=read.version))
+        assert given.store.commit([another]) == [CONFLICT]
+
     def test_nothing_to_commit_is_no_trouble(self, given):
         assert given.store.commit([]) == []
         assert given.store.commit([Unit("t")]) == [APPLIED]

@@ -11,7 +11,7 @@ from gemchain.engine.dispatch import dispatch, dispatch_part
 from gemchain.engine.sweep import sweep
 from gemchain.errors import StoreConflictError
 from gemchain.records import Failure
-from gemchain.states import BatchState, ChainState
+from gemchain.states import BatchState, ChainState, PromptState
 from tests.apps import stages
 from tests.support.crashing import Crash
 from tests.support.scripted import error
@@ -165,6 +165,23 @@ def test_a_branch_of_a_join_that_ends_while_the_marks_are_cleared_is_not_forgott
     assert chain_of(stand, chain).state is ChainState.RUNNING
     sweep(stand.runtime)
     assert chain_of(stand, chain).state is ChainState.DONE
+
+
+def test_whoever_comes_second_at_a_join_looks_around_it_since_the_first_may_have_died(stand):
+    chain = stand.start(stages.gather_beside, "a", "b")
+    stand.arrived()
+    with pytest.raises(Crash):
+        list(dispatch(stand.killed("has_open")))  # all is committed, and nobody has looked at the join
+    (join,) = [each for each in stand.store.chain_prompts(chain.id) if each.kind == "join"]
+    assert join.progress.state is PromptState.WAITING
+
+    def the_first_dies():
+        with pytest.raises(Crash):
+            settle(stand.killed("commit", after=True), [join.id])
+
+    settle(stand.interrupted("has_open", the_first_dies, after=True), [join.id])
+    ended = chain_of(stand, chain)
+    assert (ended.state, ended.result) == (ChainState.DONE, '[["a","b"],"beside"]')
 
 
 def test_settling_twice_changes_nothing(stand):

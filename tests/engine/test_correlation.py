@@ -108,7 +108,7 @@ def test_a_row_without_a_name_and_without_a_request_is_unknown(stand, ids, rows)
 
 
 def test_a_row_is_known_by_its_label_when_its_key_is_not_echoed(stand, ids, rows, monkeypatch):
-    monkeypatch.setattr(correlation, "_manifest", None)
+    monkeypatch.setattr(correlation, "owners", None)
     batch, lines = rows
     keyless = [{name: value for name, value in orjson.loads(line).items() if name != "key"} for line in lines]
     assert land(stand, batch, map(orjson.dumps, keyless)) == counts(done=3)
@@ -236,25 +236,73 @@ def test_a_part_that_is_dispatched_again_gives_every_twin_the_row_it_had(stand, 
     assert before.items() <= after.items()
 
 
+def test_no_twin_is_sent_again_for_a_row_that_failed_the_first_of_them(stand, twins):
+    """The failed row comes first, and whoever dispatched it died before its twins had theirs."""
+    stand.set(group=1)
+    ids, batch, lines = twins
+    failed = nameless(error(next(iter(stand.provider.inputs(batch).values()))))
+    stand.provider.land(batch, [failed, *lines[:2]])
+    collect(stand.runtime)
+    stages.before_return.append(interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        list(dispatch(stand.runtime))
+    assert sorted(stand.states(ids)) == ["CLAIMED", "CLAIMED", "QUEUED"]
+    list(dispatch(stand.runtime))
+    assert sorted(stand.states(ids)) == ["DONE", "DONE", "QUEUED"]
+
+
+def test_an_error_takes_no_turn_while_there_are_answers_in_whatever_part(stand, twins):
+    ids, batch, lines = twins
+    failed = nameless(error(next(iter(stand.provider.inputs(batch).values()))))
+    assert land(stand, batch, [failed], lines) == counts(done=3, duplicate=1)
+    assert sorted(results(stand, ids)) == ["first", "second", "third"]
+
+
 def interrupt():
     raise KeyboardInterrupt
 
 
-# The hashes of the input.
+# What was found out stays beside the input.
+
+
+def beside(stand, batch, kind):
+    """The lines of what was left there."""
+    left = [info for info in stand.blobs.list(f"batches/{batch.id}/") if f"/{kind}-" in info.uri]
+    return [stand.blobs.read(info.uri).decode().splitlines() for info in left]
 
 
 def test_the_hashes_are_read_only_when_a_row_without_a_name_is_met(stand, ids, rows):
     batch, lines = rows
     land(stand, batch, lines)
-    assert not [info for info in stand.blobs.list(f"batches/{batch.id}/") if "manifest" in info.uri]
+    assert not beside(stand, batch, "manifest")
 
 
 def test_the_hashes_are_left_for_the_others_beside_the_input(stand, ids, rows):
     batch, lines = rows
     land(stand, batch, map(nameless, lines))
-    (manifest,) = [info for info in stand.blobs.list(f"batches/{batch.id}/") if "manifest" in info.uri]
-    named = [line.split()[1] for line in stand.blobs.read(manifest.uri).decode().splitlines()]
-    assert named == ids
+    (manifest,) = beside(stand, batch, "manifest")
+    assert [line.split()[1] for line in manifest] == ids
+
+
+def test_the_whole_output_is_read_only_where_several_ask_the_same(stand, ids, rows):
+    batch, lines = rows
+    land(stand, batch, map(nameless, lines))
+    assert not beside(stand, batch, "turns")
+
+
+def test_the_turns_of_those_that_ask_the_same_are_left_for_the_others(stand, twins):
+    ids, batch, lines = twins
+    named = answer(stand.provider.inputs(batch)[ids[1]], "mine")
+    land(stand, batch, [b"{", lines[0]], [named, lines[1], lines[2]])
+    (turns,) = beside(stand, batch, "turns")
+    assert turns == [f"0 2 {ids[0]}", f"1 {len(named) + 1} {ids[2]}"]
+
+
+def test_turns_that_somebody_damaged_leave_rows_without_a_prompt_and_no_prompt_without_an_end(stand, twins):
+    ids, batch, lines = twins
+    stand.blobs.put(f"batches/{batch.id}/turns-1.jsonl.txt", b"\xff\n\n0 0\n0 1 p000\nx y z\n")
+    assert land(stand, batch, lines) == counts(duplicate=3, missing=3)
+    assert stand.states(ids) == ["QUEUED"] * 3
 
 
 def test_an_input_that_is_gone_leaves_rows_without_a_name_unknown(stand, ids, rows):

@@ -12,7 +12,7 @@ from unittest.mock import patch
 import gemchain
 from gemchain import identity, runtime
 from gemchain.continuations import Continuations
-from gemchain.engine import correlation, drive, inputs
+from gemchain.engine import drive, inputs, nameless
 from gemchain.errors import UnresolvedError
 from gemchain.interventions import retry_prompts
 from gemchain.runtime import Providers, Runtime
@@ -391,7 +391,8 @@ def _seeded(world):
     """Ids that are random elsewhere come from the seed; what caches between processes is emptied."""
     dice = Random(world.seed * 2 + 1)
     secrets = SimpleNamespace(token_hex=lambda size: f"{dice.getrandbits(size * 8):0{size * 2}x}")
-    correlation._load_manifest.cache_clear()
+    nameless._asking.cache_clear()
+    nameless._turns.cache_clear()
     callbacks.world = world
     before = runtime.install(None)
     with patch.object(identity, "secrets", secrets), patch.object(inputs, "PAGE", world.shape.page):

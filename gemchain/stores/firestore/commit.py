@@ -30,7 +30,7 @@ from gemchain.stores.firestore.queues import Queues
 from gemchain.stores.firestore.spill import Spill
 from gemchain.stores.firestore.tallies import Deltas, Tallies
 from gemchain.stores.firestore.values import fields_of, timestamp_of, version_of
-from gemchain.stores.firestore.writes import UnitWriter, fence, moves_chain, told_version
+from gemchain.stores.firestore.writes import UnitWriter, fence, moves_chain, stands_as_asked, told_version
 
 __all__ = ["Committer"]
 
@@ -134,7 +134,7 @@ class Committer:
             chain = found.get(unit.ending.chain_id)
             if chain is not None and _bears(chain, unit):
                 verdicts[place] = APPLIED
-            elif chain is not None and chain.fields["state"].string_value == unit.ending.before:
+            elif chain is not None and stands_as_asked(chain, unit.ending):
                 versions[place] = version_of(chain.update_time)
             else:
                 verdicts[place] = self._verdicts([unit])[0] or CONFLICT
@@ -254,7 +254,7 @@ class Committer:
             blocked |= stored is None or stored.update_time != timestamp_of(batch.version)
         if unit.ending is not None and moves_chain(unit):
             chain = found.get(name("chains", unit.ending.chain_id))
-            blocked |= chain is None or chain.fields["state"].string_value != unit.ending.before
+            blocked |= chain is None or not stands_as_asked(chain, unit.ending)
         return CONFLICT if blocked else None
 
     def _witness(self, unit: Unit) -> Iterable[str]:

@@ -19,7 +19,7 @@ from gemchain.stores.firestore.connection import Connection
 from gemchain.stores.firestore.documents import SPILLABLE, chain_fields, progress_fields, prompt_fields
 from gemchain.stores.firestore.messages import Message, Write
 from gemchain.stores.firestore.spill import Spill
-from gemchain.stores.firestore.values import chain_version, fill, put, timestamp_of
+from gemchain.stores.firestore.values import chain_version, fill, put, timestamp_of, version_of
 
 __all__ = ["UnitWriter", "check_size", "created", "fence", "moves_chain", "told_version"]
 
@@ -167,9 +167,17 @@ def moves_chain(unit: Unit) -> bool:
     return unit.ending is not None and (unit.chain is None or unit.chain.id != unit.ending.chain_id)
 
 
+def stands_as_asked(chain: Message, move: ChainMove) -> bool:
+    """Whether the move applies to a chain's document."""
+    version = version_of(chain.update_time)
+    return chain.fields["state"].string_value == move.before and move.version in (None, version)
+
+
 def told_version(unit: Unit) -> int:
-    """The version of the chain's document as the moved prompts tell it; 0 when they do not."""
+    """The version of the chain's document as the unit or its prompts tell it; 0 when they do not."""
     assert unit.ending is not None
+    if unit.ending.version is not None:
+        return unit.ending.version
     if unit.ending.before is not ChainState.RUNNING:
         return 0
     told = (chain_version(p.version) for p, _ in unit.moves if p.chain_id == unit.ending.chain_id)

@@ -46,7 +46,8 @@ _INSERT_PROMPT = insert("prompts", (*_USUAL, *RARE_COLUMNS))
 _INSERT_REQUEST = insert("requests", ("seq", "body"))
 _MOVE_CHAIN = (
     "UPDATE chains SET state = ?, result = ?, failure = ?, ended_at = ?, open = open + ?, "
-    "tokens = tokens || ?, version = version + 1 WHERE id = ? AND state = ? AND instr(tokens, ?) = 0"
+    "tokens = tokens || ?, version = version + 1 "
+    "WHERE id = ? AND state = ? AND version = coalesce(?, version) AND instr(tokens, ?) = 0"
 )
 _COUNT_OPEN = "UPDATE chains SET open = open + ? WHERE id = ?"
 
@@ -205,6 +206,7 @@ class Changes:
             token,
             ending.chain_id,
             ending.before.value,
+            ending.version,
             token,
         )
 

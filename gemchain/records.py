@@ -403,8 +403,8 @@ class ChainMove(NamedTuple):
     """A change of a chain. Applies only while the chain is in state `before`.
 
     Attributes:
-        version: The version that the chain was read with, where the change rests on more than its state: it
-            applies only while nobody has moved the chain since. None where the state says it all.
+        version: The version that the chain was read with, in state `before`, where the change rests on more
+            than that: it applies only while nobody has moved the chain since. None where the state is enough.
     """
 
     chain_id: str

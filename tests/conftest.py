@@ -4,10 +4,24 @@ import signal
 from contextlib import suppress
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from gemchain import runtime
 from gemchain.testing import VirtualClock
+from tests.support.fuzzing import MORE
 from tests.support.stand import standing
+
+# A busy machine is no mistake of an example, and what a run of the tests says is about the code that they
+# run on: new examples are for `make fuzz`.
+settings.register_profile(
+    "gemchain",
+    deadline=None,
+    derandomize=not MORE,
+    database=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("gemchain")
 
 # A shell that starts the tests in the background lets them ignore SIGINT, and so do the processes they
 # start; those that are sent one have to hear it.

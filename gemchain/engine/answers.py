@@ -28,7 +28,7 @@ def reread(runtime: Runtime, prompt: Prompt) -> Outcome | None:
 
 
 def join_outcome(runtime: Runtime, join: Prompt) -> Outcome | None:
-    """What a join's branches amount to; None when one of them was cancelled."""
+    """What a join's branches amount to; None when one of them was cancelled, or sent back."""
     options = jsontext.load(runtime.store.requests([join.id])[join.id])
     members = runtime.store.chain_prompts(join.id)
     found = gathered(members, options["branches"], return_exceptions=options["return_exceptions"])

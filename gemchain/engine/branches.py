@@ -24,6 +24,9 @@ class Gathered(NamedTuple):
     failure: Failure | None
 
 
+_WITH_END = frozenset({PromptState.DONE, PromptState.FAILED})
+
+
 class _Failed(NamedTuple):
     """A branch that failed. One that returned an error, as a value, did not."""
 
@@ -60,13 +63,13 @@ def gathered(members: Iterable[Prompt], count: int, *, return_exceptions: bool) 
         return_exceptions: Whether failures are values like others.
 
     Returns:
-        None when a branch was cancelled, so that there is nothing to go on with.
+        None when a branch was cancelled, or sent back, so that there is nothing to go on with, or not yet.
     """
     ends: dict[int, list[Prompt]] = {index: [] for index in range(count)}
     for leaf in _leaves(members):
         assert leaf.branch is not None
         ends[leaf.branch].append(leaf)
-    if any(leaf.progress.state is PromptState.CANCELLED for leaves in ends.values() for leaf in leaves):
+    if not all(leaf.progress.state in _WITH_END for leaves in ends.values() for leaf in leaves):
         return None
     found = [_branch_value(leaves) for leaves in ends.values()]
     failed = next((each for each in found if isinstance(each, _Failed)), None)

@@ -80,6 +80,14 @@ def gather_beside(*texts):
     gemchain.submit("beside", "model", take)
 
 
+def gather_answers(*texts):
+    gemchain.gather([gemchain.prompt(text, "model") for text in texts], texts_of)
+
+
+def texts_of(answers):
+    return [each.text for each in answers]
+
+
 def together(results):
     return [str(each) for each in results]
 

@@ -181,14 +181,14 @@ files = st.lists(
 
 
 @given(content=files, part_bytes=st.integers(1, 60), chunk=st.integers(1, 70))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_the_parts_of_any_file_own_each_of_its_lines_exactly_once(content, part_bytes, chunk):
     parts = [read(content, start, end, chunk) for start, end in split(file_of(content), part_bytes)]
     assert [line for part in parts for line in part] == expected(content)
 
 
 @given(content=files, start=st.integers(0, 200), length=st.integers(0, 200), chunk=st.integers(1, 70))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_any_range_owns_what_starts_inside_it(content, start, length, chunk):
     owned = [(offset, line) for offset, line in expected(content) if start <= offset < start + length]
     assert read(content, start, start + length, chunk) == owned

@@ -5,11 +5,13 @@ from functools import partial
 import orjson
 import pytest
 
+from gemchain.engine.closing import settle
 from gemchain.engine.collect import collect
 from gemchain.engine.dispatch import dispatch, dispatch_part
 from gemchain.interventions import cancel_chain, retry_prompts
-from gemchain.states import ChainState
+from gemchain.states import ChainState, PromptState
 from tests.apps import stages
+from tests.support.crashing import Crash
 from tests.support.scripted import error
 
 
@@ -76,6 +78,32 @@ def test_a_chain_does_not_end_for_a_branch_that_is_sent_back_meanwhile(torn, ver
     dispatch_part(torn.stand.interrupted(verb, retry, after=True), torn.second)
     assert torn.is_now(ChainState.RUNNING, "QUEUED", "DONE")
     assert torn.result() == ["a", "b"]
+
+
+@pytest.mark.parametrize("verb", ["prompts", "has_open", "chain_prompts"])
+def test_a_join_does_not_go_on_without_a_branch_that_is_sent_back_meanwhile(stand, verb):
+    stand.set(max_attempts=1)
+    chain = stand.start(stages.gather_answers, "a", "b")
+    batch = stand.sent()
+    failed = error(next(iter(stand.provider.inputs(batch).values())), 400)
+    stand.provider.land(batch, [failed, list(stand.provider.rows(batch).values())[1]])
+    collect(stand.runtime)
+    with pytest.raises(Crash):
+        list(dispatch(stand.killed("has_open")))
+    prompts = list(stand.store.chain_prompts(chain.id))
+    (join,) = [each for each in prompts if each.kind == "join"]
+    (lost,) = [each for each in prompts if each.progress.state is PromptState.FAILED]
+
+    def retry():
+        assert retry_prompts(stand.runtime, [lost]) == 1
+
+    settle(stand.interrupted(verb, retry, after=True), [join.id])
+    assert stand.states([join.id, lost.id]) == ["WAITING", "QUEUED"]
+    stand.clock.advance(3_600)
+    list(dispatch(stand.runtime))  # of the part that nobody holds any more
+    stand.arrived()
+    list(dispatch(stand.runtime))
+    assert stand.chain(join.id).result == '["a","b"]'
 
 
 @pytest.mark.parametrize("verb", ["chains", "commit"])

@@ -124,7 +124,7 @@ class _Rerun:
             resume = program.throw if isinstance(outcome, Exception) else program.send
             step, value = _run(resume, outcome, frame)
             if record.progress.state is PromptState.FAILED:
-                return self._failed(record, step, value)
+                return self._failed(record, step, value, self._is_too_late(record, outcome, frame))
         if record is None and frame.path:
             return self._ended_at_once(frame, self._value_record(frame), step, value)
         self._demand(step == "returns", "a program fails only for cause", (frame.path, value))
@@ -146,14 +146,21 @@ class _Rerun:
         self._check_kept(record, programs.plain_all(value))
         return value
 
-    def _failed(self, record, step, value):
+    def _is_too_late(self, record, outcome, frame):
+        """Whether the program wanted another answer after an error, and no time was left for one."""
+        sulked = any(place[:3] == (frame.seed, frame.path, frame.places) for place in self.world.runs)
+        failed = isinstance(outcome, Exception) and _same(record.progress.failure, _failure_of(outcome))
+        return record.deadline_at is not None and failed and sulked
+
+    def _failed(self, record, step, value, too_late=False):
         """The frame ended here: because the program raises, or because of a mood."""
         failure = record.progress.failure
         explained = step == "raises" and _same(failure, _failure_of(value))
         sulked = (failure.message.startswith(SULKING) and failure.reason == "raised") or (
             failure.reason in ("aborted", "unwanted")
         )
-        self._demand(explained or sulked, "a program fails only for cause", (record.path, failure, value))
+        holds = explained or sulked or too_late
+        self._demand(holds, "a program fails only for cause", (record.path, failure, value))
         return Raised(failure)
 
     def _check_kept(self, record, value):

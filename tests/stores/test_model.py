@@ -22,10 +22,11 @@ from hypothesis.stateful import (
 
 from gemchain.identity import child_id
 from gemchain.records import Batch, Chain, ChainMove, Draft, Failure, Move, Prompt, Unit, Verdict
-from gemchain.states import PROMPT_MOVES, UNFINISHED_PROMPT, BatchState, ChainState, PromptState
+from gemchain.states import CHAIN_MOVES, PROMPT_MOVES, UNFINISHED_PROMPT, BatchState, ChainState, PromptState
 from gemchain.stores.sqlite import MEMORY, SqliteStore
 from gemchain.testing import VirtualClock
 from tests import firestore_state
+from tests.support.fuzzing import MORE
 
 P = PromptState
 MODELS = ("one", "two")
@@ -46,13 +47,15 @@ class Model:
     tokens: set = field(default_factory=set)
 
     def commit(self, unit, seen):
-        """Apply a unit; `seen` says how often each moved prompt had changed when it was read."""
+        """Apply a unit; `seen` says how often what it moves had changed when it was read."""
         if unit.token in self.tokens:
             return Verdict.APPLIED
         fresh = all(seen[move.prompt.id] == self.changes[move.prompt.id] for move in unit.moves)
         born = unit.chain is None or unit.chain.id not in self.chains
         ending = unit.ending
         there = ending is None or self.chains[ending.chain_id].state is ending.before
+        if ending is not None and ending.version is not None:
+            fresh = fresh and seen[ending.chain_id] == self.changes[ending.chain_id]
         if not (fresh and born and there):
             return Verdict.CONFLICT
         self._apply(unit)
@@ -69,6 +72,7 @@ class Model:
             self.chains[unit.chain.id] = replace(unit.chain, token=unit.token)
         if unit.ending is not None:
             chain, ending = self.chains[unit.ending.chain_id], unit.ending
+            self.changes[chain.id] += 1
             self.chains[chain.id] = replace(
                 chain,
                 state=ending.after,
@@ -121,6 +125,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.model = Model()
         self.numbers = count()
         self.reads = {}
+        self.chains_read = {}
 
     def teardown(self):
         self.store.close()
@@ -162,18 +167,23 @@ class StoreMachine(RuleBasedStateMachine):
     def a_unit_is_committed_again(self, entry):
         self._commit([entry])
 
-    @rule(number=PICK, before=st.sampled_from(ChainState), failed=st.booleans())
-    def a_chain_is_moved(self, number, before, failed):
-        names = sorted(self.model.chains)
-        if not names or before in (ChainState.DONE, ChainState.CANCELLED):
+    @rule(number=PICK, before=st.sampled_from(ChainState), pick=PICK, asks=st.booleans(), old=OLD)
+    def a_chain_is_moved(self, number, before, pick, asks, old):
+        names, states = sorted(self.model.chains), sorted(CHAIN_MOVES[before])
+        if not names or not states:
             return
-        after = ChainState.FAILED if failed else ChainState.DONE
-        after = ChainState.RUNNING if before is ChainState.FAILED else after
-        failure = Failure("why", "because") if after is ChainState.FAILED else None
-        result = '"value"' if after is ChainState.DONE else None
-        ended_at = None if after is ChainState.RUNNING else self.clock.now()
-        ending = ChainMove(names[number % len(names)], before, after, result, failure, ended_at)
-        self._commit([(Unit(token=f"u{next(self.numbers)}", ending=ending), {})])
+        chain, changes = self._read_chain(names[number % len(names)], old=old)
+        after = states[pick % len(states)]
+        ending = ChainMove(
+            chain.id,
+            before,
+            after,
+            result='"value"' if after is ChainState.DONE else None,
+            failure=Failure("why", "because") if after is ChainState.FAILED else None,
+            ended_at=None if after is ChainState.RUNNING else self.clock.now(),
+            version=chain.version if asks and chain.state is before else None,
+        )
+        self._commit([(Unit(token=f"u{next(self.numbers)}", ending=ending), {chain.id: changes})])
 
     @rule(model=st.sampled_from(MODELS), limit=st.integers(1, 4))
     def a_batch_claims(self, model, limit):
@@ -272,6 +282,12 @@ class StoreMachine(RuleBasedStateMachine):
         unit = Unit(token=f"u{next(self.numbers)}", moves=(Move(prompt, after),), drafts=drafts)
         return unit, {prompt.id: changes}
 
+    def _read_chain(self, name, *, old):
+        """A chain, and how often it had moved when it was read: now, or the last time."""
+        if not old or name not in self.chains_read:
+            self.chains_read[name] = self.store.chains([name])[name], self.model.changes[name]
+        return self.chains_read[name]
+
     def _commit(self, entries):
         expected = [self.model.commit(unit, seen) for unit, seen in entries]
         assert self.store.commit([unit for unit, _ in entries]) == expected
@@ -360,10 +376,8 @@ def test_any_sequence_of_calls_leaves_the_store_as_the_model_says(subject, tmp_p
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=examples,
+            max_examples=examples * max(1, MORE),
             stateful_step_count=length,
-            deadline=None,
-            database=None,
             suppress_health_check=list(HealthCheck),
         ),
     )

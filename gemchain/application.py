@@ -16,7 +16,7 @@ from typing import Any
 
 from gemchain.errors import UnresolvedError
 
-__all__ = ["Application", "home_of", "main_name"]
+__all__ = ["Application", "home_of", "known_home", "main_name"]
 
 _PACKAGES = frozenset({"site-packages", "dist-packages"})
 
@@ -47,6 +47,14 @@ def home_of(thing: Any) -> str:
             "put it in a file"
         )
     return str(home)
+
+
+def known_home(thing: Any) -> str:
+    """The module that others know something in; `__main__` for what was typed into a session."""
+    try:
+        return home_of(thing)
+    except UnresolvedError:
+        return "__main__"
 
 
 def _main_folder() -> Path | None:

@@ -99,8 +99,15 @@ def _retry(store: Store, prompt: Prompt) -> int:
         unit = _retry_unit(prompt, joins, chain)
         if store.commit([unit]) == [Verdict.APPLIED]:
             return sum(move.after.state is not move.prompt.progress.state for move in unit.moves)
-        if store.prompts([prompt.id]).get(prompt.id) != prompt:
+        found = store.prompts([prompt.id]).get(prompt.id)
+        if found is None or _stands(found) != _stands(prompt):
             return 0
+        prompt = found
+
+
+def _stands(prompt: Prompt) -> Progress:
+    """How a prompt stands, whether it is marked or not: the sweep clears marks at any time."""
+    return replace(prompt.progress, unsettled=False)
 
 
 def _joins_around(store: Store, prompt: Prompt) -> list[Prompt] | None:
@@ -118,9 +125,12 @@ def _joins_around(store: Store, prompt: Prompt) -> list[Prompt] | None:
 def _retry_unit(prompt: Prompt, joins: Sequence[Prompt], chain: Chain) -> Unit:
     """The prompt's move, and in the same commit those of its joins and its chain.
 
-    A join that still waits, and a chain that still runs, are moved as well, to where they stand: whoever is
-    just adding up what is in them, or cancelling it, finds them changed, and does not go on without this one.
+    A join that still waits, and a chain that still runs and has other prompts, are moved as well, to where
+    they stand: whoever is just adding up what is in them, or cancelling it, finds them changed, and does not
+    go on without this one.
     """
+    revived = ChainMove(chain.id, chain.state, ChainState.RUNNING, version=chain.version)
+    is_alone = not prompt.forked and prompt.join_id is None
     around = [
         Move(each, each.progress if each.progress.state is PromptState.WAITING else _retried(each))
         for each in joins
@@ -128,7 +138,7 @@ def _retry_unit(prompt: Prompt, joins: Sequence[Prompt], chain: Chain) -> Unit:
     return Unit(
         token=random_id("u"),
         moves=(Move(prompt, _retried(prompt)), *around),
-        ending=ChainMove(chain.id, chain.state, ChainState.RUNNING),
+        ending=None if is_alone and chain.state is ChainState.RUNNING else revived,
     )
 
 
@@ -163,10 +173,19 @@ def resume_chain(runtime: Runtime, chain_id: str, value: Any, name: str | None) 
         names = ", ".join(sorted(repr(each.key) for each in waiting))
         raise InvalidInputError(f"chain {chain_id} waits for several things: {names}; say which by name=")
     (prompt,) = waiting
-    after = replace(prompt.progress, state=PromptState.ANSWERED, result=_packed(value))
-    if store.commit([Unit(token=random_id("u"), moves=(Move(prompt, after),))]) != [Verdict.APPLIED]:
-        raise ChainNotFoundError(f"chain {chain_id} was resumed, or cancelled, by somebody else just now")
+    packed = _packed(value)
+    while not _answer(store, prompt, packed):
+        found = store.prompts([prompt.id]).get(prompt.id)
+        if found is None or _stands(found) != _stands(prompt):
+            raise ChainNotFoundError(f"chain {chain_id} was resumed, or cancelled, by somebody else just now")
+        prompt = found
     runtime.waker.hurry()
+
+
+def _answer(store: Store, prompt: Prompt, packed: str) -> bool:
+    """Give a wait its value; False when it moved, or lost its mark, since it was read."""
+    after = replace(prompt.progress, state=PromptState.ANSWERED, result=packed)
+    return store.commit([Unit(token=random_id("u"), moves=(Move(prompt, after),))]) == [Verdict.APPLIED]
 
 
 def _waits(store: Store, chain_id: str, name: str | None) -> list[Prompt]:

@@ -9,12 +9,12 @@ from inspect import iscoroutinefunction
 from typing import Any
 
 from gemchain import jsontext
-from gemchain.application import home_of
+from gemchain.application import known_home
 from gemchain.arguments import chain_rules
 from gemchain.awaits import drafts_of
 from gemchain.chains import Chain
 from gemchain.durable import Blocked, Ended, Raised, Replay
-from gemchain.errors import ContinuationError, InvalidInputError, ParamsError, UnresolvedError
+from gemchain.errors import ContinuationError, InvalidInputError, ParamsError
 from gemchain.frames import active_frame, entered_frame, note_described
 from gemchain.identity import chain_id, random_id
 from gemchain.marks import chain_mark
@@ -137,15 +137,7 @@ def function_name(function: Callable[..., Any]) -> str:
     name = getattr(function, "__qualname__", None)
     if name is None or not callable(function):
         raise ContinuationError(f"start() takes a function, not {function!r}")
-    return f"{_home(function)}:{name}"
-
-
-def _home(function: Callable[..., Any]) -> str:
-    """The module that others know the function in; what was typed into a session is nobody else's."""
-    try:
-        return home_of(function)
-    except UnresolvedError:
-        return function.__module__
+    return f"{known_home(function)}:{name}"
 
 
 def start_id(function: Callable[..., Any], key: str | None) -> str:
@@ -154,7 +146,7 @@ def start_id(function: Callable[..., Any], key: str | None) -> str:
     Inside a callback a start without a key derives its id, since the callback may run twice.
     """
     mark = chain_mark(function)
-    name = function_name(function) if mark is None else f"{_home(function)}:{mark.name}"
+    name = function_name(function) if mark is None else f"{known_home(function)}:{mark.name}"
     if key is not None:
         return chain_id(name, key)
     frame, scope = active_frame(), open_scope()

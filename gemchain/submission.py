@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Unpack
 
+from gemchain.application import known_home
 from gemchain.chains import PromptHandle
 from gemchain.drafting import make_item, make_wait_item
 from gemchain.errors import InvalidInputError
@@ -149,7 +150,7 @@ def _lone_chain(runtime: Runtime, spec: PromptSpec | GatherSpec) -> Unit:
     name = (
         "gemchain:submit"
         if spec.callback is None
-        else f"{spec.callback.__module__}:{getattr(spec.callback, '__qualname__', 'callback')}"
+        else f"{known_home(spec.callback)}:{getattr(spec.callback, '__qualname__', 'callback')}"
     )
     identity = random_id("c") if spec.key is None else chain_id(name, spec.key)
     scope = Scope(identity, None, runtime.clock.now())

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from gemchain import jsontext, values
+from gemchain.errors import DamagedError
 from gemchain.records import Chain, ChainMove, Failure, Prompt
 from gemchain.responses import Response
 from gemchain.states import ChainState, PromptState
@@ -64,12 +65,19 @@ def gathered(members: Iterable[Prompt], count: int, *, return_exceptions: bool) 
 
     Returns:
         None when a branch was cancelled, or sent back, so that there is nothing to go on with, or not yet.
+
+    Raises:
+        DamagedError: Nobody can tell whether a branch has ended.
     """
     ends: dict[int, list[Prompt]] = {index: [] for index in range(count)}
     for leaf in _leaves(members):
         assert leaf.branch is not None
         ends[leaf.branch].append(leaf)
-    if not all(leaf.progress.state in _WITH_END for leaves in ends.values() for leaf in leaves):
+    unended = [each for leaves in ends.values() for each in leaves if each.progress.state not in _WITH_END]
+    for leaf in unended:
+        if leaf.damage is not None:
+            raise DamagedError(leaf.damage)
+    if unended:
         return None
     found = [_branch_value(leaves) for leaves in ends.values()]
     failed = next((each for each in found if isinstance(each, _Failed)), None)

@@ -16,13 +16,14 @@ from dataclasses import replace
 from gemchain.codec import UNREADABLE, note_damage
 from gemchain.engine.answers import join_outcome
 from gemchain.engine.branches import chain_end
-from gemchain.engine.delivery import Outcome, deliver
+from gemchain.engine.delivery import Delivery, Outcome, deliver
 from gemchain.identity import is_join, random_id
 from gemchain.interventions import cancel_chain
 from gemchain.records import (
     NO_ROWS,
     NO_USAGE,
     Batch,
+    Chain,
     ChainMove,
     Failure,
     Prompt,
@@ -137,24 +138,7 @@ def settle(runtime: Runtime, scopes: Iterable[str]) -> None:
             pending.extend(_settle_join(runtime, scope) if is_join(scope) else _settle_chain(runtime, scope))
         except UNREADABLE as error:
             note_damage("join" if is_join(scope) else "chain", scope, error)
-            _give_up(runtime, scope, f"what it came to cannot be read: {error}")
-
-
-def _give_up(runtime: Runtime, scope: str, why: str) -> None:
-    """Park a join, or fail a chain, whose records make no sense: others may have written them."""
-    if not is_join(scope):
-        ending = ChainMove(
-            scope,
-            ChainState.RUNNING,
-            ChainState.FAILED,
-            failure=Failure("damaged", why),
-            ended_at=runtime.clock.now(),
-        )
-        runtime.store.commit([Unit(token=random_id("u"), ending=ending)])
-        return
-    join = runtime.store.prompts([scope]).get(scope)
-    if join is not None and join.progress.state is PromptState.WAITING:
-        runtime.store.commit([deliver(runtime, replace(join, damage=join.damage or why), Outcome()).unit])
+            pending.extend(_give_up(runtime, scope, f"what it came to cannot be read: {error}"))
 
 
 def _settle_chain(runtime: Runtime, chain_id: str) -> tuple[str, ...]:
@@ -165,13 +149,31 @@ def _settle_chain(runtime: Runtime, chain_id: str) -> tuple[str, ...]:
     if chain.state is ChainState.CANCELLED:
         cancel_chain(runtime.store, chain_id)
     elif chain.state is ChainState.RUNNING and not runtime.store.has_open(chain_id):
-        ending = chain_end(chain, runtime.store.chain_prompts(chain_id), runtime.clock.now())
+        ending = _end_of(runtime, chain)
         runtime.store.commit([Unit(token=random_id("u"), ending=ending)])
     return ()
 
 
+def _end_of(runtime: Runtime, chain: Chain) -> ChainMove:
+    """What a chain has come to; FAILED where its records make no sense, as others may have written them."""
+    now = runtime.clock.now()
+    try:
+        return chain_end(chain, runtime.store.chain_prompts(chain.id), now)
+    except UNREADABLE as error:
+        note_damage("chain", chain.id, error)
+        failure = Failure("damaged", f"what it came to cannot be read: {error}")
+        return ChainMove(
+            chain.id,
+            ChainState.RUNNING,
+            ChainState.FAILED,
+            failure=failure,
+            ended_at=now,
+            version=chain.version,
+        )
+
+
 def _settle_join(runtime: Runtime, join_id: str) -> list[str]:
-    """Fire a join whose branches have all ended; returns the scopes that may end with it."""
+    """Fire a join whose branches have all ended; returns the scopes to look at next."""
     join = runtime.store.prompts([join_id]).get(join_id)
     if join is None:
         return []  # its chain ended, and retention removed it
@@ -179,10 +181,30 @@ def _settle_join(runtime: Runtime, join_id: str) -> list[str]:
         outcome = join_outcome(runtime, join)
         if outcome is None:
             return []
-        delivery = deliver(runtime, join, outcome, marked=False)
-        if runtime.store.commit([delivery.unit]) == [Verdict.APPLIED]:
-            return [scope_of(join)] if delivery.ends_branch else []
-        join = runtime.store.prompts([join_id]).get(join_id, join)
-    # Whoever fired it, before or meanwhile, may have died before looking at what ends with it.
+        return _move_join(runtime, join, deliver(runtime, join, outcome, marked=False))
+    return _around(join)
+
+
+def _give_up(runtime: Runtime, join_id: str, why: str) -> list[str]:
+    """Park a join whose records make no sense: others may have written them."""
+    join = runtime.store.prompts([join_id]).get(join_id)
+    if join is None or join.progress.state is not PromptState.WAITING:
+        return []
+    return _move_join(runtime, join, deliver(runtime, replace(join, damage=join.damage or why), Outcome()))
+
+
+def _move_join(runtime: Runtime, join: Prompt, delivery: Delivery) -> list[str]:
+    """Commit what becomes of a join; returns the scopes to look at next."""
+    if runtime.store.commit([delivery.unit]) == [Verdict.APPLIED]:
+        return [scope_of(join)] if delivery.ends_branch else []
+    now = runtime.store.prompts([join.id]).get(join.id)
+    if now is None:
+        return []
+    touched = now.progress.state is PromptState.WAITING and now.version != join.version
+    return [join.id] if touched else _around(now)
+
+
+def _around(join: Prompt) -> list[str]:
+    """What may end with a join: whoever moved it, before or just now, may have died before looking there."""
     ended = join.progress.state in (PromptState.DONE, PromptState.FAILED)
     return [scope_of(join)] if join.forked and ended else []

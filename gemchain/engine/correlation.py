@@ -5,7 +5,7 @@ the id that was sent along. A row that names its prompt is matched by that, any 
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from gemchain.engine.nameless import owners
@@ -40,7 +40,13 @@ class Matched(NamedTuple):
     counts: Counter[str]
 
 
-def match(runtime: Runtime, batch: Batch, rows: Sequence[Found], taken: set[str] | None = None) -> Matched:
+def match(
+    runtime: Runtime,
+    batch: Batch,
+    rows: Sequence[Found],
+    taken: set[str],
+    breathe: Callable[[], object],
+) -> Matched:
     """Find the prompt of every row.
 
     Args:
@@ -48,10 +54,12 @@ def match(runtime: Runtime, batch: Batch, rows: Sequence[Found], taken: set[str]
         batch: The batch that the output belongs to.
         rows: Rows of it.
         taken: Prompts that are spoken for, which get no further row; those that get one here join them.
+        breathe: Called again and again where this takes minutes.
     """
-    taken = set() if taken is None else taken
     nameless = {found.ref: found.row for found in rows if found.row.prompt_id is None}
-    whose = owners(runtime, batch, nameless) if nameless else {}
+    whose = owners(runtime, batch, nameless, breathe) if nameless else {}
+    if nameless:
+        rows = sorted(rows, key=_turn)
     ids = [found.row.prompt_id or whose.get(found.ref) for found in rows]
     prompts = runtime.store.prompts({each for each in ids if each is not None})
     pairs, handled, counts = [], [], Counter[str]()
@@ -68,3 +76,8 @@ def match(runtime: Runtime, batch: Batch, rows: Sequence[Found], taken: set[str]
             taken.add(prompt.id)
             pairs.append((prompt, found))
     return Matched(pairs, handled, counts)
+
+
+def _turn(found: Found) -> bool:
+    """An answer goes before an error: a row without a name may be there twice, once as each."""
+    return found.row.failure is not None

@@ -170,7 +170,7 @@ class _Run:
 
     def _take(self, rows: Sequence[Found]) -> None:
         """Run what follows these rows, and commit when enough has gathered."""
-        matched = match(self.runtime, self.batch, rows, self.taken)
+        matched = match(self.runtime, self.batch, rows, self.taken, self._keep)
         self.counts.update(matched.counts)
         self.ended.update(scope_of(prompt) for prompt in matched.handled if prompt.forked)
         for prompt, found in matched.pairs:
@@ -214,11 +214,15 @@ class _Run:
         pairs = list(zip(pending, verdicts, strict=True))
         outrun = [each.ref for each, verdict in pairs if verdict is not Verdict.APPLIED]
         self._note([each for each, verdict in pairs if verdict is Verdict.APPLIED])
-        if self.runtime.store.now() >= renewal_due(self.runtime, self.holder[-1]):
-            self.holder.append(renew_part(self.runtime, self.holder[-1]))
+        self._keep()
         self.write_at = self._write_at()
         for start in range(0, len(outrun), BITE):
             self._take([self._found(ref) for ref in outrun[start : start + BITE]])
+
+    def _keep(self) -> None:
+        """Prolong the lease when it is time to."""
+        if self.runtime.store.now() >= renewal_due(self.runtime, self.holder[-1]):
+            self.holder.append(renew_part(self.runtime, self.holder[-1]))
 
     def _look_out(self, pending: Sequence["_Delivered"]) -> Outlook:
         """What may soon add to the queues, seen from the end of this part."""

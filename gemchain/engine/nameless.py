@@ -7,14 +7,18 @@ So whose a row is depends on an input and an output that never change, and not o
 prompts meanwhile: whoever dispatches a part again, or another part at the same time, finds the same.
 
 Both files are read only when such a row is met. Whoever meets it first leaves what it found beside the
-input for the others; two that meet one at once find, and leave, the same.
+input for the others; those that meet one at once find, and leave, the same. Of a file that is lost the
+rows are lost as well, whose part says so: the others are not held up by it.
 """
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from functools import lru_cache
+from itertools import islice
 
 from gemchain.engine.lines import read_lines
+from gemchain.errors import BlobNotFoundError
 from gemchain.ports import Provider, Row
 from gemchain.records import AnswerRef, Batch, OutputFile
 from gemchain.runtime import Runtime
@@ -22,29 +26,43 @@ from gemchain.runtime import Runtime
 __all__ = ["owners"]
 
 
-def owners(runtime: Runtime, batch: Batch, rows: Mapping[AnswerRef, Row]) -> dict[AnswerRef, str | None]:
+BREATH = 1_000
+"""Rows of an output that are read between two breaths."""
+
+
+def owners(
+    runtime: Runtime, batch: Batch, rows: Mapping[AnswerRef, Row], breathe: Callable[[], object]
+) -> dict[AnswerRef, str | None]:
     """Whose these rows are, none of which names its prompt.
+
+    Args:
+        runtime: Where the files are.
+        batch: The batch that the rows answer.
+        rows: By their places.
+        breathe: Called again and again while the whole output is read, which may take minutes.
 
     Returns:
         The id of the prompt; None where rows with this request are more than prompts. Rows that echo
         nothing the batch has asked are left out.
     """
-    files = _Files(runtime, batch)
+    files = _Files(runtime, batch, breathe)
+    asking = _asking(files)
     found: dict[AnswerRef, str | None] = {}
     for ref, row in rows.items():
-        asking = _asking(files).get(_echoed(files.provider, row) or "", ())
-        if len(asking) == 1:
-            (found[ref],) = asking
-        elif asking:
+        twins = asking.get(_echoed(files.provider, row) or "", ())
+        if len(twins) == 1:
+            (found[ref],) = twins
+        elif twins:
             found[ref] = _turns(files).get(files.place(ref.uri, ref.offset))
     return found
 
 
 class _Files:
-    """What a batch sent and got, and what was found out about it. Equal for the same input."""
+    """What a batch sent and got, and what was found out about it. Equal for the same files."""
 
-    def __init__(self, runtime: Runtime, batch: Batch) -> None:
+    def __init__(self, runtime: Runtime, batch: Batch, breathe: Callable[[], object]) -> None:
         self.blobs = runtime.blobs
+        self.breathe = breathe
         self.provider = runtime.providers.named(batch.provider)
         self.batch = batch
         self._name = f"batches/{batch.id}/{{}}-{(batch.input_uri or '').rpartition('-')[2]}.txt"
@@ -54,7 +72,10 @@ class _Files:
         return hash(self._name)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Files) and other._name == self._name
+        return isinstance(other, _Files) and other._key() == self._key()
+
+    def _key(self) -> tuple[object, ...]:
+        return self.blobs.uri(self._name), self.batch.input_uri, self.batch.output
 
     def place(self, uri: str, offset: int) -> str:
         """A row of the output, as it is written down."""
@@ -115,11 +136,13 @@ def _find_turns(files: _Files) -> Iterator[str]:
 def _output(files: _Files) -> Iterator[tuple[int, int, Row]]:
     """Every row of the output: the number of its file, its offset and what it says."""
     for number, file in enumerate(files.batch.output):
-        for offset, line in read_lines(files.blobs, file, 0, file.size):
-            try:
-                yield number, offset, files.provider.read_row(line)
-            except ValueError:
-                continue  # a damaged row, counted where it is dispatched
+        lines = read_lines(files.blobs, file, 0, file.size)
+        with suppress(BlobNotFoundError):
+            while some := list(islice(lines, BREATH)):
+                files.breathe()
+                for offset, line in some:
+                    with suppress(ValueError):  # a damaged row, counted where it is dispatched
+                        yield number, offset, files.provider.read_row(line)
 
 
 def _echoed(provider: Provider, row: Row) -> str | None:

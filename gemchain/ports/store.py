@@ -42,7 +42,7 @@ class Store(Protocol):
 
         - a prompt it moves is no longer as it was read (its version differs), or
         - the chain it creates exists already, or
-        - the chain it moves is not in the state the move names, or
+        - the chain it moves is not in the state that the move names, or no longer of the version, or
         - a prompt it creates is born CLAIMED by a batch of `into` that is not PLANNED any more, or whose
           fence was passed; or the unit, then, is too large for one call of the store.
 

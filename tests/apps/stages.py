@@ -14,9 +14,13 @@ before_return = []
 """What the next callbacks do before they return, one function for each call."""
 
 
+before_together = []
+"""The same for what gets the values of several branches."""
+
+
 def forget():
     """Empty all of these."""
-    for each in (calls, errors, before_return):
+    for each in (calls, errors, before_return, before_together):
         each.clear()
 
 
@@ -84,11 +88,25 @@ def gather_answers(*texts):
     gemchain.gather([gemchain.prompt(text, "model") for text in texts], texts_of)
 
 
+def gather_taken(*texts):
+    gemchain.gather([gemchain.prompt(text, "model", take) for text in texts], together)
+
+
+def ask_somebody():
+    gemchain.wait("a word", heard)
+
+
+def heard(word):
+    return word
+
+
 def texts_of(answers):
     return [each.text for each in answers]
 
 
 def together(results):
+    if before_together:
+        before_together.pop(0)()
     return [str(each) for each in results]
 
 

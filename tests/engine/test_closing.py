@@ -1,5 +1,6 @@
 """How batches and forked chains end, and that each of them ends once."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 
 import orjson
@@ -8,10 +9,13 @@ import pytest
 from gemchain.engine.closing import abandon, close, is_complete, settle, settle_marked
 from gemchain.engine.collect import collect
 from gemchain.engine.dispatch import dispatch, dispatch_part
+from gemchain.engine.revisit import revisit
 from gemchain.engine.sweep import sweep
 from gemchain.errors import StoreConflictError
+from gemchain.interventions import retry_prompts
 from gemchain.records import Failure
 from gemchain.states import BatchState, ChainState, PromptState
+from gemchain.stores.sqlite.rows import row_of
 from tests.apps import stages
 from tests.support.crashing import Crash
 from tests.support.scripted import error
@@ -182,6 +186,49 @@ def test_whoever_comes_second_at_a_join_looks_around_it_since_the_first_may_have
     settle(stand.interrupted("has_open", the_first_dies, after=True), [join.id])
     ended = chain_of(stand, chain)
     assert (ended.state, ended.result) == (ChainState.DONE, '[["a","b"],"beside"]')
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_join_of_which_nobody_can_tell_whether_a_branch_has_ended_is_parked(stand, again):
+    """Before it goes on, or when its function, which raised, is to run again."""
+    chain = stand.start(stages.gather_taken, "a", "b")
+    stand.arrived()
+    with nullcontext() if again else pytest.raises(Crash):
+        stages.before_together.append(_raise)
+        list(dispatch(stand.runtime if again else stand.killed("has_open")))
+    (join,) = [each for each in stand.store.chain_prompts(chain.id) if each.kind == "join"]
+    assert join.progress.state is (PromptState.ANSWERED if again else PromptState.WAITING)
+    branch = next(each for each in stand.store.chain_prompts(chain.id) if each.kind != "join")
+    stand.store._db.execute("UPDATE progress SET state = 'odd' WHERE seq = ?", (row_of(branch.version),))
+    stand.clock.advance(3_600)
+    list(dispatch(stand.runtime))
+    revisit(stand.runtime)
+    parked = stand.prompt(join.id).progress
+    assert (parked.state, parked.failure.reason) == (PromptState.PARKED, "damaged")
+
+
+def test_a_chain_that_cannot_be_read_does_not_fail_over_a_branch_that_is_sent_back(stand):
+    stand.set(callback_attempts=1)
+    stages.before_return.append(_raise)
+    chain = stand.start(stages.fork, "a", "b")
+    stand.arrived()
+    with pytest.raises(Crash):
+        list(dispatch(stand.killed("has_open")))
+    failed, other = sorted(stand.store.chain_prompts(chain.id), key=lambda each: each.path)
+    stand.store._db.execute("UPDATE prompts SET path = 'odd' WHERE seq = ?", (row_of(other.version),))
+
+    def retry():
+        assert retry_prompts(stand.runtime, [failed]) == 1
+
+    settle(stand.interrupted("commit", retry), [chain.id])
+    assert chain_of(stand, chain).state is ChainState.RUNNING
+    assert stand.states([failed.id]) == ["ANSWERED"]
+    revisit(stand.runtime)
+    assert chain_of(stand, chain).failure.reason == "damaged"
+
+
+def _raise():
+    raise RuntimeError("not now")
 
 
 def test_settling_twice_changes_nothing(stand):

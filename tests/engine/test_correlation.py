@@ -1,16 +1,19 @@
 """Which prompt a row belongs to, whatever the service does to the rows."""
 
 import random
+from dataclasses import replace
 
 import orjson
 import pytest
 
 from gemchain.engine import correlation
+from gemchain.engine import nameless as engine_nameless
 from gemchain.engine.collect import collect
 from gemchain.engine.dispatch import dispatch, dispatch_part
-from gemchain.errors import StoreUnavailableError
+from gemchain.engine.leases import free
+from gemchain.errors import BlobNotFoundError, StoreUnavailableError
 from gemchain.interventions import cancel_chain
-from gemchain.records import RowCounts
+from gemchain.records import AnswerRef, OutputFile, RowCounts
 from tests.apps import stages
 from tests.support.scripted import answer, error, nameless
 
@@ -256,6 +259,62 @@ def test_an_error_takes_no_turn_while_there_are_answers_in_whatever_part(stand, 
     failed = nameless(error(next(iter(stand.provider.inputs(batch).values()))))
     assert land(stand, batch, [failed], lines) == counts(done=3, duplicate=1)
     assert sorted(results(stand, ids)) == ["first", "second", "third"]
+
+
+@pytest.mark.parametrize("first", [False, True])
+def test_an_answer_goes_before_an_error_of_the_same_prompt(stand, ids, rows, first):
+    """The service may give a row twice, once as each; with a name, the first of them counts."""
+    batch, lines = rows
+    failed = nameless(error(next(iter(stand.provider.inputs(batch).values()))))
+    both = [nameless(lines[0]), failed] if first else [failed, nameless(lines[0])]
+    assert land(stand, batch, [*both, *lines[1:]]) == counts(done=3, duplicate=1)
+
+
+def test_a_file_that_is_lost_holds_up_no_row_of_another(stand, twins):
+    ids, batch, lines = twins
+    stand.provider.land(batch, lines[:2], lines[2:])
+    collect(stand.runtime)
+    _, second = stand.store.open_parts(batch.id)
+    stand.blobs.delete(second.file.uri)
+    with pytest.raises(BlobNotFoundError):
+        list(dispatch(stand.runtime))
+    assert stand.states(ids) == ["DONE", "DONE", "CLAIMED"]
+
+
+def test_a_part_is_held_while_the_whole_output_is_read(stand, twins, monkeypatch):
+    monkeypatch.setattr(engine_nameless, "BREATH", 1)
+    _, batch, lines = twins
+    stand.provider.land(batch, lines)
+    collect(stand.runtime)
+    held = []
+    real = stand.provider.read_row
+
+    def slow(line):
+        stand.clock.advance(stand.runtime.settings.lease * 0.4)
+        held.append(not free(stand.store.open_parts(batch.id)[0], stand.store.now()))
+        return real(line)
+
+    stages.before_return.append(interrupt)
+    monkeypatch.setattr(stand.provider, "read_row", slow)
+    with pytest.raises(KeyboardInterrupt):
+        list(dispatch(stand.runtime))
+    assert len(held) == 6
+    assert all(held[3:])
+
+
+def test_what_was_found_in_a_copy_of_the_files_is_for_the_copy(stand, twins):
+    ids, batch, lines = twins
+    stand.provider.land(batch, lines)
+    collect(stand.runtime)
+    batch = stand.batch(batch)
+    (file,) = batch.output
+    row = stand.provider.read_row(lines[0])
+    here = AnswerRef(file.uri, file.generation, 0, len(lines[0]))
+    there = AnswerRef("file:///elsewhere", 1, 0, len(lines[0]))
+    copy = replace(batch, output=(OutputFile(there.uri, there.generation, file.size),))
+    assert engine_nameless.owners(stand.runtime, batch, {here: row}, list) == {here: ids[0]}
+    stand.blobs.delete(stand.blobs.uri(f"batches/{batch.id}/turns-1.jsonl.txt"))
+    assert engine_nameless.owners(stand.runtime, copy, {there: row}, list) == {there: None}
 
 
 def interrupt():

@@ -20,10 +20,12 @@ async def straight(text):
 
 if __name__ == "__main__":
     print(*(gemchain.start(each, key="k", text="a").id for each in (ask, straight)))
+    print(gemchain.submit("a", "simulated/m", answered, key="k").chain_id)
 """
 OTHER = """
 import gemchain, script
 print(*(gemchain.start(each, key="k", text="a").id for each in (script.ask, script.straight)))
+print(gemchain.submit("a", "simulated/m", script.answered, key="k").chain_id)
 """
 
 
@@ -41,6 +43,6 @@ def python(tmp_path):
 
 def test_a_key_means_the_same_chain_in_a_script_and_wherever_it_is_imported(python):
     ids = python("script.py")
-    assert len(set(ids.split())) == 2
+    assert len(set(ids.split())) == 3
     assert python("-m", "script") == ids
     assert python("other.py") == ids

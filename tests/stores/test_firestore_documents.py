@@ -11,7 +11,7 @@ import pytest
 from google.cloud import firestore as google_firestore
 
 from gemchain.errors import DamagedError, StoreUnavailableError
-from gemchain.records import Failure, Move, RowCounts, Unit, Usage
+from gemchain.records import ChainMove, Failure, Move, RowCounts, Unit, Usage
 from gemchain.states import BatchState, ChainState, PartState, PromptState
 from gemchain.stores.firestore import ready as firestore_ready
 from tests import firestore_state
@@ -19,7 +19,7 @@ from tests.contracts.store_samples import ANSWER, APPLIED, Samples, ids
 
 P = PromptState
 SNAPSHOTS = Path(__file__).parent / "snapshots"
-PASSING = {"token", "tokens", "chain_at"}
+PASSING = {"token", "tokens", "touched", "chain_at"}
 """Fields that differ from run to run: the store draws them, or the service's clock does."""
 
 
@@ -137,6 +137,22 @@ class TestSnapshots:
 
 BIG = "x" * (300 << 10)
 LONG = '"' + "ü" * (40 << 10) + '"'
+
+
+class TestTokens:
+    def test_only_the_record_that_proves_a_commit_keeps_its_token(self, given, raw):
+        given.start("c1", "p1", "p2")
+        for number, state in enumerate((P.PARKED, P.QUEUED) * 3):
+            before = given.store.chains(["c1"])["c1"].version
+            moves = tuple(Move(each, replace(each.progress, state=state)) for each in given.read("p1", "p2"))
+            touch = ChainMove("c1", ChainState.RUNNING, ChainState.RUNNING)
+            assert given.store.commit([Unit(f"t{number}", moves=moves, ending=touch)]) == [APPLIED]
+            assert given.store.chains(["c1"])["c1"].version != before
+        assert len(raw("prompts", "p1")["tokens"]) == 6
+        for kind, name in (("prompts", "p2"), ("chains", "c1")):
+            document = raw(kind, name)
+            assert document["touched"] == "t5"
+            assert "tokens" not in document
 
 
 class TestLongTexts:

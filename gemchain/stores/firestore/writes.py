@@ -60,8 +60,15 @@ def fence(name: str, batch: Batch, version: int) -> Message:
     return write
 
 
-def _changed(name: str, before: Mapping[str, Any], after: Mapping[str, Any], token: str) -> Message:
-    """The write of what differs, and of a token."""
+def _changed(
+    name: str, before: Mapping[str, Any], after: Mapping[str, Any], token: str, *, proves: bool
+) -> Message:
+    """The write of what differs, and of a token.
+
+    The document that proves the commit keeps its token for good. Any other keeps the last one only: without
+    it a document that stays as it is would keep its version, too.
+    """
+    after = after if proves else {**after, "touched": token}
     write = Write()
     write.update.name = name
     spilled = after.get("spilled", {})
@@ -70,8 +77,9 @@ def _changed(name: str, before: Mapping[str, Any], after: Mapping[str, Any], tok
     fill(write.update.fields, {path: after.get(path) for path in paths} | {"spilled": spilled or None})
     write.update_mask.field_paths.extend(paths)
     write.update_mask.field_paths.extend(f"spilled.{path}" for path in paths if path in SPILLABLE)
-    mark = write.update_transforms.add(field_path="tokens")
-    put(mark.append_missing_elements.values.add(), token)
+    if proves:
+        mark = write.update_transforms.add(field_path="tokens")
+        put(mark.append_missing_elements.values.add(), token)
     return write
 
 
@@ -121,10 +129,11 @@ class UnitWriter:
         if unit.chain is not None:
             content = chain_fields(_born(unit.chain, unit), self._keep)
             writes.append(created(name("chains", unit.chain.id), out(unit.chain.id, content)))
-        for prompt, progress in unit.moves:
+        for number, (prompt, progress) in enumerate(unit.moves):
             before = progress_fields(prompt, prompt.progress, self._keep)
             after = out(prompt.id, progress_fields(prompt, progress, self._keep))
-            write = _changed(name("prompts", prompt.id), before, after, unit.token)
+            proves = number == 0 and unit.chain is None
+            write = _changed(name("prompts", prompt.id), before, after, unit.token, proves=proves)
             write.current_document.update_time.CopyFrom(timestamp_of(prompt.version))
             writes.append(write)
         if unit.ending is not None and chain_at is not None:
@@ -149,7 +158,8 @@ class UnitWriter:
         name = self._connection.name("chains", move.chain_id)
         # What stood there was not read, so every field is written.
         unlike = dict.fromkeys(content, _ANYTHING)
-        return _changed(name, unlike, self._spill.out(move.chain_id, content, pending=pending), unit.token)
+        after = self._spill.out(move.chain_id, content, pending=pending)
+        return _changed(name, unlike, after, unit.token, proves=not (unit.moves or unit.drafts))
 
 
 def _expires(unit: Unit, chain_id: str) -> bool:

@@ -4,7 +4,7 @@ import itertools
 import json
 import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from operator import itemgetter
 
 from gemchain import codec
@@ -47,7 +47,7 @@ _INSERT_REQUEST = insert("requests", ("seq", "body"))
 _MOVE_CHAIN = (
     "UPDATE chains SET state = ?, result = ?, failure = ?, ended_at = ?, open = open + ?, "
     "tokens = tokens || ?, version = version + 1 "
-    "WHERE id = ? AND state = ? AND version = coalesce(?, version) AND instr(tokens, ?) = 0"
+    "WHERE id = ? AND state = ? AND version = coalesce(?, version) AND (? = '' OR instr(tokens, ?) = 0)"
 )
 _COUNT_OPEN = "UPDATE chains SET open = open + ? WHERE id = ?"
 
@@ -64,6 +64,14 @@ def _rows() -> defaultdict[str, list[tuple[object, ...]]]:
 def mark(token: str) -> str:
     """A token as it stands among others."""
     return f"\n{token}\n"
+
+
+def _with_proof(unit: Unit) -> Iterator[tuple[Move, str]]:
+    """The moves of a unit, and of each the token that proves the commit: one record keeps it, no other."""
+    proof = "" if unit.chain else mark(unit.token)
+    for each in unit.moves:
+        yield each, proof
+        proof = ""
 
 
 class Changes:
@@ -83,19 +91,25 @@ class Changes:
         Raises:
             ConflictError: Some unit does not apply; the caller rolls back.
         """
-        self._move_prompts([(move, mark(unit.token)) for unit in units for move in unit.moves])
+        self._move_prompts([moved for unit in units for moved in _with_proof(unit)])
         self._number_chains(units)
         self._create_prompts(units)
         self._create_chains(units)
-        self._move_chains([(unit.ending, unit.token) for unit in units if unit.ending is not None])
+        self._move_chains(
+            [
+                (unit.ending, "" if unit.moves or unit.drafts or unit.chain else mark(unit.token))
+                for unit in units
+                if unit.ending is not None
+            ]
+        )
         self._count_open()
         self._deltas.write(self._db, self._now)
 
     def _move_prompts(self, moves: Sequence[tuple[Move, str]]) -> None:
         rows = _rows()
-        for (prompt, after), token in moves:
+        for (prompt, after), proof in moves:
             self._count_move(prompt, after)
-            sql, values = move(self._names, prompt, after, token, self._now)
+            sql, values = move(self._names, prompt, after, proof, self._now)
             rows[sql].append(values)
         for each in rows.values():
             each.sort(key=_ROW)  # neighbours share pages, and answers come in any order
@@ -190,11 +204,11 @@ class Changes:
             self._insert(sql, each)
 
     def _move_chains(self, endings: Sequence[tuple[ChainMove, str]]) -> None:
-        rows = [self._chain_row(ending, mark(token)) for ending, token in endings]
+        rows = [self._chain_row(ending, proof) for ending, proof in endings]
         if self._db.execute_all(_MOVE_CHAIN, rows) != len(rows):
             raise ConflictError
 
-    def _chain_row(self, ending: ChainMove, token: str) -> tuple[object, ...]:
+    def _chain_row(self, ending: ChainMove, proof: str) -> tuple[object, ...]:
         self._deltas.chains[ending.before] -= 1
         self._deltas.chains[ending.after] += 1
         return (
@@ -203,11 +217,12 @@ class Changes:
             codec.failure_to_text(ending.failure),
             codec.to_micros(ending.ended_at),
             self._opened.pop(ending.chain_id, 0),
-            token,
+            proof,
             ending.chain_id,
             ending.before.value,
             ending.version,
-            token,
+            proof,
+            proof,
         )
 
     def _count_open(self) -> None:

@@ -1,0 +1,106 @@
+"""Clearing a mark, on either store, takes nothing away from those who read the prompt before."""
+
+from dataclasses import replace
+from functools import partial
+
+import pytest
+
+from gemchain.engine.closing import settle_marked
+from gemchain.engine.delivery import Outcome, deliver
+from gemchain.engine.dispatch import dispatch
+from gemchain.engine.revisit import revisit
+from gemchain.engine.sweep import sweep
+from gemchain.errors import ChainNotFoundError
+from gemchain.interventions import resume_chain, retry_prompts
+from gemchain.records import Failure, Move, Unit, Verdict
+from gemchain.runtime import using
+from gemchain.states import ChainState, PromptState
+from tests import firestore_state
+from tests.apps import stages
+from tests.support.stand import Interrupted
+
+LATE = Failure("deadline", "too late")
+
+
+@pytest.fixture(params=["sqlite", "firestore"])
+def stand(request, stand, tmp_path, clock, monkeypatch):
+    """The same stand on either store."""
+    stages.forget()
+    if request.param == "firestore":
+        monkeypatch.setenv(firestore_state.HOST, firestore_state.host())
+        firestore_state.TIME.clock = clock
+        project = firestore_state.new_project()
+        stand.store = firestore_state.open_store(
+            firestore_state.host(), project, str(tmp_path / "spilled"), clock
+        )
+        stand.runtime = replace(stand.runtime, store=stand.store)
+    with using(stand.runtime):
+        yield stand
+    if request.param == "firestore":
+        stand.store.close()
+
+
+def prompts_of(stand, chain, state):
+    return [each for each in stand.store.chain_prompts(chain.id) if each.progress.state is state]
+
+
+def test_a_join_goes_on_although_its_mark_is_cleared_just_then(stand):
+    stand.set(callback_attempts=1)
+    stages.before_return.append(_raise)
+    chain = stand.start(stages.gather_taken, "a", "b")
+    stand.arrived()
+    list(dispatch(stand.runtime))
+    (lost,) = [each for each in prompts_of(stand, chain, PromptState.FAILED) if each.kind != "join"]
+    retry_prompts(stand.runtime, [lost])
+    (join,) = prompts_of(stand, chain, PromptState.WAITING)
+    assert join.progress.unsettled
+    commits = []
+
+    def commit(units, **given):
+        commits.append(units)
+        if len(commits) == 2:  # the branch has ended, and its join is about to go on
+            stand.store.settle([join])
+        return stand.store.commit(units, **given)
+
+    store = Interrupted(stand.store, "", None, after=False)
+    store.commit = commit
+    revisit(replace(stand.runtime, store=store))
+    for _ in range(3):
+        stand.clock.advance(3_600)
+        revisit(stand.runtime)
+        sweep(stand.runtime)
+    assert stand.chain(lost.id).state is ChainState.DONE
+
+
+def test_a_prompt_is_sent_back_although_its_mark_is_cleared_just_then(stand):
+    chain = stand.start(stages.fork_in_a_hurry, "a", "b")
+    stand.clock.advance(61)
+    late = stand.store.overdue(limit=9)
+    stand.store.commit([deliver(stand.runtime, each, Outcome(failure=LATE)).unit for each in late])
+    marked = prompts_of(stand, chain, PromptState.FAILED)
+    assert all(each.progress.unsettled for each in marked)
+    settle_marked(stand.runtime)
+    assert retry_prompts(stand.runtime, marked) == 2
+
+
+def test_a_wait_is_resumed_although_its_mark_is_cleared_just_then(stand):
+    chain = stand.start(stages.ask_somebody)
+    (wait,) = prompts_of(stand, chain, PromptState.WAITING)
+    mark = Move(wait, replace(wait.progress, unsettled=True))
+    assert stand.store.commit([Unit("marks it", moves=(mark,))]) == [Verdict.APPLIED]
+    (marked,) = prompts_of(stand, chain, PromptState.WAITING)
+    resume_chain(stand.interrupted("commit", lambda: stand.store.settle([marked])), chain.id, "yes", None)
+    assert stand.states([wait.id]) == ["ANSWERED"]
+
+
+def test_a_wait_that_somebody_else_resumed_just_then_is_not_resumed_again(stand):
+    chain = stand.start(stages.ask_somebody)
+    (wait,) = prompts_of(stand, chain, PromptState.WAITING)
+    other = partial(resume_chain, stand.runtime, chain.id, "no", None)
+    with pytest.raises(ChainNotFoundError, match="by somebody else just now"):
+        resume_chain(stand.interrupted("commit", other), chain.id, "yes", None)
+    assert stand.prompt(wait.id).progress.result == '{"value":"no"}'
+
+
+def _raise():
+    raise RuntimeError("not now")

@@ -6,6 +6,10 @@ commit cancels the chain together with one of its prompts and marks that prompt 
 others follow one by one until a query after the last commit finds nothing open. Whoever dies in
 between leaves the mark, by which the sweep carries on. A callback that commits meanwhile loses
 its parent to the cancel, or adds children that the next query finds.
+
+Crash story of `retry_prompts`. Each prompt goes back by one commit, together with the joins and the chain
+around it, of the versions that were read: whoever dies in between has sent back those before, and the
+next retry finds the others as they were. What ends or cancels the chain at the same moment conflicts with it.
 """
 
 from collections.abc import Sequence

@@ -4,7 +4,9 @@ No stage of its own: several stages come upon an ending, whichever is first.
 
 Crash story. `settle` asks the store, after one's own commit, whether anything in the chain or the
 join is open; two that ask at once compute the same values, and one compare-and-set wins: a join
-fires in the same commit that creates what follows it. `close` and
+fires in the same commit that creates what follows it. Whoever loses looks around the join all the same,
+since the winner may be dead by then. Whoever finds that a prompt was sent back meanwhile stops: that
+prompt's own end brings the next look. `close` and
 `abandon` move the leftover prompts one commit each, and the batch last: whoever dies in between
 leaves a batch that is still open, and the next run finds the prompts that are still CLAIMED.
 """

@@ -183,7 +183,9 @@ def _settle_join(runtime: Runtime, join_id: str) -> list[str]:
         outcome = join_outcome(runtime, join)
         if outcome is None:
             return []
-        return _move_join(runtime, join, deliver(runtime, join, outcome, marked=False))
+        # A mark of its own stays: it is what tells of the join to whoever goes on when this one dies.
+        marked = join.progress.unsettled
+        return _move_join(runtime, join, deliver(runtime, join, outcome, marked=marked))
     return _around(join)
 
 

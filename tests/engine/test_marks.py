@@ -17,6 +17,7 @@ from gemchain.runtime import using
 from gemchain.states import ChainState, PromptState
 from tests import firestore_state
 from tests.apps import stages
+from tests.support.crashing import Crash
 from tests.support.stand import Interrupted
 
 LATE = Failure("deadline", "too late")
@@ -69,6 +70,33 @@ def test_a_join_goes_on_although_its_mark_is_cleared_just_then(stand):
         stand.clock.advance(3_600)
         revisit(stand.runtime)
         sweep(stand.runtime)
+    assert stand.chain(lost.id).state is ChainState.DONE
+
+
+def test_a_join_that_was_sent_back_and_goes_on_is_found_when_nobody_looked_around_it(stand):
+    stand.set(callback_attempts=1)
+    stages.before_return.append(_raise)
+    chain = stand.start(stages.gather_beside, "a", "b")
+    stand.arrived()
+    list(dispatch(stand.runtime))
+    (lost,) = [each for each in prompts_of(stand, chain, PromptState.FAILED) if each.kind != "join"]
+    retry_prompts(stand.runtime, [lost])
+    (join,) = prompts_of(stand, chain, PromptState.WAITING)
+    assert join.progress.unsettled
+    commits = []
+
+    def commit(units, **given):
+        commits.append(stand.store.commit(units, **given))
+        if len(commits) == 2:  # the branch has ended, and then its join
+            raise Crash
+        return commits[-1]
+
+    store = Interrupted(stand.store, "", None, after=False)
+    store.commit = commit
+    with pytest.raises(Crash):
+        revisit(replace(stand.runtime, store=store))
+    assert stand.states([join.id, lost.id]) == ["DONE", "DONE"]
+    sweep(stand.runtime)
     assert stand.chain(lost.id).state is ChainState.DONE
 
 

@@ -6,6 +6,7 @@ from functools import partial
 import pytest
 
 from gemchain.engine.closing import settle_marked
+from gemchain.engine.collect import collect
 from gemchain.engine.delivery import Outcome, deliver
 from gemchain.engine.dispatch import dispatch
 from gemchain.engine.revisit import revisit
@@ -77,7 +78,10 @@ def test_a_join_that_was_sent_back_and_goes_on_is_found_when_nobody_looked_aroun
     stand.set(callback_attempts=1)
     stages.before_return.append(_raise)
     chain = stand.start(stages.gather_beside, "a", "b")
-    stand.arrived()
+    batch = stand.sent()
+    rows = sorted(stand.provider.rows(batch).items(), key=lambda each: stand.prompt(each[0]).join_id is None)
+    stand.provider.land(batch, [line for _, line in rows])  # a branch of the join comes first
+    collect(stand.runtime)
     list(dispatch(stand.runtime))
     (lost,) = [each for each in prompts_of(stand, chain, PromptState.FAILED) if each.kind != "join"]
     retry_prompts(stand.runtime, [lost])

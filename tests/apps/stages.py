@@ -79,17 +79,17 @@ def gather_in_a_hurry(*texts):
     gemchain.gather(branches, together, return_exceptions=True)
 
 
-def gather_beside(*texts):
-    gemchain.gather([gemchain.prompt(text, "model", take) for text in texts], together)
-    gemchain.submit("beside", "model", take)
-
-
 def gather_answers(*texts):
     gemchain.gather([gemchain.prompt(text, "model") for text in texts], texts_of)
 
 
 def gather_taken(*texts):
     gemchain.gather([gemchain.prompt(text, "model", take) for text in texts], together)
+
+
+def gather_beside(*texts):
+    gather_taken(*texts)
+    gemchain.submit("beside", "model", take)
 
 
 def ask_somebody():
@@ -113,6 +113,11 @@ def together(results):
 def rescue(error):
     errors.append(error)
     return error.reason
+
+
+def not_now():
+    """To be put into `before_return` or `before_together`."""
+    raise RuntimeError("not now")
 
 
 def raises(response):

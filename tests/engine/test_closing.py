@@ -194,7 +194,7 @@ def test_a_join_of_which_nobody_can_tell_whether_a_branch_has_ended_is_parked(st
     chain = stand.start(stages.gather_taken, "a", "b")
     stand.arrived()
     with nullcontext() if again else pytest.raises(Crash):
-        stages.before_together.append(_raise)
+        stages.before_together.append(stages.not_now)
         list(dispatch(stand.runtime if again else stand.killed("has_open")))
     (join,) = [each for each in stand.store.chain_prompts(chain.id) if each.kind == "join"]
     assert join.progress.state is (PromptState.ANSWERED if again else PromptState.WAITING)
@@ -209,7 +209,7 @@ def test_a_join_of_which_nobody_can_tell_whether_a_branch_has_ended_is_parked(st
 
 def test_a_chain_that_cannot_be_read_does_not_fail_over_a_branch_that_is_sent_back(stand):
     stand.set(callback_attempts=1)
-    stages.before_return.append(_raise)
+    stages.before_return.append(stages.not_now)
     chain = stand.start(stages.fork, "a", "b")
     stand.arrived()
     with pytest.raises(Crash):
@@ -225,10 +225,6 @@ def test_a_chain_that_cannot_be_read_does_not_fail_over_a_branch_that_is_sent_ba
     assert stand.states([failed.id]) == ["ANSWERED"]
     revisit(stand.runtime)
     assert chain_of(stand, chain).failure.reason == "damaged"
-
-
-def _raise():
-    raise RuntimeError("not now")
 
 
 def test_settling_twice_changes_nothing(stand):

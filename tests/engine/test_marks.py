@@ -46,27 +46,46 @@ def prompts_of(stand, chain, state):
     return [each for each in stand.store.chain_prompts(chain.id) if each.progress.state is state]
 
 
-def test_a_join_goes_on_although_its_mark_is_cleared_just_then(stand):
-    stand.set(callback_attempts=1)
-    stages.before_return.append(_raise)
-    chain = stand.start(stages.gather_taken, "a", "b")
-    stand.arrived()
-    list(dispatch(stand.runtime))
+def sent_back(stand, chain):
+    """The join of a chain, WAITING and marked, and its branch that was sent back after it had failed."""
     (lost,) = [each for each in prompts_of(stand, chain, PromptState.FAILED) if each.kind != "join"]
     retry_prompts(stand.runtime, [lost])
     (join,) = prompts_of(stand, chain, PromptState.WAITING)
     assert join.progress.unsettled
+    return join, lost
+
+
+def revisit_with(stand, *, before=lambda: None, after=lambda: None):
+    """Revisit; something happens around the second commit: the branch has ended, and now its join goes on."""
     commits = []
 
     def commit(units, **given):
         commits.append(units)
-        if len(commits) == 2:  # the branch has ended, and its join is about to go on
-            stand.store.settle([join])
-        return stand.store.commit(units, **given)
+        is_joins = len(commits) == 2
+        if is_joins:
+            before()
+        verdicts = stand.store.commit(units, **given)
+        if is_joins:
+            after()
+        return verdicts
 
     store = Interrupted(stand.store, "", None, after=False)
     store.commit = commit
     revisit(replace(stand.runtime, store=store))
+
+
+def die():
+    raise Crash
+
+
+def test_a_join_goes_on_although_its_mark_is_cleared_just_then(stand):
+    stand.set(callback_attempts=1)
+    stages.before_return.append(stages.not_now)
+    chain = stand.start(stages.gather_taken, "a", "b")
+    stand.arrived()
+    list(dispatch(stand.runtime))
+    join, lost = sent_back(stand, chain)
+    revisit_with(stand, before=lambda: stand.store.settle([join]))
     for _ in range(3):
         stand.clock.advance(3_600)
         revisit(stand.runtime)
@@ -76,29 +95,16 @@ def test_a_join_goes_on_although_its_mark_is_cleared_just_then(stand):
 
 def test_a_join_that_was_sent_back_and_goes_on_is_found_when_nobody_looked_around_it(stand):
     stand.set(callback_attempts=1)
-    stages.before_return.append(_raise)
+    stages.before_return.append(stages.not_now)
     chain = stand.start(stages.gather_beside, "a", "b")
     batch = stand.sent()
     rows = sorted(stand.provider.rows(batch).items(), key=lambda each: stand.prompt(each[0]).join_id is None)
     stand.provider.land(batch, [line for _, line in rows])  # a branch of the join comes first
     collect(stand.runtime)
     list(dispatch(stand.runtime))
-    (lost,) = [each for each in prompts_of(stand, chain, PromptState.FAILED) if each.kind != "join"]
-    retry_prompts(stand.runtime, [lost])
-    (join,) = prompts_of(stand, chain, PromptState.WAITING)
-    assert join.progress.unsettled
-    commits = []
-
-    def commit(units, **given):
-        commits.append(stand.store.commit(units, **given))
-        if len(commits) == 2:  # the branch has ended, and then its join
-            raise Crash
-        return commits[-1]
-
-    store = Interrupted(stand.store, "", None, after=False)
-    store.commit = commit
+    join, lost = sent_back(stand, chain)
     with pytest.raises(Crash):
-        revisit(replace(stand.runtime, store=store))
+        revisit_with(stand, after=die)
     assert stand.states([join.id, lost.id]) == ["DONE", "DONE"]
     stand.store.settle([stand.prompt(lost.id)])  # only the join itself is left to tell
     sweep(stand.runtime)
@@ -133,7 +139,3 @@ def test_a_wait_that_somebody_else_resumed_just_then_is_not_resumed_again(stand)
     with pytest.raises(ChainNotFoundError, match="by somebody else just now"):
         resume_chain(stand.interrupted("commit", other), chain.id, "yes", None)
     assert stand.prompt(wait.id).progress.result == '{"value":"no"}'
-
-
-def _raise():
-    raise RuntimeError("not now")

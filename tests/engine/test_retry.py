@@ -123,7 +123,7 @@ def test_two_that_send_a_branch_back_at_once_send_it_once(torn):
 
 def test_two_branches_of_one_chain_that_are_sent_back_at_once_both_go(torn):
     stand = torn.stand
-    stages.before_return.append(_raise)
+    stages.before_return.append(stages.not_now)
     stand.set(callback_attempts=1)
     dispatch_part(stand.runtime, torn.second)
     assert torn.is_now(ChainState.FAILED, "FAILED", "FAILED")
@@ -134,7 +134,3 @@ def test_two_branches_of_one_chain_that_are_sent_back_at_once_both_go(torn):
     other = stand.prompt(torn.ids[1])
     assert retry_prompts(stand.interrupted("commit", retry), [other]) == 1
     assert torn.is_now(ChainState.RUNNING, "QUEUED", "ANSWERED")
-
-
-def _raise():
-    raise RuntimeError("not now")

@@ -18,11 +18,11 @@ import time
 from pathlib import Path
 
 import gemchain
-from gemchain.engine.assemble import assemble
-from gemchain.engine.collect import collect
-from gemchain.engine.dispatch import dispatch
-from gemchain.engine.launch import launch
-from gemchain.states import PromptState
+from gemchain.engine.stages.assemble import assemble
+from gemchain.engine.stages.collect import collect
+from gemchain.engine.stages.dispatch import dispatch
+from gemchain.engine.stages.launch import launch
+from gemchain.records.states import PromptState
 
 MODEL = "simulated/echo"
 LIMIT = 300
@@ -65,7 +65,7 @@ def measure(rows: int, state: str, *, nameless: bool) -> None:
     begun = time.perf_counter()
     parts = sum(1 for _ in dispatch(runtime))
     seconds = time.perf_counter() - begun
-    done = runtime.store.tally().prompts
+    done = runtime.store.counters().prompts
     assert done == {PromptState.DONE: rows}, done
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import gemchain
 from benchmarks import bare_loop
-from gemchain.states import PromptState
+from gemchain.records.states import PromptState
 
 MODEL = "simulated/echo"
 BARE_ROWS = 20_000
@@ -46,7 +46,7 @@ def measure(prompts: int, depth: int, size: int) -> float:
         submitted = time.perf_counter()
         gemchain.run()
         ended = time.perf_counter()
-        done = runtime.store.tally().prompts
+        done = runtime.store.counters().prompts
         assert done == {PromptState.DONE: prompts // depth * depth}, done
         files = sum(each.stat().st_size for each in Path(folder).rglob("*") if each.is_file())
         runtime.store.close()

@@ -18,7 +18,7 @@ from pathlib import Path
 import orjson
 
 from gemchain.blobs.local import LocalBlobs
-from gemchain.engine.lines import read_lines, split
+from gemchain.engine.rows.lines import read_lines, split
 from gemchain.providers.simulated import SimulatedProvider
 from gemchain.records import Batch, InputRow
 from gemchain.testing import VirtualClock

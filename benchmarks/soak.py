@@ -18,10 +18,10 @@ from pathlib import Path
 
 import gemchain
 from benchmarks import bare_loop
-from gemchain.engine.retention import forget
-from gemchain.responses import PromptError
+from gemchain.engine.operations.retention import forget
+from gemchain.formats.response import PromptError
+from gemchain.records.states import ChainState, PromptState
 from gemchain.runtime import Runtime
-from gemchain.states import ChainState, PromptState
 
 MODEL = "simulated/soak"
 FAULTS = (
@@ -104,7 +104,7 @@ class Soak:
         self.begun = time.perf_counter()
 
     def run(self) -> None:
-        while (made := sum(self.runtime.store.tally().prompts.values())) < self.prompts:
+        while (made := sum(self.runtime.store.counters().prompts.values())) < self.prompts:
             room = min(WAVE, self.prompts - made)
             self._start(max(4, room // 3))
             gemchain.run()
@@ -118,7 +118,7 @@ class Soak:
         self.chains += count
 
     def look(self) -> None:
-        made = sum(self.runtime.store.tally().prompts.values())
+        made = sum(self.runtime.store.counters().prompts.values())
         self.looks.append((made, resident()))
         if len(self.looks) % 5 == 1 or made >= self.prompts:
             seconds = time.perf_counter() - self.begun
@@ -141,9 +141,9 @@ def check(runtime: Runtime, chains: int) -> Counter[str]:
         How the chains ended.
     """
     store = runtime.store
-    tally = store.tally()
-    assert set(tally.prompts) <= {PromptState.DONE, PromptState.FAILED}, tally.prompts
-    assert set(tally.chains) <= {ChainState.DONE}, tally.chains
+    counters = store.counters()
+    assert set(counters.prompts) <= {PromptState.DONE, PromptState.FAILED}, counters.prompts
+    assert set(counters.chains) <= {ChainState.DONE}, counters.chains
     assert not store.open_batches()
     assert not store.unsettled_chains(limit=1)
     ends: Counter[str] = Counter()

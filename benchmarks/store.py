@@ -19,9 +19,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from gemchain import identity
-from gemchain.records import AnswerRef, Batch, Chain, ChainMove, Draft, Move, Prompt, Unit, Usage
-from gemchain.states import BatchState, ChainState, PromptState
+from gemchain.records import AnswerRef, Batch, Chain, ChainMove, Draft, Move, Prompt, Unit, Usage, identity
+from gemchain.records.states import BatchState, ChainState, PromptState
 from gemchain.stores.sqlite import SqliteStore
 
 MODEL = "gemini-3.5-flash-lite"
@@ -149,7 +148,7 @@ def measure(prompts, folder):
     store = SqliteStore(str(path), SystemClock())
     cycle = Cycle(store, prompts)
     cycle.run()
-    assert store.tally().prompts == {PromptState.DONE: cycle.chains * 2}
+    assert store.counters().prompts == {PromptState.DONE: cycle.chains * 2}
     store.close()
     size = path.stat().st_size / prompts
     path.unlink()

@@ -19,8 +19,8 @@ from rich.panel import Panel
 from rich.table import Table
 
 from examples.stdlib import functions
-from gemchain.cli.complaints import complaining
-from gemchain.cli.run import Order, run_rows
+from gemchain.cli.output.errors import complaining
+from gemchain.cli.run.command import Order, run_rows
 
 CHAIN = Path(__file__).with_name("docstrings.py")
 MODEL = os.environ.get("DEMO_MODEL", "simulated/gemini-3.5-flash-lite")

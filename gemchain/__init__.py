@@ -13,7 +13,12 @@ gemchain.run()
 chain.result()
 """
 
-from gemchain.chains import Chain, ChainStatus, PromptHandle, resume
+from gemchain.api.chains import Chain, ChainStatus, PromptHandle, resume
+from gemchain.api.scope import Current, current
+from gemchain.api.specs import GatherSpec, PromptSpec
+from gemchain.api.starting import start, start_many
+from gemchain.api.submission import gather, prompt, submit, submit_many, wait
+from gemchain.durable.frames import now, random, uuid
 from gemchain.errors import (
     Abort,
     BlobError,
@@ -35,14 +40,9 @@ from gemchain.errors import (
     Retry,
     StoreError,
 )
-from gemchain.frames import now, random, uuid
-from gemchain.marks import callback, chain
-from gemchain.responses import PromptError, Response
-from gemchain.rules import ChainDefaults
-from gemchain.scope import Current, current
-from gemchain.specs import GatherSpec, PromptSpec
-from gemchain.starting import start, start_many
-from gemchain.submission import gather, prompt, submit, submit_many, wait
+from gemchain.formats.response import PromptError, Response
+from gemchain.functions.decorators import callback, chain
+from gemchain.records.retry_policy import ChainDefaults
 from gemchain.wiring import configure, run
 
 __all__ = [

@@ -3,14 +3,12 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
-from gemchain import journal  # noqa: F401 -- whoever logs does so harmlessly
-from gemchain.continuations import Continuations
+from gemchain.base import logs  # noqa: F401 -- whoever logs does so harmlessly
 from gemchain.errors import ConfigurationError, ModelError
+from gemchain.functions.continuations import Continuations
 from gemchain.ports import Blobs, Clock, Provider, Store, Waker
-from gemchain.raised import find_classes_with
-from gemchain.responses import resolve_models_with
 from gemchain.settings import Settings
 
 __all__ = ["Providers", "Runtime", "active", "build_with", "install", "using"]
@@ -125,15 +123,3 @@ def using(runtime: Runtime) -> Iterator[Runtime]:
         yield runtime
     finally:
         install(before)
-
-
-def _resolve_model(name: str) -> Any:
-    return active().continuations.resolve_model(name)
-
-
-def _classes() -> Continuations:
-    return active().continuations
-
-
-resolve_models_with(_resolve_model)
-find_classes_with(_classes)

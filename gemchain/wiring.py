@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from gemchain import prices
-from gemchain.clock import SystemClock
-from gemchain.continuations import Continuations
+from gemchain.base.clock import SystemClock
 from gemchain.errors import ConfigurationError, ModelError
+from gemchain.functions.continuations import Continuations
+from gemchain.money import prices
 from gemchain.ports import Blobs, Clock, Provider, Store, Waker
 from gemchain.runtime import Providers, Runtime, active, build_with, install
 from gemchain.settings import Settings

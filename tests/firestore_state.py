@@ -14,7 +14,7 @@ from gemchain.blobs.local import LocalBlobs
 from gemchain.emulators.firestore import FirestoreEmulator
 from gemchain.ports import Clock
 from gemchain.stores.firestore import FirestoreStore
-from gemchain.stores.firestore.connection import Connection
+from gemchain.stores.firestore.client.connection import Connection
 from gemchain.testing import VirtualClock
 
 HOST = "FIRESTORE_EMULATOR_HOST"

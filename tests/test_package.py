@@ -48,7 +48,7 @@ def test_every_error_hangs_in_the_tree_that_the_docstring_draws():
 def test_the_arguments_of_a_prompt_are_spelled_alike_for_type_checkers_and_at_run_time():
     from dataclasses import fields
 
-    from gemchain.specs import PromptOptions, PromptSpec
+    from gemchain.api.specs import PromptOptions, PromptSpec
 
     kept = [each.name for each in fields(PromptSpec) if each.kw_only]
     assert kept == list(PromptOptions.__annotations__)

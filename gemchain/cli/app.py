@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from gemchain.cli import deployment
-from gemchain.cli.complaints import complaining
+from gemchain.cli.output.errors import complaining
+from gemchain.cli.project import commands
 
 __all__ = ["app"]
 
@@ -76,7 +76,7 @@ def run(  # noqa: PLR0917 -- the command's options; typer passes them by name
     Exit codes: 0 all done; 1 some failed, are parked or still run; 2 bad input; 3 disk, store or provider in
     the way, continue later; 130 interrupted.
     """
-    from gemchain.cli.run import Order, run_rows
+    from gemchain.cli.run.command import Order, run_rows
 
     order = Order(target, rows, output, state, timeout, quiet, as_json, _this_command())
     with complaining(debug, order.how_to_go_on()):
@@ -95,7 +95,7 @@ def _this_command() -> tuple[str, ...]:
 @app.command()
 def status(state: State = None, as_json: Json = False, debug: Debug = False) -> None:
     """Show where everything stands, what waits for whom, and what to type next."""
-    from gemchain.cli.status import show_status
+    from gemchain.cli.views.status import show_status
 
     with complaining(debug):
         show_status(state, as_json=as_json)
@@ -112,7 +112,7 @@ def chains(
     debug: Debug = False,
 ) -> None:
     """List chains, the newest first."""
-    from gemchain.cli.listing import list_chains
+    from gemchain.cli.views.listing import list_chains
 
     with complaining(debug):
         list_chains(state, only=only, limit=limit, as_json=as_json)
@@ -130,7 +130,7 @@ def batches(
     debug: Debug = False,
 ) -> None:
     """List batches, the newest first."""
-    from gemchain.cli.listing import list_batches
+    from gemchain.cli.views.listing import list_batches
 
     with complaining(debug):
         list_batches(state, only=only, limit=limit, as_json=as_json)
@@ -139,7 +139,7 @@ def batches(
 @app.command()
 def show(id: Id, state: State = None, as_json: Json = False, debug: Debug = False) -> None:  # noqa: A002
     """Show a chain, a prompt or a batch: its times, its texts, its failure."""
-    from gemchain.cli.show import show_anything
+    from gemchain.cli.views.details import show_anything
 
     with complaining(debug):
         show_anything(state, id, as_json=as_json)
@@ -158,7 +158,7 @@ def retry(  # noqa: PLR0917 -- the command's options; typer passes them by name
     debug: Debug = False,
 ) -> None:
     """Send FAILED and PARKED prompts back to work. An answer that is there already is not paid again."""
-    from gemchain.cli.change import retry_all, retry_these
+    from gemchain.cli.change.operations import retry_all, retry_these
 
     with complaining(debug):
         if (everything or only is not None) == bool(ids):
@@ -181,7 +181,7 @@ def resume(  # noqa: PLR0917 -- the command's options; typer passes them by name
     debug: Debug = False,
 ) -> None:
     """Give a chain the value that it waits for (`gemchain.wait`)."""
-    from gemchain.cli.change import resume_one
+    from gemchain.cli.change.operations import resume_one
 
     with complaining(debug):
         resume_one(state, id, value, name=name, as_json=as_json)
@@ -201,7 +201,7 @@ def replay(
 
     Exit code 1 when some chain would not run as it did: for use before a deploy.
     """
-    from gemchain.cli.replay import replay_chains
+    from gemchain.cli.views.replay import replay_chains
 
     with complaining(debug):
         raise typer.Exit(replay_chains(state, ids, application, as_json=as_json))
@@ -215,7 +215,7 @@ def fork(
     debug: Debug = False,
 ) -> None:
     """Start a new chain that keeps the answers before a prompt, and sends it and what follows anew."""
-    from gemchain.cli.change import fork_one
+    from gemchain.cli.change.operations import fork_one
 
     with complaining(debug):
         fork_one(state, id, as_json=as_json)
@@ -229,7 +229,7 @@ def cancel(id: Id, state: State = None, as_json: Json = False, debug: Debug = Fa
 
     Given a batch, stop its provider job: finished rows are used, the rest is sent again.
     """
-    from gemchain.cli.change import cancel_one
+    from gemchain.cli.change.operations import cancel_one
 
     with complaining(debug):
         cancel_one(state, id, as_json=as_json)
@@ -256,10 +256,10 @@ def gc(  # noqa: PLR0917 -- the command's options; typer passes them by name
 
     What runs, waits or is parked stays, with what it needs. Chains with a key keep key and result.
     """
-    from gemchain.cli.gc import collect_garbage
+    from gemchain.cli.change.gc import collect_garbage
 
     with complaining(debug):
         collect_garbage(state, older_than, keys=keys, dry_run=dry_run, compact=compact, as_json=as_json)
 
 
-deployment.add_to(app)
+commands.add_to(app)

@@ -7,7 +7,7 @@ docs/migrating-from-gembatch.md for what else a handler may have used.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from gemchain.submission import submit as gemchain_submit
+from gemchain.api.submission import submit as gemchain_submit
 
 __all__ = ["submit"]
 

@@ -7,8 +7,8 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 import orjson
 
+from gemchain.emulators.refusals import Refusal, invalid
 from gemchain.emulators.serving import Listener, StandIn
-from gemchain.emulators.vertex.refusals import Refusal, invalid
 
 __all__ = ["Exchange", "RestEmulator", "json_object"]
 

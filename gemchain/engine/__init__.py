@@ -9,10 +9,16 @@ dispatch  part WAITING             runs callbacks, commits in groups      prompt
 sweep     everything               finds what a crash left half-way       what the stage would have left
 ```
 
-Every stage is one plain function over the ports, safe to run twice, at the same time, or never.
-Stages do not import each other; they meet in the store. Beside them stand `policy` (when to send),
-`outlook` (what it is told), `inputs` (the input file), `delivery` (what an answer does to its prompt),
-`straight` (what callbacks submit and need not queue), `correlation` (which prompt a row belongs to),
-`nameless` (whose a row is that does not say), `closing` (how batches and forked chains end), `revisit`
-(callbacks that rest), `leases`, `lines`, and `drive`, which runs the stages in one process.
+Every stage is one plain function over the ports, in `stages/`. It is safe to run twice, at the same time, or
+never. Stages do not import each other; they meet in the store. `drive` runs them in one process.
+
+What serves the stages:
+
+- `policy/`: when to send a queue, and what that rests on.
+- `batches/`: the input file of a batch, eager batching, leases, provider outages.
+- `rows/`: rows of an output, and the prompts that they belong to.
+- `answers/`: what an answer does to its prompt: callback, replay, state transition.
+- `endings/`: how batches, joins and chains end.
+- `operations/`: what a person asks for: retention, replay check, cancelling a batch.
+- `callback_retries`: callbacks that raised, run again on the answers that were kept.
 """

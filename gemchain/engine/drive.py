@@ -11,16 +11,16 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from gemchain.engine.assemble import assemble
-from gemchain.engine.collect import collect
-from gemchain.engine.dispatch import dispatch
-from gemchain.engine.launch import launch
-from gemchain.engine.revisit import revisit
-from gemchain.engine.sweep import sweep
+from gemchain.engine.callback_retries import retry_callbacks
+from gemchain.engine.stages.assemble import assemble
+from gemchain.engine.stages.collect import collect
+from gemchain.engine.stages.dispatch import dispatch
+from gemchain.engine.stages.launch import launch
+from gemchain.engine.stages.sweep import sweep
 from gemchain.errors import BlobNotFoundError, NotSetUpError, StoreConflictError, StoreUnavailableError
 from gemchain.records import Batch, queue_names
+from gemchain.records.states import OPEN_PROMPT, BatchState
 from gemchain.runtime import Runtime
-from gemchain.states import OPEN_PROMPT, BatchState
 
 __all__ = ["Driver", "drive", "is_idle"]
 
@@ -39,7 +39,7 @@ PATIENCE = 5
 def is_idle(runtime: Runtime) -> bool:
     """Whether nothing is left that the engine could carry on; PARKED prompts wait for a person."""
     store = runtime.store
-    counts = store.tally().prompts
+    counts = store.counters().prompts
     open_prompts = any(counts.get(state) for state in OPEN_PROMPT)
     # A process that died may have left the last word on a chain unsaid, with nothing else open.
     return not (
@@ -110,7 +110,7 @@ class Driver:
         self._forgive(self._turned_at)
         moved = self._going_on(lambda: bool(collect(runtime, without=self.aside)))
         moved |= self._going_on(self._dispatch)
-        moved |= bool(revisit(runtime))
+        moved |= bool(retry_callbacks(runtime))
         moved |= self._going_on(self._assemble)
         moved |= self._going_on(lambda: bool(launch(runtime, without=self.aside)))
         moved |= self._going_on(self._sweep)

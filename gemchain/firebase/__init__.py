@@ -97,7 +97,7 @@ def gemchainAssemble(event: scheduler_fn.ScheduledEvent) -> None:  # noqa: ARG00
 )
 def gemchainCollect(event: CloudEvent[storage_fn.StorageObjectData]) -> None:  # noqa: N802
     """Make parts of an output that was just written. Only a hint: the sweep asks after every job anyway."""
-    from gemchain.gemini.layout import batch_of_output
+    from gemchain.providers.output_files import batch_of_output
 
     if batch_of_output(event.data.name) is None:
         return

@@ -10,20 +10,20 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from gemchain.engine.assemble import assemble
-from gemchain.engine.collect import collect, collect_one
-from gemchain.engine.dispatch import dispatch_part
-from gemchain.engine.launch import launch
-from gemchain.engine.leases import free
-from gemchain.engine.revisit import revisit
-from gemchain.engine.sweep import sweep
-from gemchain.engine.troubles import Troubles
+from gemchain.engine.batches.leases import free
+from gemchain.engine.batches.outages import Outages
+from gemchain.engine.callback_retries import retry_callbacks
+from gemchain.engine.stages.assemble import assemble
+from gemchain.engine.stages.collect import collect, collect_one
+from gemchain.engine.stages.dispatch import dispatch_part
+from gemchain.engine.stages.launch import launch
+from gemchain.engine.stages.sweep import sweep
 from gemchain.errors import StoreConflictError
-from gemchain.gemini.layout import batch_of_output
 from gemchain.ports import Waker
+from gemchain.providers.output_files import batch_of_output
 from gemchain.records import Batch, Part
+from gemchain.records.states import BatchState
 from gemchain.runtime import Runtime
-from gemchain.states import BatchState
 
 __all__ = ["BusyError", "assemble_and_launch", "collect_hinted", "dispatch_hinted", "sweep_up"]
 
@@ -55,12 +55,12 @@ def assemble_and_launch(runtime: Runtime, until: datetime | None = None) -> Move
     Raises:
         NotSetUpError: A provider lacks something; what the others take was sent.
     """
-    troubles, moved = Troubles(), Moved([])
-    with troubles.of_stage():
+    outages, moved = Outages(), Moved([])
+    with outages.of_stage():
         assemble(runtime, until)
-    with troubles.of_stage():
+    with outages.of_stage():
         moved = Moved(launch(runtime))
-    troubles.tell()
+    outages.tell()
     return moved
 
 
@@ -115,14 +115,14 @@ def sweep_up(runtime: Runtime, until: datetime, takeover_until: datetime | None 
     Raises:
         NotSetUpError: A provider lacks something; everything else was done.
     """
-    troubles, moved, found = Troubles(), list[Batch](), 0
-    with troubles.of_stage():
+    outages, moved, found = Outages(), list[Batch](), 0
+    with outages.of_stage():
         moved = collect(runtime)
-    with troubles.of_stage():
+    with outages.of_stage():
         found = sweep(replace(runtime, waker=_Reminder(runtime)), takeover_until)
-    while runtime.store.now() < until and (again := revisit(runtime)):
+    while runtime.store.now() < until and (again := retry_callbacks(runtime)):
         found += again
-    troubles.tell()
+    outages.tell()
     return Moved(moved, found)
 
 

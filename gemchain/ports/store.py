@@ -7,17 +7,17 @@ from typing import Protocol
 from gemchain.records import (
     Batch,
     Chain,
+    Counters,
     Forgotten,
     InputRow,
     Part,
     Prompt,
     QueueStatus,
     Space,
-    Tally,
     Unit,
     Verdict,
 )
-from gemchain.states import BatchState, ChainState, PromptState
+from gemchain.records.states import BatchState, ChainState, PromptState
 
 __all__ = ["Store"]
 
@@ -96,7 +96,7 @@ class Store(Protocol):
     def find_ids(self, prefix: str, limit: int = 10) -> list[str]:
         """Ids of chains, prompts and batches that start with `prefix`."""
 
-    def tally(self) -> Tally:
+    def counters(self) -> Counters:
         """How many records stand where. Cheap enough to ask several times a second.
 
         What retention removed stays counted: these are the numbers of all that ever was.

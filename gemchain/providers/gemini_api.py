@@ -29,11 +29,11 @@ from gemchain.errors import (
     ProviderUnavailableError,
     RequestError,
 )
-from gemchain.gemini.layout import is_output, output_folder
-from gemchain.gemini.shape import GeminiShape, first_going
-from gemchain.identity import job_name
 from gemchain.ports import Blobs, Job, JobState, Limits
+from gemchain.providers.gemini_batches import GeminiShape, first_going
+from gemchain.providers.output_files import is_output, output_folder
 from gemchain.records import Batch, Failure, InputRow, OutputFile
+from gemchain.records.identity import job_name
 
 if TYPE_CHECKING:
     from google.genai import Client

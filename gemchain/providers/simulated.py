@@ -22,16 +22,16 @@ from typing import Any
 import orjson
 
 from gemchain.errors import BlobError, BlobNotFoundError, ProviderRejectedError, ProviderUnavailableError
-from gemchain.gemini.bill import answered_prompts
-from gemchain.gemini.faults import Draws, Faults, JobFate
-from gemchain.gemini.layout import output_folder
-from gemchain.gemini.media import Uploads
-from gemchain.gemini.output import Simulation, write_output
-from gemchain.gemini.responders import Responder, builtin
-from gemchain.gemini.shape import GeminiShape, first_going
-from gemchain.identity import job_name
+from gemchain.formats.gemini.media import Uploads
 from gemchain.ports import Blobs, Clock, Job, JobState, Limits
+from gemchain.providers.gemini_batches import GeminiShape, first_going
+from gemchain.providers.output_files import output_folder
 from gemchain.records import Batch, Failure, OutputFile
+from gemchain.records.identity import job_name
+from gemchain.simulated.bill import answered_prompts
+from gemchain.simulated.faults import Draws, Faults, JobFate
+from gemchain.simulated.output import Simulation, write_output
+from gemchain.simulated.responders import Responder, builtin
 
 __all__ = ["LIMITS", "SimulatedProvider"]
 

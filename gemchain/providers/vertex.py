@@ -20,12 +20,12 @@ from gemchain.errors import (
     ModelError,
     ProviderRejectedError,
 )
-from gemchain.gemini.layout import is_output, output_folder
-from gemchain.gemini.media import Uploads
-from gemchain.gemini.shape import GeminiShape, first_going
-from gemchain.identity import job_name
+from gemchain.formats.gemini.media import Uploads
 from gemchain.ports import Blobs, Job, JobState, Limits
+from gemchain.providers.gemini_batches import GeminiShape, first_going
+from gemchain.providers.output_files import is_output, output_folder
 from gemchain.records import Batch, Failure, OutputFile
+from gemchain.records.identity import job_name
 
 if TYPE_CHECKING:
     from google.cloud.aiplatform_v1 import BatchPredictionJob, JobServiceClient

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.chaos.havoc import (
+from tests.chaos.faults import (
     COMPARED,
     COMPARED_AFTER_COLLECTION,
     Havoc,
@@ -23,7 +23,7 @@ from tests.chaos.havoc import (
     findings,
     findings_of_collected,
 )
-from tests.chaos.nursery import Nursery
+from tests.chaos.processes import Nursery
 from tests.chaos.worlds import FirestoreWorld, SqliteWorld, World
 
 STORES: dict[str, type[World]] = {"sqlite": SqliteWorld, "firestore": FirestoreWorld}
@@ -117,7 +117,7 @@ def report(name: str, seed: int, havoc: Havoc, seconds: float) -> None:
     print(f"{name}, seed {seed}: {len(told.kills)} kills in {seconds:.1f} s")
     for line in told.kills:
         print(f"    {line}")
-    for what, counted in (("moments", told.moments), ("troubles", told.troubles), ("ended", told.complaints)):
+    for what, counted in (("moments", told.moments), ("outages", told.outages), ("ended", told.complaints)):
         print(f"  {what}: {', '.join(f'{number} x {each}' for each, number in counted.items()) or 'none'}")
     sys.stdout.flush()
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.chaos.havoc import Havoc, assert_same, findings, findings_of_collected
-from tests.chaos.nursery import Nursery
+from tests.chaos.faults import Havoc, assert_same, findings, findings_of_collected
+from tests.chaos.processes import Nursery
 from tests.chaos.worlds import FirestoreWorld, SqliteWorld
 
 CHAINS = 30

@@ -20,7 +20,7 @@ from gemchain.settings import Settings
 from gemchain.wiring import build
 from tests.apps.chaos import EFFECTS
 from tests.chaos.line import Line
-from tests.chaos.nursery import die_with_parent
+from tests.chaos.processes import die_with_parent
 from tests.support.haste import FAULTS, SETTINGS
 
 ROOT = Path(__file__).parents[2]
@@ -67,7 +67,7 @@ class World:
         self.environment = {EFFECTS: str(self.effects)}
         self._stack = ExitStack()
 
-    def troubles(self) -> list[Trouble]:
+    def outages(self) -> list[Trouble]:
         """What can go wrong here besides deaths."""
         return []
 
@@ -113,7 +113,7 @@ class SqliteWorld(World):
             self._stack.callback(subprocess.run, ["umount", "-l", str(place)], check=False)
         return done.returncode == 0
 
-    def troubles(self) -> list[Trouble]:
+    def outages(self) -> list[Trouble]:
         names = ("the disk of the database is full", "the disk of the files is full")
         full = [
             Trouble(name, lambda _, at=place: _fill(at), lambda _, at=place: _empty(at))
@@ -174,7 +174,7 @@ class FirestoreWorld(World):
         self._server.wait()
         self._server.stdout.close()
 
-    def troubles(self) -> list[Trouble]:
+    def outages(self) -> list[Trouble]:
         return [
             Trouble(
                 "Firestore stands still",

@@ -189,7 +189,7 @@ def test_a_state_folder_that_cannot_be_made(shop, refused):
     [
         ("gemchain.stores.sqlite.SqliteStore.plan", StoreFullError("the disk is full")),
         ("gemchain.blobs.local.LocalBlobs.writer", BlobError("no space left on device")),
-        ("gemchain.cli.results._lines", OSError(28, "No space left on device")),
+        ("gemchain.cli.run.results._lines", OSError(28, "No space left on device")),
     ],
 )
 def test_a_full_disk_stops_with_code_3_and_the_same_command_continues(shop, monkeypatch, place, error):

@@ -4,7 +4,7 @@ import sqlite3
 
 import pytest
 
-from gemchain.cli.gc import age
+from gemchain.cli.change.gc import age
 from gemchain.errors import InvalidInputError
 
 NOW = ("gc", "--older-than", "0s")

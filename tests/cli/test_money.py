@@ -3,8 +3,8 @@
 import pytest
 
 import gemchain
-from gemchain import prices
-from gemchain.cli.wording import Models, amount, money
+from gemchain.cli.output.wording import Models, amount, money
+from gemchain.money import prices
 from gemchain.records import Usage
 from gemchain.testing import embedded
 from tests.apps import flows
@@ -108,7 +108,7 @@ def test_a_provider_that_is_not_set_up_stops_the_run_in_one_line_and_the_same_co
     stand_ins = {}
 
     def of(self):
-        from gemchain.clock import SystemClock
+        from gemchain.base.clock import SystemClock
 
         return stand_ins.setdefault(id(self), SimulatedProvider(self._blobs, SystemClock()))
 

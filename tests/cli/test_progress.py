@@ -7,10 +7,10 @@ import pytest
 from rich.console import Console
 
 import gemchain
-from gemchain.cli.progress import Board, Lines, Meter, Snapshot, as_line, showing
-from gemchain.cli.wording import Models, amount, count, duration, money
+from gemchain.cli.output.wording import Models, amount, count, duration, money
+from gemchain.cli.run.progress import Board, Lines, Meter, Snapshot, as_line, showing
 from gemchain.records import NO_USAGE, Usage
-from gemchain.states import ChainState
+from gemchain.records.states import ChainState
 from gemchain.testing import embedded
 
 SIMULATED = Models(simulated=frozenset({"gemini-3.5-flash-lite"}))

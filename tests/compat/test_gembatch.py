@@ -4,7 +4,7 @@ import pytest
 
 from gemchain.compat import gembatch
 from gemchain.errors import ContinuationError
-from gemchain.states import ChainState
+from gemchain.records.states import ChainState
 from gemchain.testing import embedded
 from tests.apps import from_gembatch
 

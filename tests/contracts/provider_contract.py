@@ -11,11 +11,11 @@ import orjson
 import pytest
 
 from gemchain.errors import ProviderRejectedError, RequestError
-from gemchain.gemini.output import lines_of
-from gemchain.identity import batch_id, child_id, job_name
+from gemchain.formats.response import Response, judge
 from gemchain.ports import Blobs, Job, JobState, Provider, Row
 from gemchain.records import Batch, InputRow
-from gemchain.responses import Response, judge
+from gemchain.records.identity import batch_id, child_id, job_name
+from gemchain.simulated.output import lines_of
 from gemchain.testing import EPOCH, VirtualClock
 
 TURNAROUND = 600.0

@@ -7,7 +7,7 @@ import pytest
 
 from gemchain.errors import MoveError, StoreConflictError
 from gemchain.records import Batch, Failure, RowCounts, Usage
-from gemchain.states import BatchState, PartState, PromptState
+from gemchain.records.states import BatchState, PartState, PromptState
 from tests.contracts.store_samples import MODEL, OUTPUT, PROVIDER, ids, part
 
 B, P = BatchState, PromptState
@@ -134,7 +134,7 @@ class MemberContract:
             pages += 1
         assert sorted(seen) == names
         assert pages > 1
-        assert given.store.tally().prompts == {P.QUEUED: 2_300}
+        assert given.store.counters().prompts == {P.QUEUED: 2_300}
 
     def test_a_prompt_that_another_batch_holds_by_now_is_no_member(self, given):
         (prompt,) = given.claimed("p1", batch="b1")

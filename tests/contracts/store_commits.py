@@ -7,7 +7,7 @@ import pytest
 
 from gemchain.errors import MoveError
 from gemchain.records import ChainMove, Failure, Move, Unit, Usage
-from gemchain.states import ChainState, PromptState
+from gemchain.records.states import ChainState, PromptState
 from tests.contracts.store_samples import ANSWER, APPLIED, CONFLICT, chain, draft, ids, prompt, request_of
 
 P, C = PromptState, ChainState
@@ -139,7 +139,7 @@ class CommitContract:
         after = given.store.chains(["c1"])["c1"]
         assert after.version != before.version
         assert replace(after, version=before.version) == before
-        assert given.store.tally().chains == {C.RUNNING: 1}
+        assert given.store.counters().chains == {C.RUNNING: 1}
 
     @pytest.mark.parametrize("touched", [False, True])
     def test_a_chain_that_moved_since_it_was_read_stays_where_a_move_asks_for_its_version(
@@ -178,7 +178,7 @@ class CommitContract:
     def test_two_thousand_units_go_in_one_call(self, given):
         names = [f"p{n:04d}" for n in range(2_000)]
         given.queue(*names)
-        assert given.store.tally().prompts == {P.QUEUED: 2_000}
+        assert given.store.counters().prompts == {P.QUEUED: 2_000}
         assert len(given.store.prompts(names)) == 2_000
 
     def test_one_unit_may_create_thousands_of_prompts_with_long_requests(self, given):
@@ -188,7 +188,7 @@ class CommitContract:
         text = f'{{"contents":"{"x" * 5_000}"}}'
         unit = replace(unit, drafts=tuple(each._replace(request=text) for each in unit.drafts))
         assert given.store.commit([unit]) == [APPLIED]
-        assert given.store.tally().prompts == {P.DONE: 1, P.QUEUED: 2_500}
+        assert given.store.counters().prompts == {P.DONE: 1, P.QUEUED: 2_500}
         assert set(given.store.requests(names).values()) == {text}
         assert len(given.claim(given.plan("b2"))) == 2_500
         assert given.store.commit([unit]) == [APPLIED]
@@ -298,17 +298,17 @@ class RepetitionContract:
     def test_a_repeated_start_changes_nothing_and_counts_as_applied(self, given):
         unit = given.start_unit("c1", "p1")
         assert given.store.commit([unit]) == [APPLIED]
-        before = given.read("p1"), given.store.chains(["c1"]), given.store.tally()
+        before = given.read("p1"), given.store.chains(["c1"]), given.store.counters()
         assert given.store.commit([unit]) == [APPLIED]
-        assert (given.read("p1"), given.store.chains(["c1"]), given.store.tally()) == before
+        assert (given.read("p1"), given.store.chains(["c1"]), given.store.counters()) == before
 
     def test_a_repeated_move_changes_nothing_and_counts_as_applied(self, given):
         (before,) = given.claimed("p1")
         unit = given.unit(before, P.DONE, "p2", usage=Usage(1, 2, 0.5, 1.0))
         given.store.commit([unit])
-        seen = given.read("p1", "p2"), given.store.tally(), given.store.queues()
+        seen = given.read("p1", "p2"), given.store.counters(), given.store.queues()
         assert given.store.commit([unit]) == [APPLIED]
-        assert (given.read("p1", "p2"), given.store.tally(), given.store.queues()) == seen
+        assert (given.read("p1", "p2"), given.store.counters(), given.store.queues()) == seen
 
     def test_a_move_repeated_after_the_child_ran_counts_as_applied(self, given):
         (before,) = given.claimed("p1")
@@ -344,7 +344,7 @@ class RepetitionContract:
         given.start("c1")
         unit = Unit("t", ending=given.end("c1", result="1"))
         assert given.store.commit([unit]) + given.store.commit([unit]) == [APPLIED, APPLIED]
-        assert given.store.tally().chains == {C.DONE: 1}
+        assert given.store.counters().chains == {C.DONE: 1}
 
     def test_an_ending_repeated_after_the_chain_was_sent_back_does_not_end_it_again(self, given):
         given.start("c1")
@@ -360,7 +360,7 @@ class RepetitionContract:
         new = given.start_unit("c9", "p9")
         foreign = replace(given.start_unit("c1", "p8"), token="foreign")
         assert given.store.commit([old[0], new, foreign, old[2]]) == [APPLIED, APPLIED, CONFLICT, APPLIED]
-        assert given.store.tally().prompts == {P.QUEUED: 4}
+        assert given.store.counters().prompts == {P.QUEUED: 4}
 
     def test_two_units_with_the_same_change_and_other_tokens_do_not_both_apply(self, given):
         (before,) = given.claimed("p1")

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from gemchain.records import Batch, Draft, Progress, Unit
-from gemchain.states import BatchState, PromptState
+from gemchain.records.states import BatchState, PromptState
 from tests.contracts.store_samples import APPLIED, CONFLICT, Samples, ids, request_of
 
 B, P = BatchState, PromptState
@@ -40,7 +40,7 @@ class IntakeContract:
         assert [(row.prompt_id, row.request) for row in rows] == [(name, request_of(name)) for name in names]
         assert [each.progress for each in given.read(*names)] == [units[0].drafts[0].prompt.progress] * 3
         assert sorted(ids(*given.store.members("b1", state=P.CLAIMED))) == names
-        assert given.store.tally().prompts == {P.DONE: 3, P.CLAIMED: 3}
+        assert given.store.counters().prompts == {P.DONE: 3, P.CLAIMED: 3}
         assert given.store.queues() == []
         assert given.claim(given.plan("b2")) == []
 
@@ -64,7 +64,7 @@ class IntakeContract:
         assert given.claim(batch) == ["waiting"]
         saved = given.save(batch, B.WRITTEN)
         assert sorted(ids(given.store.input_rows(saved.id))) == ["child", "waiting"]
-        assert given.store.tally().prompts == {P.DONE: 1, P.CLAIMED: 4}
+        assert given.store.counters().prompts == {P.DONE: 1, P.CLAIMED: 4}
 
     @pytest.mark.parametrize("change", [taken_over, closed])
     def test_nothing_is_born_into_a_batch_that_its_holder_has_lost(self, given, parents, change):
@@ -75,7 +75,7 @@ class IntakeContract:
         )
         three = given.unit(parents[2], P.DONE, "p3-child")
         assert given.store.commit([one, two, three], into=[batch]) == [CONFLICT, CONFLICT, APPLIED]
-        assert given.store.tally().prompts == {P.DONE: 1, P.CLAIMED: 2, P.QUEUED: 1}
+        assert given.store.counters().prompts == {P.DONE: 1, P.CLAIMED: 2, P.QUEUED: 1}
         assert list(given.store.input_rows("b1")) == []
         assert given.read("p1", "p2") == list(parents[:2])
         again = given.unit(parents[0], P.DONE, "p1-child", token="again")
@@ -101,7 +101,7 @@ class IntakeContract:
         assert given.store.commit(units, into=[batch]) == [APPLIED] * 3
         taken_over(given, batch)
         assert given.store.commit(units, into=[batch]) == [APPLIED] * 3
-        assert given.store.tally().prompts == {P.DONE: 3, P.CLAIMED: 3}
+        assert given.store.counters().prompts == {P.DONE: 3, P.CLAIMED: 3}
 
     def test_one_unit_may_fill_two_batches_and_a_queue(self, given, parents):
         one, two = given.plan("b1"), given.plan("b2")

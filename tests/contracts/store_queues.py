@@ -7,7 +7,7 @@ import pytest
 
 from gemchain.errors import StoreConflictError
 from gemchain.records import InputRow, Progress, Unit
-from gemchain.states import BatchState, PromptState
+from gemchain.records.states import BatchState, PromptState
 from tests.contracts.store_samples import PROVIDER, QUEUE, SIZE, ids, request_of
 
 P = PromptState
@@ -349,11 +349,11 @@ class AnswerContract:
         (prompt,) = given.claimed("p1")
         failed = given.move(prompt, P.FAILED, unsettled=True)
         given.store.commit([Unit("t", ending=given.end("c-p1"))])
-        tally = given.store.tally()
+        counters = given.store.counters()
         given.store.settle([failed])
         found = given.read("p1")[0]
         assert found.progress == replace(failed.progress, unsettled=False)
-        assert given.store.tally() == tally
+        assert given.store.counters() == counters
 
     def test_a_chain_with_two_marks_is_named_once_and_settled_at_once(self, given):
         given.start("c1", "p1", "p2", "p3")

@@ -9,7 +9,7 @@ from dataclasses import replace
 from gemchain.errors import StoreConflictError
 from gemchain.ports import Store
 from gemchain.records import Batch, Unit, Verdict
-from gemchain.states import PromptState
+from gemchain.records.states import PromptState
 from tests.contracts.store_intake import born_into
 from tests.contracts.store_samples import APPLIED, CONFLICT, SIZE, Samples, ids
 
@@ -27,7 +27,7 @@ class RaceContract:
         given.plan("b2")
         one, two = at_once(elsewhere, (claim_all, "b1"), (claim_all, "b2"))
         assert sorted(one + two) == names
-        assert given.store.tally().prompts == {P.CLAIMED: self.crowd}
+        assert given.store.counters().prompts == {P.CLAIMED: self.crowd}
         assert given.store.queues() == []
         for batch, claimed in (("b1", one), ("b2", two)):
             assert sorted(ids(given.store.input_rows(batch))) == sorted(claimed)
@@ -39,14 +39,14 @@ class RaceContract:
         theirs = [replace(each, token=f"two {each.token}") for each in mine]
         one, two = at_once(elsewhere, (commit_all, mine), (commit_all, theirs))
         assert all({a, b} == {APPLIED, CONFLICT} for a, b in zip(one, two, strict=True))
-        assert given.store.tally().prompts == {P.DONE: len(names), P.QUEUED: len(names)}
+        assert given.store.counters().prompts == {P.DONE: len(names), P.QUEUED: len(names)}
 
     def test_two_processes_that_repeat_one_call_at_once_apply_it_once(self, given, elsewhere):
         names = [f"p{n:04d}" for n in range(self.crowd // 25)]
         units = [given.unit(each, P.DONE, f"{each.id}-child") for each in given.claimed(*names)]
         one, two = at_once(elsewhere, (commit_all, units), (commit_all, units))
         assert one == two == [APPLIED] * len(names)
-        assert given.store.tally().prompts == {P.DONE: len(names), P.QUEUED: len(names)}
+        assert given.store.counters().prompts == {P.DONE: len(names), P.QUEUED: len(names)}
 
     def test_two_processes_that_take_one_lease_do_not_both_get_it(self, given, elsewhere):
         for number in range(20):
@@ -60,7 +60,7 @@ class RaceContract:
         theirs = [replace(each, token=f"two {each.token}") for each in mine]
         one, two = at_once(elsewhere, (commit_all, mine), (commit_all, theirs))
         assert all({a, b} == {APPLIED, CONFLICT} for a, b in zip(one, two, strict=True))
-        assert given.store.tally().prompts == {P.QUEUED: 200}
+        assert given.store.counters().prompts == {P.QUEUED: 200}
 
     def test_who_takes_a_batch_over_sees_all_that_was_born_into_it(self, given, elsewhere):
         names = [f"p{n:04d}" for n in range(self.crowd // 10)]
@@ -70,7 +70,7 @@ class RaceContract:
         verdicts, seen = at_once(elsewhere, (bear_all, units, batch), (take_over, "b1", len(names) // 5))
         born = [f"{name}-child" for name, verdict in zip(names, verdicts, strict=True) if verdict is APPLIED]
         assert sorted(seen) == born
-        assert given.store.tally().prompts[P.DONE] == len(born)
+        assert given.store.counters().prompts[P.DONE] == len(born)
 
 
 def bear_all(store: Store, _given: Samples, units: list[Unit], batch: Batch) -> list[Verdict]:
@@ -83,7 +83,7 @@ def bear_all(store: Store, _given: Samples, units: list[Unit], batch: Batch) -> 
 
 def take_over(store: Store, _given: Samples, batch_id: str, after: int) -> list[str]:
     """Take a batch over once it has some members; all that it has then."""
-    while store.tally().prompts.get(P.DONE, 0) < after:
+    while store.counters().prompts.get(P.DONE, 0) < after:
         pass
     batch = store.batches([batch_id])[batch_id]
     store.save_batch(replace(batch, fence=batch.fence + 1))

@@ -9,7 +9,7 @@ from functools import reduce
 import pytest
 
 from gemchain.records import ChainMove, Progress, Unit, Usage
-from gemchain.states import PROMPT_MOVES, UNFINISHED_PROMPT, BatchState, ChainState, PromptState
+from gemchain.records.states import PROMPT_MOVES, UNFINISHED_PROMPT, BatchState, ChainState, PromptState
 from tests.contracts.store_samples import APPLIED, CONFLICT, ids, request_of
 
 P, C, B = PromptState, ChainState, BatchState
@@ -136,34 +136,34 @@ class ReadingContract:
 
 class TallyContract:
     def test_an_empty_store_tallies_nothing(self, given):
-        tally = given.store.tally()
-        assert not any([*tally.prompts.values(), *tally.chains.values(), *tally.batches.values()])
-        assert tally.usage == Usage()
+        counters = given.store.counters()
+        assert not any([*counters.prompts.values(), *counters.chains.values(), *counters.batches.values()])
+        assert counters.usage == Usage()
 
     def test_a_tally_counts_every_kind_of_record(self, given):
         one, two, _ = given.claimed("p1", "p2", "p3")
         given.store.commit([replace(given.unit(one, P.DONE, "p4"), ending=given.end("c-p2"))])
         given.move(two, P.PARKED)
         given.save(given.plan("b2"), B.CLOSED)
-        tally = given.store.tally()
-        assert tally.prompts == {P.DONE: 1, P.PARKED: 1, P.CLAIMED: 1, P.QUEUED: 1}
-        assert tally.chains == {C.RUNNING: 2, C.DONE: 1}
-        assert tally.batches == {B.PLANNED: 1, B.CLOSED: 1}
+        counters = given.store.counters()
+        assert counters.prompts == {P.DONE: 1, P.PARKED: 1, P.CLAIMED: 1, P.QUEUED: 1}
+        assert counters.chains == {C.RUNNING: 2, C.DONE: 1}
+        assert counters.batches == {B.PLANNED: 1, B.CLOSED: 1}
 
     def test_usage_adds_up_over_all_attempts_once(self, given):
         one, two = given.claimed("p1", "p2")
         retried = given.move(one, P.ANSWERED, usage=Usage(10, 5, 0.25, 0.5))
         given.move(retried, P.DONE, usage=Usage(30, 6, 0.75, 1.5))
         given.move(two, P.FAILED, usage=Usage(1, 0, 0.5, 1.0))
-        assert given.store.tally().usage == Usage(31, 6, 1.25, 2.5)
+        assert given.store.counters().usage == Usage(31, 6, 1.25, 2.5)
 
     def test_conflicting_units_do_not_count(self, given):
         fresh, stale = given.claimed("p1", "p2")
         given.move(stale, P.DONE)
-        tally = given.store.tally()
+        counters = given.store.counters()
         moved = given.unit(stale, P.FAILED, token="late", usage=Usage(9, 9, 9.0, 9.0))
         given.store.commit([moved, given.unit(fresh, P.DONE)])
-        assert given.store.tally() == replace(tally, prompts={P.DONE: 2})
+        assert given.store.counters() == replace(counters, prompts={P.DONE: 2})
 
     @pytest.mark.parametrize("seed", range(6))
     def test_tallies_queues_and_open_chains_follow_any_sequence_of_moves(self, given, seed):
@@ -227,9 +227,9 @@ class Wanderer:
     def compare(self) -> None:
         store, now = self.given.store, self.given.clock.now()
         known = list(store.prompts(self.names).values())
-        tally = store.tally()
-        assert tally.prompts == Counter(each.progress.state for each in known)
-        assert tally.usage == reduce(Usage.plus, (each.progress.usage for each in known), Usage())
+        counters = store.counters()
+        assert counters.prompts == Counter(each.progress.state for each in known)
+        assert counters.usage == reduce(Usage.plus, (each.progress.usage for each in known), Usage())
         waiting = [each for each in known if each.progress.state is P.QUEUED]
         resting = [each for each in waiting if (each.progress.not_before_at or now) > now]
         found = {each.queue: (each.ready + each.resting, each.resting, each.size) for each in store.queues()}
@@ -258,7 +258,7 @@ class ReturnContract:
             lambda store: store.prompts(["p1", "p2", "p3"]),
             lambda store: store.chains(["c-p1", "c-p2"]),
             lambda store: store.requests(["p1", "p2", "p3"]),
-            lambda store: store.tally(),
+            lambda store: store.counters(),
             lambda store: store.open_batches(),
             lambda store: store.batch_parts("b2"),
             lambda store: store.next_answer_at(),
@@ -268,11 +268,11 @@ class ReturnContract:
 
     def test_closing_keeps_the_records(self, given, elsewhere):
         prompts = given.claimed("p1", "p2")
-        seen = given.store.tally()
+        seen = given.store.counters()
         given.store.close()
         other = elsewhere()
         assert other.prompts(["p1", "p2"]) == {each.id: each for each in prompts}
-        assert other.tally() == seen
+        assert other.counters() == seen
         assert sorted(ids(other.input_rows("b1"))) == ["p1", "p2"]
         other.close()
 
@@ -282,7 +282,7 @@ class ReturnContract:
         batch = other.plan(replace(given.plan("b1"), id="b2"))
         assert ids(other.claim(batch, limit=1, max_bytes=1000)) == ["p1"]
         given.move(given.read("p1")[0], P.DONE)
-        assert other.tally().prompts == {P.DONE: 1}
+        assert other.counters().prompts == {P.DONE: 1}
         other.close()
 
     def test_a_call_repeated_by_another_handle_counts_as_applied(self, given, elsewhere):
@@ -302,7 +302,7 @@ class JoinContract:
         given.start("c1", "j1", kind="join", progress=Progress(P.WAITING))
         assert given.store.queues() == []
         assert given.claim(given.plan()) == []
-        assert given.store.tally().prompts == {P.WAITING: 1}
+        assert given.store.counters().prompts == {P.WAITING: 1}
         assert given.store.has_open("c1")
 
     def test_a_join_has_the_prompts_of_its_branches_and_no_others(self, given):

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from gemchain.records import ChainMove, Forgotten, Progress
-from gemchain.states import BatchState, ChainState, PartState, PromptState
+from gemchain.records.states import BatchState, ChainState, PartState, PromptState
 from tests.contracts.store_samples import APPLIED, CONFLICT, ids
 
 P, C, B = PromptState, ChainState, BatchState
@@ -146,13 +146,13 @@ class RetentionContract:
         ended(given, "c1")
         ended(given, "c2", key="two")
         given.clock.advance(1)
-        tally = given.store.tally()
+        counters = given.store.counters()
         forget(given)
         for batch in given.store.unused_batches(given.clock.now()):
             given.store.forget_batch(batch)
-        assert given.store.tally() == tally
+        assert given.store.counters() == counters
         given.start("c3", "p1")
-        assert given.store.tally().prompts == {P.DONE: 4, P.QUEUED: 1}
+        assert given.store.counters().prompts == {P.DONE: 4, P.QUEUED: 1}
 
     def test_a_failed_chain_that_went_back_to_work_stays_however_long_ago_it_failed(self, given):
         ended(given, "c1", C.FAILED, state=P.FAILED)

@@ -20,7 +20,7 @@ from gemchain.records import (
     Unit,
     Verdict,
 )
-from gemchain.states import BatchState, ChainState, PromptState
+from gemchain.records.states import BatchState, ChainState, PromptState
 from gemchain.testing import VirtualClock
 
 APPLIED, CONFLICT = Verdict.APPLIED, Verdict.CONFLICT

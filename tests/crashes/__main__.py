@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.crashes.deaths import die
+from tests.crashes.crash_points import die
 from tests.crashes.test_every_write_of_the_language import undisturbed_in
 from tests.support.engines import FIRESTORE, SQLITE
 

@@ -3,7 +3,7 @@
 import pytest
 
 import gemchain
-from gemchain.states import BatchState
+from gemchain.records.states import BatchState
 from tests.apps import flows, joins
 from tests.support.crashing import Fuse
 from tests.support.lives import Work, live_until_done

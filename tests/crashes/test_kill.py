@@ -9,8 +9,8 @@ from pathlib import Path
 import orjson
 import pytest
 
+from gemchain.records.states import BatchState, ChainState, PromptState
 from gemchain.settings import Settings
-from gemchain.states import BatchState, ChainState, PromptState
 from gemchain.wiring import build
 from tests.support.haste import FAULTS, SETTINGS
 

@@ -5,12 +5,12 @@ from datetime import timedelta
 import orjson
 import pytest
 
-from gemchain.engine.assemble import assemble
-from gemchain.engine.inputs import LINE
-from gemchain.engine.sweep import sweep
+from gemchain.engine.policy.limits import LINE
+from gemchain.engine.stages.assemble import assemble
+from gemchain.engine.stages.sweep import sweep
 from gemchain.errors import StoreConflictError
 from gemchain.ports import Limits
-from gemchain.states import BatchState
+from gemchain.records.states import BatchState
 from tests.support.crashing import Crash
 
 
@@ -125,7 +125,7 @@ def test_a_retried_prompt_rests_before_it_goes_into_a_batch(stand):
     stand.submit("a")
     batch = stand.sent()
     stand.provider.fail(batch)
-    from gemchain.engine.collect import collect
+    from gemchain.engine.stages.collect import collect
 
     collect(stand.runtime)
     resting = assemble(stand.runtime)
@@ -176,7 +176,7 @@ def test_who_takes_over_writes_what_was_claimed_and_claims_what_is_new(stand):
 
 
 def test_a_claim_of_many_pages_is_taken_over_whole(stand, monkeypatch):
-    monkeypatch.setattr("gemchain.engine.inputs.PAGE", 7)
+    monkeypatch.setattr("gemchain.engine.batches.input_file.PAGE", 7)
     ids = stand.submit(*map(str, range(40)))
     halfway = stand.interrupted("claim", lambda: None)  # the second claim is the one to die in
     halfway.store._happening = lambda: setattr(halfway.store, "_happening", die)
@@ -236,7 +236,7 @@ def test_an_assembler_that_wrote_its_file_too_late_leaves_the_batch_alone(stand)
 
 
 def test_a_slow_assembler_prolongs_its_lease_while_it_works(stand, monkeypatch):
-    monkeypatch.setattr("gemchain.engine.inputs.PAGE", 1)
+    monkeypatch.setattr("gemchain.engine.batches.input_file.PAGE", 1)
     stand.submit("a", "b", "c")
     runtime = stand.interrupted("claim", None)
 
@@ -261,7 +261,7 @@ def test_a_batch_that_finds_nothing_to_claim_is_closed_and_leaves_no_file(stand)
 
 
 def test_two_assemblers_at_once_put_no_prompt_into_both_batches(stand, monkeypatch):
-    monkeypatch.setattr("gemchain.engine.inputs.PAGE", 3)
+    monkeypatch.setattr("gemchain.engine.batches.input_file.PAGE", 3)
     ids = stand.submit(*map(str, range(10)))
     stand.set(max_wait=0)
     theirs = []

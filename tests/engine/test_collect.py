@@ -4,12 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from gemchain.engine.collect import collect, collect_one
-from gemchain.engine.dispatch import dispatch
-from gemchain.engine.launch import launch
+from gemchain.engine.stages.collect import collect, collect_one
+from gemchain.engine.stages.dispatch import dispatch
+from gemchain.engine.stages.launch import launch
 from gemchain.errors import ProviderRejectedError, ProviderUnavailableError, StoreConflictError
 from gemchain.records import Failure
-from gemchain.states import BatchState
+from gemchain.records.states import BatchState
 from tests.apps import stages
 from tests.support.crashing import Crash
 from tests.support.scripted import answer, error

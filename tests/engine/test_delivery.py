@@ -6,9 +6,9 @@ from datetime import timedelta
 import orjson
 import pytest
 
-from gemchain.engine.delivery import Outcome, deliver
+from gemchain.engine.answers.delivery import Outcome, deliver
 from gemchain.records import NO_USAGE, AnswerRef, Failure, Progress, Prompt, Usage
-from gemchain.states import ChainState, PromptState
+from gemchain.records.states import ChainState, PromptState
 from gemchain.testing import EPOCH
 from tests.apps import stages
 

@@ -3,13 +3,13 @@
 import orjson
 import pytest
 
-from gemchain.engine.collect import collect
-from gemchain.engine.dispatch import GROUP_SECONDS, dispatch, dispatch_part
-from gemchain.engine.revisit import revisit
-from gemchain.engine.sweep import sweep
+from gemchain.engine.callback_retries import retry_callbacks
+from gemchain.engine.stages.collect import collect
+from gemchain.engine.stages.dispatch import GROUP_SECONDS, dispatch, dispatch_part
+from gemchain.engine.stages.sweep import sweep
 from gemchain.errors import StoreConflictError
 from gemchain.records import RowCounts, Usage
-from gemchain.states import BatchState, ChainState, PartState
+from gemchain.records.states import BatchState, ChainState, PartState
 from tests.apps import stages
 from tests.support.crashing import Crash
 from tests.support.scripted import answer, error
@@ -62,7 +62,7 @@ def test_what_a_callback_submits_is_there_when_its_prompt_is_done(stand):
     stand.arrived()
     dispatched(stand.runtime)
     assert stand.states([prompt_id]) == ["DONE"]
-    assert stand.store.tally().prompts == {"DONE": 1, "CLAIMED": 1}
+    assert stand.store.counters().prompts == {"DONE": 1, "CLAIMED": 1}
     stand.arrived()
     dispatched(stand.runtime)
     assert stand.chain(prompt_id).state is ChainState.DONE
@@ -80,7 +80,7 @@ def test_rows_are_committed_in_groups(stand, ids, group):
 
 
 def test_rows_that_are_large_are_committed_in_smaller_groups(stand, ids, monkeypatch):
-    monkeypatch.setattr("gemchain.engine.dispatch.GROUP_BYTES", 600)
+    monkeypatch.setattr("gemchain.engine.stages.dispatch.GROUP_BYTES", 600)
     committed = []
     commit = stand.store.commit
     stand.store.commit = lambda units, **into: committed.append(len(units)) or commit(units, **into)
@@ -123,7 +123,7 @@ def test_a_dispatcher_that_dies_leaves_its_part_to_the_next(stand, ids, verb, af
     sweep(stand.runtime)
     assert results(stand, ids) == list("abcde")
     assert stand.store.open_batches() == []
-    assert stand.store.tally().usage == Usage(50, 25)
+    assert stand.store.counters().usage == Usage(50, 25)
 
 
 def test_a_killed_process_keeps_its_part_no_longer_than_its_lease(stand, ids):
@@ -183,7 +183,7 @@ def test_two_dispatchers_at_once_handle_every_prompt_once(stand, ids):
     assert dispatched(stand.runtime) == [], "who comes too late is refused"
     assert results(stand, ids) == list("abcde")
     assert stand.store.list_batches()[0].counts == RowCounts(done=5)
-    assert stand.store.tally().usage == Usage(50, 25)
+    assert stand.store.counters().usage == Usage(50, 25)
 
 
 def test_a_part_that_somebody_works_on_is_left_to_him(stand, ids):
@@ -278,11 +278,11 @@ def test_a_callback_that_raised_runs_again_on_the_answer_that_is_kept(stand):
     assert part.counts == RowCounts(waiting=1)
     assert stand.states([prompt_id]) == ["ANSWERED"]
     assert stand.store.open_batches() == []
-    assert revisit(stand.runtime) == 0, "it rests first"
+    assert retry_callbacks(stand.runtime) == 0, "it rests first"
     stand.clock.advance(stand.runtime.settings.retry_delay)
-    assert revisit(stand.runtime) == 1
+    assert retry_callbacks(stand.runtime) == 1
     assert results(stand, [prompt_id]) == ["a"]
-    assert stand.store.tally().usage == Usage(10, 5)
+    assert stand.store.counters().usage == Usage(10, 5)
 
 
 def raise_something():
@@ -296,7 +296,7 @@ def test_two_that_revisit_at_once_commit_once(stand):
     dispatched(stand.runtime)
     assert stand.states([prompt_id]) == ["ANSWERED"]
     stand.clock.advance(stand.runtime.settings.retry_delay)
-    assert revisit(stand.interrupted("commit", lambda: revisit(stand.runtime))) == 0
+    assert retry_callbacks(stand.interrupted("commit", lambda: retry_callbacks(stand.runtime))) == 0
     assert stages.calls == ["a", "a", "a"]
     assert stand.states([prompt_id]) == ["DONE"]
     assert stand.store.queues()[0].ready == 1
@@ -309,7 +309,7 @@ def test_an_answer_that_is_gone_when_its_callback_runs_again_is_asked_for_anew(s
     dispatched(stand.runtime)
     stand.blobs.delete(batch.output[0].uri)
     stand.clock.advance(stand.runtime.settings.retry_delay)
-    revisit(stand.runtime)
+    retry_callbacks(stand.runtime)
     prompt = stand.prompt(prompt_id)
     assert (prompt.progress.state, prompt.progress.attempt) == ("QUEUED", 2)
     assert "no longer where it was kept" in prompt.progress.failure.message
@@ -324,7 +324,7 @@ def test_an_on_error_that_raised_runs_again_without_an_answer(stand):
     dispatched(stand.runtime)
     for _ in range(5):
         stand.clock.advance(stand.runtime.settings.retry_delay_max)
-        revisit(stand.runtime)
+        retry_callbacks(stand.runtime)
     assert stand.states([prompt_id]) == ["FAILED"]
     failure = stand.chain(prompt_id).failure
     assert (failure.reason, failure.message) == ("callback", "RuntimeError: cannot rescue from error")

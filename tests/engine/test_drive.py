@@ -9,8 +9,8 @@ from gemchain.engine import drive as driving
 from gemchain.engine.drive import PATIENCE, Driver, drive, is_idle
 from gemchain.errors import BlobError, StoreConflictError, StoreRefusedError, StoreUnavailableError
 from gemchain.records import Move, Unit
+from gemchain.records.states import ChainState, PromptState
 from gemchain.runtime import using
-from gemchain.states import ChainState, PromptState
 from gemchain.testing import embedded
 from tests.apps import flows, stages
 
@@ -155,7 +155,7 @@ def test_it_looks_when_a_callback_is_due_again(stand, turns):
 
 
 def test_it_looks_when_the_lease_of_a_dead_process_is_over(stand, turns):
-    from gemchain.engine.dispatch import dispatch
+    from gemchain.engine.stages.dispatch import dispatch
     from tests.support.crashing import Crash
 
     stand.submit("a", callback=stages.take)
@@ -220,7 +220,7 @@ def test_a_store_that_is_away_now_and_then_is_asked_again(moody, period, length)
 
 
 @pytest.mark.parametrize(
-    "verb", ["tally", "open_batches", "open_parts", "queues", "next_answer_at", "commit"]
+    "verb", ["counters", "open_batches", "open_parts", "queues", "next_answer_at", "commit"]
 )
 def test_a_store_that_is_away_for_one_verb_is_waited_for(moody, verb):
     runtime, store, chain = moody
@@ -281,7 +281,7 @@ def test_whoever_watches_is_called_after_every_part(stand):
     stand.submit(*"abcdef")
     batch = stand.arrived()
     seen = []
-    drive(stand.runtime, watch=lambda: seen.append(stand.store.tally().prompts.get(PromptState.DONE, 0)))
+    drive(stand.runtime, watch=lambda: seen.append(stand.store.counters().prompts.get(PromptState.DONE, 0)))
     assert len(seen) >= batch.parts
     assert seen == sorted(seen)
     assert driving.BLINK > 0

@@ -3,12 +3,12 @@
 import pytest
 from greenlet import greenlet
 
-from gemchain.engine.assemble import assemble
-from gemchain.engine.collect import collect
-from gemchain.engine.launch import launch
+from gemchain.engine.stages.assemble import assemble
+from gemchain.engine.stages.collect import collect
+from gemchain.engine.stages.launch import launch
 from gemchain.errors import ProviderRejectedError, ProviderUnavailableError
-from gemchain.identity import job_name
-from gemchain.states import BatchState
+from gemchain.records.identity import job_name
+from gemchain.records.states import BatchState
 from tests.apps import stages
 from tests.support.crashing import Crash
 

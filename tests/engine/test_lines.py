@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gemchain.blobs.local import LocalBlobs
-from gemchain.engine import lines
-from gemchain.engine.lines import read_lines, split
+from gemchain.engine.rows import lines
+from gemchain.engine.rows.lines import read_lines, split
 from gemchain.errors import BlobNotFoundError
 from gemchain.records import OutputFile
 

@@ -5,11 +5,11 @@ from datetime import timedelta
 import orjson
 import pytest
 
-from gemchain.engine import inputs
-from gemchain.engine.assemble import assemble
-from gemchain.engine.launch import launch
-from gemchain.engine.sweep import sweep
-from gemchain.states import BatchState
+from gemchain.engine.batches import input_file
+from gemchain.engine.stages.assemble import assemble
+from gemchain.engine.stages.launch import launch
+from gemchain.engine.stages.sweep import sweep
+from gemchain.records.states import BatchState
 from tests.support.crashing import Crash
 
 PROMPTS = 40
@@ -18,7 +18,7 @@ PAGE = 7
 
 @pytest.fixture(autouse=True)
 def _small_pages(monkeypatch):
-    monkeypatch.setattr(inputs, "PAGE", PAGE)
+    monkeypatch.setattr(input_file, "PAGE", PAGE)
 
 
 def slowly(stand, verb, seconds):
@@ -90,14 +90,14 @@ def left_half_way(stand):
 
 
 def pass_time_while_reading(stand, monkeypatch, seconds):
-    whole = inputs._pages
+    whole = input_file._pages
 
     def pages(runtime, batch):
         for page in whole(runtime, batch):
             yield page
             stand.clock.advance(seconds)
 
-    monkeypatch.setattr(inputs, "_pages", pages)
+    monkeypatch.setattr(input_file, "_pages", pages)
 
 
 def test_out_of_time_in_mid_file_the_batch_is_given_back_whole_and_the_next_run_writes_it(

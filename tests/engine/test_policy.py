@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gemchain.engine.forecast import landing, turnarounds
-from gemchain.engine.policy import Decision, Rules, World, decide
+from gemchain.engine.policy.forecast import landing, turnarounds
+from gemchain.engine.policy.policy import Decision, FlushLimits, Workload, decide
 from gemchain.records import Batch, QueueStatus
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
-RULES = Rules(
+RULES = FlushLimits(
     max_requests=100,
     max_bytes=10_000,
     max_running=2,
@@ -30,7 +30,7 @@ def queue(ready=10, size=100, oldest=60, newest=60, **more):
 def world(running=0, arriving=0, lands=(), turnaround=None, sent=None):
     landings = tuple(NOW + timedelta(seconds=each) for each in lands)
     usual = None if turnaround is None else timedelta(seconds=turnaround)
-    return World(NOW, running, arriving, landings, usual, None if sent is None else ago(sent))
+    return Workload(NOW, running, arriving, landings, usual, None if sent is None else ago(sent))
 
 
 @pytest.mark.parametrize(

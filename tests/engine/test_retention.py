@@ -6,11 +6,11 @@ from datetime import timedelta
 import pytest
 
 import gemchain
-from gemchain import forks
+from gemchain.api import forks
 from gemchain.engine.drive import drive
-from gemchain.engine.retention import forget, would_forget
+from gemchain.engine.operations.retention import forget, would_forget
+from gemchain.records.states import ChainState, PromptState
 from gemchain.runtime import using
-from gemchain.states import ChainState, PromptState
 from gemchain.testing import VirtualClock, embedded
 from tests.apps import flows, kept
 from tests.support.crashing import Crash, Fuse, Fused
@@ -93,29 +93,29 @@ def test_a_parked_chain_and_what_it_needs_stay_for_ever(engine, monkeypatch):
 
 def test_a_key_still_finds_its_chain_and_nothing_is_paid_twice(engine):
     chain, *_ = ran(engine, gemchain.start(flows.outline, "a", key="k"))
-    before, result = engine.runtime.store.tally(), chain.result()
+    before, result = engine.runtime.store.counters(), chain.result()
     forget(engine.runtime, MONTH)
     again = gemchain.start(flows.outline, "a", key="k")
     engine.run()
     assert (again.id, again.result()) == (chain.id, result)
     assert again.status().prompts == {}
     assert again.retry() == 0
-    assert engine.runtime.store.tally() == before
+    assert engine.runtime.store.counters() == before
     forget(engine.runtime, MONTH, keys=True)
     anew = gemchain.start(flows.outline, "a", key="k")
     assert anew.result() == result
-    assert engine.runtime.store.tally() != before
+    assert engine.runtime.store.counters() != before
 
 
 def test_a_program_that_started_a_chain_does_not_pay_for_it_again_when_it_goes_on_weeks_later(engine):
     chain, *_ = ran(engine, gemchain.start(kept.asks_a_person_in_between, "a"))
     (other,) = ids(engine) - {chain.id}
-    sent = sum(engine.runtime.store.tally().prompts.values())
+    sent = sum(engine.runtime.store.counters().prompts.values())
     assert forget(engine.runtime, MONTH).kept_keys == 1
     gemchain.resume(chain, "good")
     assert chain.result() == ["DRAFT A FROM (OUTLINE A)", "good"]
     assert list(engine.runtime.store.chain_prompts(other)) == [], "it did not run again"
-    assert sum(engine.runtime.store.tally().prompts.values()) == sent + 1, "one await more, and no request"
+    assert sum(engine.runtime.store.counters().prompts.values()) == sent + 1, "one await more, and no request"
 
 
 def test_a_chain_that_another_awaits_stays_until_the_other_has_its_value(engine):
@@ -175,7 +175,7 @@ def test_a_fork_of_a_chain_that_is_removed_at_this_moment_is_taken_back(engine, 
         chain.fork(first.id)
     assert [each.state for each in engine.runtime.store.list_chains()] == [ChainState.CANCELLED]
     engine.run()
-    assert engine.runtime.store.tally().prompts.get(PromptState.QUEUED, 0) == 0
+    assert engine.runtime.store.counters().prompts.get(PromptState.QUEUED, 0) == 0
 
 
 class Dying(Fused):
@@ -243,6 +243,6 @@ def test_driving_goes_on_while_everything_that_ends_is_removed_at_once(tmp_path)
         assert {each.status().state for each in chains} == {ChainState.DONE}
         assert chains[0].result() == "DRAFT 0 FROM (OUTLINE 0)"
         assert names(engine) == []
-        tally = engine.runtime.store.tally()
-        assert tally.chains == {ChainState.DONE: 30}
-        assert set(tally.prompts) == {PromptState.DONE}
+        counters = engine.runtime.store.counters()
+        assert counters.chains == {ChainState.DONE: 30}
+        assert set(counters.prompts) == {PromptState.DONE}

@@ -5,11 +5,11 @@ from functools import partial
 import orjson
 import pytest
 
-from gemchain.engine.closing import settle
-from gemchain.engine.collect import collect
-from gemchain.engine.dispatch import dispatch, dispatch_part
-from gemchain.interventions import cancel_chain, retry_prompts
-from gemchain.states import ChainState, PromptState
+from gemchain.api.operations import cancel_chain, retry_prompts
+from gemchain.engine.endings.chains import settle
+from gemchain.engine.stages.collect import collect
+from gemchain.engine.stages.dispatch import dispatch, dispatch_part
+from gemchain.records.states import ChainState, PromptState
 from tests.apps import stages
 from tests.support.crashing import Crash
 from tests.support.scripted import error

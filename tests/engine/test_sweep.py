@@ -5,17 +5,17 @@ from datetime import timedelta
 
 import pytest
 
-from gemchain.chains import Chain
-from gemchain.engine.assemble import assemble
-from gemchain.engine.closing import settle_marked
-from gemchain.engine.collect import collect
-from gemchain.engine.dispatch import dispatch
-from gemchain.engine.launch import launch
-from gemchain.engine.revisit import revisit
-from gemchain.engine.sweep import sweep
-from gemchain.interventions import cancel_chain, retry_prompts
+from gemchain.api.chains import Chain
+from gemchain.api.operations import cancel_chain, retry_prompts
+from gemchain.engine.callback_retries import retry_callbacks
+from gemchain.engine.endings.chains import settle_marked
+from gemchain.engine.stages.assemble import assemble
+from gemchain.engine.stages.collect import collect
+from gemchain.engine.stages.dispatch import dispatch
+from gemchain.engine.stages.launch import launch
+from gemchain.engine.stages.sweep import sweep
+from gemchain.records.states import BatchState, ChainState
 from gemchain.runtime import using
-from gemchain.states import BatchState, ChainState
 from tests.apps import stages
 from tests.support.crashing import Crash
 from tests.support.stand import Interrupted
@@ -138,7 +138,7 @@ def test_a_forked_chain_whose_last_branch_ended_outside_of_a_part_is_settled(sta
     dispatched(stand.runtime)
     stand.clock.advance(stand.runtime.settings.retry_delay)
     with pytest.raises(Crash):
-        revisit(stand.killed("unsettled_chains"))
+        retry_callbacks(stand.killed("unsettled_chains"))
     assert status(stand, chain).state is ChainState.RUNNING
     assert sweep(stand.runtime) == 1
     assert status(stand, chain).state is ChainState.DONE

@@ -12,7 +12,7 @@ import pytest
 import gemchain
 from examples import docstrings, flashcards
 from examples.stdlib import functions, topics
-from gemchain.states import PromptState
+from gemchain.records.states import PromptState
 from gemchain.testing import embedded
 
 ROOT = Path(__file__).parents[2]

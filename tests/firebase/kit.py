@@ -19,12 +19,12 @@ from unittest import mock
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from gemchain.cli.wheel import write_wheel
+from gemchain.cli.project.wheel import write_wheel
 from gemchain.emulators.firebase.suite import Suite
 from gemchain.emulators.vertex import VertexEmulator
-from gemchain.gemini.responders import Responder
+from gemchain.records.states import BatchState, ChainState
 from gemchain.settings import Settings
-from gemchain.states import BatchState, ChainState
+from gemchain.simulated.responders import Responder
 from gemchain.testing import VirtualClock
 from gemchain.wiring import build
 

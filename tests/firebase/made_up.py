@@ -7,11 +7,11 @@ from urllib.parse import unquote
 import requests
 
 import gemchain
-from gemchain.cli.checks import STAGES, Setup
-from gemchain.cli.checks.access import RUNTIME_ROLES
-from gemchain.cli.checks.ground import APIS
-from gemchain.cli.checks.quotas import SERVICES
-from gemchain.cli.cloud import NotAnsweredError
+from gemchain.cli.project.checks import STAGES, Setup
+from gemchain.cli.project.checks.access import RUNTIME_ROLES
+from gemchain.cli.project.checks.ground import APIS
+from gemchain.cli.project.checks.quotas import SERVICES
+from gemchain.cli.project.cloud import NotAnsweredError
 from gemchain.emulators.serving import Listener
 from tests.firebase import kit
 

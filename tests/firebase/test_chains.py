@@ -2,7 +2,7 @@
 
 import pytest
 
-from gemchain.states import BatchState
+from gemchain.records.states import BatchState
 
 pytestmark = [pytest.mark.firebase, pytest.mark.xdist_group("firebase")]
 

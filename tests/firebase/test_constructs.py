@@ -9,7 +9,7 @@ from collections import Counter
 import pytest
 
 import gemchain
-from gemchain.states import ChainState, PromptState
+from gemchain.records.states import ChainState, PromptState
 from gemchain.testing import embedded
 from tests.apps import flows
 from tests.firebase import kit

@@ -10,11 +10,11 @@ from typer.testing import CliRunner
 
 import gemchain
 from gemchain.cli.app import app
-from gemchain.cli.checks import STAGES, Finding, check_cloud
-from gemchain.cli.checks.access import RUNTIME_ROLES
-from gemchain.cli.cloud import GoogleCloud, NotAnsweredError
-from gemchain.cli.doctor import check_store, setup_of
-from gemchain.cli.dotenv import Places
+from gemchain.cli.project.checks import STAGES, Finding, check_cloud
+from gemchain.cli.project.checks.access import RUNTIME_ROLES
+from gemchain.cli.project.cloud import GoogleCloud, NotAnsweredError
+from gemchain.cli.project.doctor import check_store, setup_of
+from gemchain.cli.project.dotenv import Places
 from gemchain.emulators.firestore import FirestoreEmulator
 from gemchain.testing import embedded
 from tests.cloud_storage import EmulatorOfFirebase
@@ -295,7 +295,7 @@ def test_what_a_record_or_a_service_says_cannot_steer_the_terminal(monkeypatch, 
     def findings(*_):
         yield Finding("PARKED", False, "1 prompt waits: \x1b[2J\x07", "mend \x1b]0;owned\x07")
 
-    monkeypatch.setattr("gemchain.cli.doctor._findings", findings)
+    monkeypatch.setattr("gemchain.cli.project.doctor._findings", findings)
     said = CliRunner().invoke(app, ["doctor", str(tmp_path)]).output
     assert "1 prompt waits: \\x1b[2J" in said
     assert all(each.isprintable() or each == "\n" for each in said)

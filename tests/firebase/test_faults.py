@@ -4,7 +4,7 @@ import textwrap
 
 import pytest
 
-from gemchain.states import PromptState
+from gemchain.records.states import PromptState
 from tests.firebase import kit
 
 pytestmark = [pytest.mark.firebase, pytest.mark.xdist_group("firebase")]
@@ -82,7 +82,7 @@ def test_events_dropped_tasks_doubled_functions_killed_and_a_job_expired_change_
     chains = broken.start_chains(rows)
     broken.vertex.set_faults("expired=1")
     drive(broken, 1)
-    sent_again = broken.store.tally().prompts.get(PromptState.QUEUED, 0)
+    sent_again = broken.store.counters().prompts.get(PromptState.QUEUED, 0)
     broken.vertex.set_faults("")
     drive(broken, 4)
     assert broken.all_ended(chains)

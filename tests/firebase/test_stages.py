@@ -6,6 +6,7 @@ from unittest import mock
 
 import pytest
 
+from gemchain.api.submission import prompt, submit_many
 from gemchain.firebase.stages import (
     REMINDERS,
     BusyError,
@@ -14,11 +15,10 @@ from gemchain.firebase.stages import (
     dispatch_hinted,
     sweep_up,
 )
-from gemchain.gemini.layout import output_folder
+from gemchain.providers.output_files import output_folder
 from gemchain.records import OutputFile, Part
+from gemchain.records.states import BatchState, PartState
 from gemchain.runtime import using
-from gemchain.states import BatchState, PartState
-from gemchain.submission import prompt, submit_many
 from gemchain.testing import embedded
 
 

@@ -13,8 +13,8 @@ import sys
 import pytest
 
 from gemchain.emulators.firestore import FirestoreEmulator
+from gemchain.records.states import PromptState
 from gemchain.settings import Settings
-from gemchain.states import PromptState
 from gemchain.wiring import build
 from tests.cloud_storage import fake_cloud_storage
 from tests.firebase.kit import FUNCTIONS

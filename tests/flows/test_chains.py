@@ -3,7 +3,7 @@
 import pytest
 
 import gemchain
-from gemchain.states import BatchState, ChainState, PromptState
+from gemchain.records.states import BatchState, ChainState, PromptState
 from tests.apps import flows
 from tests.support.engines import embedded
 

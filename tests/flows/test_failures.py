@@ -7,8 +7,8 @@ from unittest import mock
 import pytest
 
 import gemchain
+from gemchain.records.states import ChainState, PromptState
 from gemchain.runtime import using
-from gemchain.states import ChainState, PromptState
 from tests.apps import flows
 from tests.support.engines import embedded, redeploy
 

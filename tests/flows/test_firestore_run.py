@@ -10,7 +10,7 @@ import pytest
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage
 
-from gemchain.clock import SystemClock
+from gemchain.base.clock import SystemClock
 from tests import firestore_state
 from tests.cloud_storage import fake_cloud_storage
 

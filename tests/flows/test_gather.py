@@ -3,7 +3,7 @@
 import pytest
 
 import gemchain
-from gemchain.states import ChainState, PromptState
+from gemchain.records.states import ChainState, PromptState
 from tests.apps import flows, joins
 from tests.support.engines import embedded, wide
 

@@ -6,9 +6,9 @@ import orjson
 import pytest
 
 import gemchain
-from gemchain.closures import Signer
 from gemchain.errors import UnresolvedError
-from gemchain.states import PromptState
+from gemchain.functions.closures import Signer
+from gemchain.records.states import PromptState
 from tests.apps import flows, language
 from tests.support.engines import embedded
 
@@ -138,7 +138,7 @@ def test_what_is_no_signed_function_is_never_loaded(text):
 
 
 def test_a_function_of_another_python_is_not_loaded_though_it_is_signed(monkeypatch):
-    monkeypatch.setattr("gemchain.closures._python", lambda: "3.9")
+    monkeypatch.setattr("gemchain.functions.closures._python", lambda: "3.9")
     foreign = Signer(KEY).sign(lambda response: response, "callback")
     monkeypatch.undo()
     with pytest.raises(UnresolvedError, match=r"made by Python 3\.9"):

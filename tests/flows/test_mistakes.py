@@ -4,10 +4,10 @@ import orjson
 import pytest
 
 import gemchain
-from gemchain import raised
-from gemchain.engine.rehearsal import rehearse
+from gemchain.durable import exceptions
+from gemchain.engine.operations.replay_check import check_replay
 from gemchain.errors import UnresolvedError
-from gemchain.states import PromptState
+from gemchain.records.states import PromptState
 from tests.apps import flows, mistakes
 from tests.support.engines import embedded
 
@@ -90,22 +90,22 @@ FOREIGN = (
 
 @pytest.mark.parametrize("name", FOREIGN)
 def test_a_record_cannot_name_anything_but_an_exception_of_the_application(engine, name):
-    found = raised.from_text(orjson.dumps({"class": name, "args": ["1"], "state": {}}).decode())
+    found = exceptions.from_text(orjson.dumps({"class": name, "args": ["1"], "state": {}}).decode())
     assert isinstance(found, UnresolvedError)
 
 
 @pytest.mark.parametrize("text", ["", "null", "[]", "{}", '{"class": 1, "args": [], "state": {}}'])
 def test_what_is_no_exception_is_none(text):
-    assert raised.from_text(text) is None
+    assert exceptions.from_text(text) is None
 
 
 def test_an_exception_that_is_too_large_is_kept_in_words(engine):
-    assert raised.to_text(ValueError("x" * 100)) is not None
-    assert raised.to_text(ValueError("x" * 20_000)) is None
+    assert exceptions.to_text(ValueError("x" * 100)) is not None
+    assert exceptions.to_text(ValueError("x" * 20_000)) is None
 
 
 @pytest.mark.parametrize("program", [mistakes.as_values, mistakes.asks_a_chain, mistakes.lets_it_out])
 def test_what_was_raised_rehearses_without_a_difference(engine, program):
     chain = gemchain.start(program)
     engine.run()
-    assert rehearse(engine.runtime, chain.id) == []
+    assert check_replay(engine.runtime, chain.id) == []

@@ -7,9 +7,9 @@ from typer.testing import CliRunner
 
 import gemchain
 from gemchain.cli.app import app
-from gemchain.engine.cancelling import cancel_batch
-from gemchain.engine.rehearsal import rehearse
-from gemchain.states import BatchState, ChainState, PromptState
+from gemchain.engine.operations.cancel_batch import cancel_batch
+from gemchain.engine.operations.replay_check import check_replay
+from gemchain.records.states import BatchState, ChainState, PromptState
 from gemchain.testing import VirtualClock
 from tests.apps import flows, joins, programs
 from tests.support.engines import embedded, on_sqlite, redeploy
@@ -46,9 +46,9 @@ def prompt_of(engine, chain, text):
 def test_a_finished_chain_rehearses_without_a_difference_and_sends_nothing(engine, function, arguments):
     chain = gemchain.start(function, *arguments)
     engine.run()
-    before = engine.runtime.store.tally()
-    assert rehearse(engine.runtime, chain.id) == []
-    assert engine.runtime.store.tally() == before
+    before = engine.runtime.store.counters()
+    assert check_replay(engine.runtime, chain.id) == []
+    assert engine.runtime.store.counters() == before
 
 
 def test_a_rehearsal_shows_a_callback_that_would_submit_something_else(engine, monkeypatch):
@@ -61,7 +61,7 @@ def test_a_rehearsal_shows_a_callback_that_would_submit_something_else(engine, m
     draft.__module__, draft.__qualname__ = flows.__name__, "draft"
     monkeypatch.setattr(flows, "draft", draft)
     redeploy(engine)
-    (difference,) = rehearse(engine.runtime, chain.id)
+    (difference,) = check_replay(engine.runtime, chain.id)
     assert "draft x from" in difference.message
     assert "DRAFT x" in difference.message
 
@@ -71,7 +71,7 @@ def test_a_rehearsal_shows_a_callback_that_is_gone(engine, monkeypatch):
     engine.run()
     monkeypatch.delattr(flows, "finish")
     redeploy(engine)
-    assert any("no function 'finish'" in each.message for each in rehearse(engine.runtime, chain.id))
+    assert any("no function 'finish'" in each.message for each in check_replay(engine.runtime, chain.id))
 
 
 def test_a_rehearsal_shows_a_program_that_awaits_something_else(engine, monkeypatch):
@@ -86,13 +86,13 @@ def test_a_rehearsal_shows_a_program_that_awaits_something_else(engine, monkeypa
     three.__module__ = programs.__name__
     monkeypatch.setattr(programs, "three", three)
     redeploy(engine)
-    (difference,) = rehearse(engine.runtime, chain.id)
+    (difference,) = check_replay(engine.runtime, chain.id)
     assert "place 1" in difference.message
 
 
 def test_a_rehearsal_of_nothing_says_so(engine):
     with pytest.raises(gemchain.ChainNotFoundError):
-        rehearse(engine.runtime, "c-none")
+        check_replay(engine.runtime, "c-none")
 
 
 @on_sqlite

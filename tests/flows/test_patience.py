@@ -5,11 +5,18 @@ from datetime import timedelta
 import pytest
 
 import gemchain
-from gemchain.engine.rehearsal import rehearse
+from gemchain.engine.operations.replay_check import check_replay
 from gemchain.errors import DamagedError
-from gemchain.rules import NO_RULES, Rules, inherited, rest, rests_of, text_of
+from gemchain.records.retry_policy import (
+    NO_POLICY,
+    RetryPolicy,
+    checked_backoff,
+    inherited,
+    policy_to_text,
+    rest,
+)
+from gemchain.records.states import ChainState, PromptState
 from gemchain.settings import Settings
-from gemchain.states import ChainState, PromptState
 from tests.apps import flows, patience
 from tests.support.engines import embedded
 
@@ -191,10 +198,10 @@ def test_a_fork_has_time_again(tmp_path):
 
 
 def test_rules_survive_their_text_and_nonsense_is_damage():
-    rules = Rules(3, (1.0, None), None, "m:f", "signed")
-    assert inherited(text_of(None, rules)) == rules
-    assert text_of(None, NO_RULES) is None
-    assert inherited(None) == NO_RULES
+    rules = RetryPolicy(3, (1.0, None), None, "m:f", "signed")
+    assert inherited(policy_to_text(None, rules)) == rules
+    assert policy_to_text(None, NO_POLICY) is None
+    assert inherited(None) == NO_POLICY
     for text in (
         "",
         "[]",
@@ -219,7 +226,7 @@ def test_rules_survive_their_text_and_nonsense_is_damage():
     ],
 )
 def test_the_rest_doubles_from_the_first_to_the_longest(backoff, attempts, seconds):
-    text = text_of(rests_of(backoff), NO_RULES)
+    text = policy_to_text(checked_backoff(backoff), NO_POLICY)
     assert rest(Settings(), attempts, text) == timedelta(seconds=seconds)
 
 
@@ -228,7 +235,7 @@ def test_a_wait_that_ended_at_its_deadline_rehearses_without_a_difference(tmp_pa
         chain = gemchain.start(patience.asks, 2 * DAY)
         engine.clock.advance(3 * DAY)
         engine.run()
-        assert rehearse(engine.runtime, chain.id) == []
+        assert check_replay(engine.runtime, chain.id) == []
 
 
 def test_a_wait_that_is_retried_after_its_deadline_ends_again(tmp_path):

@@ -4,7 +4,7 @@ import pytest
 
 import gemchain
 from gemchain.errors import StoreUnavailableError
-from gemchain.states import ChainState, PromptState
+from gemchain.records.states import ChainState, PromptState
 from gemchain.testing import VirtualClock
 from tests.apps import flows, programs
 from tests.support.engines import embedded, redeploy, wide

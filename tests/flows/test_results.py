@@ -3,7 +3,7 @@
 from google.genai import types
 
 import gemchain
-from gemchain import jsontext
+from gemchain.base import jsontext
 from tests.apps import answers
 
 NOTHING = {"a": None, "team": {"lead": {"name": "Ada", "age": 36}, "members": [], "motto": None}}

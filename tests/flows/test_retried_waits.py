@@ -3,7 +3,7 @@
 import pytest
 
 import gemchain
-from gemchain.states import ChainState
+from gemchain.records.states import ChainState
 from tests.apps import answers
 from tests.support.engines import embedded
 

@@ -3,10 +3,10 @@
 from datetime import UTC, datetime
 from inspect import iscoroutine
 
-from gemchain.frames import Frame, entered_frame
+from gemchain.api.specs import GatherSpec
+from gemchain.durable.frames import Frame, entered_frame
+from gemchain.formats.response import PromptError, Response, judge
 from gemchain.records import Failure
-from gemchain.responses import PromptError, Response, judge
-from gemchain.specs import GatherSpec
 from tests.programs.tree import program
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

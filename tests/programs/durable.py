@@ -6,16 +6,16 @@ from contextlib import nullcontext
 import orjson
 
 import gemchain
-from gemchain import jsontext
-from gemchain.continuations import Continuations
-from gemchain.engine.closing import scope_of, settle, settle_marked
-from gemchain.engine.delivery import Outcome, deliver
-from gemchain.engine.replay import shared
-from gemchain.engine.revisit import revisit
+from gemchain.base import jsontext
+from gemchain.engine.answers.delivery import Outcome, deliver
+from gemchain.engine.answers.replay import shared
+from gemchain.engine.callback_retries import retry_callbacks
+from gemchain.engine.endings.chains import scope_of, settle, settle_marked
+from gemchain.functions.continuations import Continuations
 from gemchain.records import AnswerRef, Verdict
+from gemchain.records.states import ChainState, PromptState
 from gemchain.runtime import Providers, Runtime, using
 from gemchain.settings import Settings
-from gemchain.states import ChainState, PromptState
 from gemchain.stores.sqlite import MEMORY, SqliteStore
 from gemchain.testing import VirtualClock
 from gemchain.wakers.loop import LoopWaker
@@ -69,7 +69,7 @@ class World:
             due_at = self.store.next_answer_at()
             if due_at is not None and (not queued or self.chance.random() < 0.3):
                 self.clock.advance((due_at - self.clock.now()).total_seconds())
-                revisit(self.runtime)
+                retry_callbacks(self.runtime)
             elif not queued:
                 return
 

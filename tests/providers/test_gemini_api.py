@@ -7,7 +7,7 @@ import pytest
 
 from gemchain.blobs.local import LocalBlobs
 from gemchain.emulators.gemini_api import GeminiApiEmulator
-from gemchain.emulators.vertex.refusals import Refusal
+from gemchain.emulators.refusals import Refusal
 from gemchain.errors import ConfigurationError, ProviderRejectedError, ProviderUnavailableError, RequestError
 from gemchain.ports import JobState
 from gemchain.providers.gemini_api import GeminiApiProvider

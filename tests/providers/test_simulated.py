@@ -8,10 +8,10 @@ import pytest
 
 from gemchain.blobs.local import LocalBlobs
 from gemchain.errors import ConfigurationError, ProviderRejectedError, ProviderUnavailableError
-from gemchain.gemini.faults import Faults
+from gemchain.formats.response import judge
 from gemchain.ports import JobState
 from gemchain.providers.simulated import SimulatedProvider
-from gemchain.responses import judge
+from gemchain.simulated.faults import Faults
 from tests.contracts.provider_contract import TURNAROUND, ProviderContract, Service, asking, ids, named
 
 

@@ -13,11 +13,11 @@ from gemchain.blobs.gcs import GcsBlobs
 from gemchain.blobs.local import LocalBlobs
 from gemchain.emulators.vertex import VertexEmulator
 from gemchain.errors import ConfigurationError, ModelError, ProviderRejectedError, ProviderUnavailableError
-from gemchain.gemini.layout import batch_of_output, is_output
-from gemchain.identity import job_name
 from gemchain.ports import JobState
+from gemchain.providers.output_files import batch_of_output, is_output
 from gemchain.providers.vertex import VertexProvider, host_of
 from gemchain.providers.vertex_errors import Place, translated
+from gemchain.records.identity import job_name
 from tests.cloud_storage import fake_cloud_storage
 from tests.contracts.provider_contract import TURNAROUND, ProviderContract, Service, asking, ids, named
 

@@ -8,15 +8,15 @@ from google.api_core import exceptions as google_errors
 from google.cloud.aiplatform_v1 import BatchPredictionJob
 
 import gemchain
-from gemchain import prices
-from gemchain.emulators.vertex.refusals import Refusal
+from gemchain.emulators.refusals import Refusal
 from gemchain.emulators.vertex.service import VertexService
 from gemchain.engine.drive import drive
-from gemchain.gemini.responders import builtin
+from gemchain.money import prices
 from gemchain.providers.vertex import VertexProvider
+from gemchain.records.states import BatchState, ChainState, PromptState
 from gemchain.runtime import Providers, Runtime, using
 from gemchain.settings import Settings
-from gemchain.states import BatchState, ChainState, PromptState
+from gemchain.simulated.responders import builtin
 from gemchain.stores.sqlite import MEMORY, SqliteStore
 from gemchain.testing import VirtualClock
 from gemchain.wakers.loop import LoopWaker

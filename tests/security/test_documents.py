@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from gemchain.blobs.local import LocalBlobs
 from gemchain.stores.firestore import FirestoreStore
-from gemchain.stores.firestore.messages import Write
-from gemchain.stores.firestore.query import Query
+from gemchain.stores.firestore.client.messages import Write
+from gemchain.stores.firestore.client.query import Query
 from gemchain.testing import VirtualClock
 from tests import firestore_state
 from tests.security.kit import check_told, world
@@ -76,7 +76,7 @@ def on_firestore(folder, clock):
 def _what_the_library_opens_once(tmp_path_factory):
     """It reads files of the system when it first connects."""
     store = on_firestore(tmp_path_factory.mktemp("first"), VirtualClock())
-    store.tally()
+    store.counters()
     store.close()
 
 

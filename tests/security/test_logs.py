@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 import gemchain
+from gemchain.base.logs import printable
 from gemchain.errors import ConfigurationError, ProviderRejectedError, ProviderUnavailableError
-from gemchain.journal import harmless
-from gemchain.states import PromptState
+from gemchain.records.states import PromptState
 from gemchain.testing import embedded
 from tests.apps import flows, guarded, language
 from tests.cli.conftest import shop  # noqa: F401 -- a fixture
@@ -66,8 +66,8 @@ def test_whole_flows_say_nothing_of_what_is_in_them(tmp_path, caplog, capfd, fau
         gemchain.submit(PROMPT, guarded.MODEL, raises, params={"topic": PARAM})
         engine.run(timeout=3000)
         store = engine.runtime.store
-        assert store.tally().prompts.get(PromptState.DONE)
-        assert store.tally().prompts.get(PromptState.FAILED)
+        assert store.counters().prompts.get(PromptState.DONE)
+        assert store.counters().prompts.get(PromptState.FAILED)
     assert SECRET not in said(caplog)
     assert SECRET not in "".join(capfd.readouterr())
 
@@ -147,11 +147,11 @@ def test_settings_and_runtime_do_not_show_the_signing_key(stand):
 
 @pytest.mark.parametrize("text", ["\x1b[31mred", "a\rb", "bell\x07", "\x9b2J", "right \u202e left", "\x00"])
 def test_what_would_steer_a_terminal_is_shown(text):
-    assert all(each.isprintable() for each in harmless(text))
+    assert all(each.isprintable() for each in printable(text))
 
 
 def test_plain_text_and_its_lines_stay_as_they_are():
-    assert harmless("naïve 漢字 💥\n\tindented") == "naïve 漢字 💥\n\tindented"
+    assert printable("naïve 漢字 💥\n\tindented") == "naïve 漢字 💥\n\tindented"
 
 
 CHAIN = f"""

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import gemchain
-from gemchain.continuations import Continuations
 from gemchain.errors import UnresolvedError
+from gemchain.functions.continuations import Continuations
 from gemchain.testing import embedded
 from tests.support.fuzzing import FOREIGN_NAMES, fuzz
 from tests.support.watching import watched

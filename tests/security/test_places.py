@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 import gemchain
 from gemchain.blobs.local import LocalBlobs
-from gemchain.engine.collect import collect
-from gemchain.engine.dispatch import dispatch
+from gemchain.engine.stages.collect import collect
+from gemchain.engine.stages.dispatch import dispatch
 from gemchain.errors import BlobError, BlobNotFoundError
 from gemchain.records import OutputFile
 from gemchain.runtime import using
-from gemchain.stores.firestore.spill import Spill
+from gemchain.stores.firestore.documents.spill import Spill
 from tests.apps import stages
 from tests.support.fuzzing import FOREIGN_PLACES, fuzz
 from tests.support.watching import watched

@@ -6,7 +6,7 @@ import sqlite3
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gemchain.states import PromptState
+from gemchain.records.states import PromptState
 from tests.security.kit import check_told, world
 from tests.support.fuzzing import NUMBERS, TEXTS, fuzz
 

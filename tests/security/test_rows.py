@@ -6,15 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gemchain.blobs.local import LocalBlobs
-from gemchain.engine.collect import collect
-from gemchain.engine.dispatch import dispatch
-from gemchain.engine.lines import LONGEST, read_lines
-from gemchain.engine.revisit import revisit
-from gemchain.engine.sweep import sweep
-from gemchain.gemini.rows import read_row
-from gemchain.prices import usage
+from gemchain.engine.callback_retries import retry_callbacks
+from gemchain.engine.rows.lines import LONGEST, read_lines
+from gemchain.engine.stages.collect import collect
+from gemchain.engine.stages.dispatch import dispatch
+from gemchain.engine.stages.sweep import sweep
+from gemchain.formats.gemini.rows import read_row
+from gemchain.formats.response import Response, judge, usage_metadata
+from gemchain.money.prices import usage
 from gemchain.records import OutputFile
-from gemchain.responses import Response, judge, usage_metadata
 from gemchain.testing import VirtualClock
 from tests.apps import stages
 from tests.support.fuzzing import JSON_TEXTS, TEXTS, fuzz
@@ -90,7 +90,7 @@ def test_every_prompt_of_a_batch_ends_whatever_its_output_holds(tmp_path_factory
         list(dispatch(stand.runtime))
         for _ in range(4):
             clock.advance(700)
-            revisit(stand.runtime)
+            retry_callbacks(stand.runtime)
             sweep(stand.runtime)
         assert not {"CLAIMED", "WAITING"} & set(stand.states(ids))
         assert stand.states(others) == ["CLAIMED"], "a row of one batch says nothing of another's prompts"
@@ -116,8 +116,8 @@ def test_depth_stops_no_dispatch(tmp_path, clock, depth, place):
 
 
 def test_a_line_without_end_is_passed_over_and_takes_no_memory(tmp_path, monkeypatch):
-    monkeypatch.setattr("gemchain.engine.lines.LONGEST", 1 << 10)
-    monkeypatch.setattr("gemchain.engine.lines.CHUNK", 64)
+    monkeypatch.setattr("gemchain.engine.rows.lines.LONGEST", 1 << 10)
+    monkeypatch.setattr("gemchain.engine.rows.lines.CHUNK", 64)
     assert LONGEST > 100 << 20
     blobs = LocalBlobs(tmp_path)
     data = b"first\n" + b"x" * 5000 + b"\nlast\n" + b"y" * 5000

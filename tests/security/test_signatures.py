@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gemchain.closures import Signer
-from gemchain.continuations import Continuations
 from gemchain.errors import UnresolvedError
+from gemchain.functions.closures import Signer
+from gemchain.functions.continuations import Continuations
 from tests.support.fuzzing import NUMBERS, TEXTS, fuzz
 from tests.support.watching import watched
 

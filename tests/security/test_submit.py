@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import gemchain
-from gemchain.cli.rows import read_rows
+from gemchain.cli.run.rows import read_rows
 from tests.apps import guarded
 from tests.support.fuzzing import TEXTS, fuzz
 
@@ -108,7 +108,7 @@ def test_keys_of_chains(nothing, key):
 @fuzz(60)
 @given(st.recursive(st.one_of(TEXTS, st.floats(), st.integers()), lambda x: st.lists(x, max_size=3)))
 def test_whatever_is_taken_comes_back_as_it_was(value):
-    from gemchain import jsontext
+    from gemchain.base import jsontext
 
     try:
         text = jsontext.dump(value)

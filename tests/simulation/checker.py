@@ -9,9 +9,9 @@ from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 
-from gemchain.identity import branch_id, child_id, job_name, join_id, keyed_child_id, placed_id
 from gemchain.records import Verdict
-from gemchain.states import (
+from gemchain.records.identity import branch_id, child_id, job_name, join_id, keyed_child_id, placed_id
+from gemchain.records.states import (
     BATCH_MOVES,
     CHAIN_MOVES,
     PROMPT_MOVES,
@@ -22,7 +22,7 @@ from gemchain.states import (
     PromptState,
 )
 from tests.simulation.scheduler import Violation
-from tests.simulation.service import text_of
+from tests.simulation.service import policy_to_text
 
 P = PromptState
 OPEN = UNFINISHED_PROMPT
@@ -225,7 +225,7 @@ class Checker:
     def _note(self, draft):
         request = json.loads(draft.request)
         if draft.prompt.kind == "generate":
-            self.texts[draft.prompt.id] = text_of(request)
+            self.texts[draft.prompt.id] = policy_to_text(request)
         if draft.prompt.kind == "join":
             self.counts[draft.prompt.id] = request["branches"]
 

@@ -1,6 +1,7 @@
 """Simulated processes that run the engine: whole, or one stage at a time as functions in a cloud do."""
 
-from gemchain.engine import assemble, collect, dispatch, drive, launch, revisit
+from gemchain.engine import callback_retries, drive
+from gemchain.engine.stages import assemble, collect, dispatch, launch
 from gemchain.errors import BlobError, StoreConflictError, StoreUnavailableError
 from tests.simulation.scheduler import SECOND, Crash, Stop, Violation
 
@@ -48,7 +49,7 @@ def functions(world):
             lambda: assemble.assemble(runtime),
             lambda: launch.launch(runtime),
             lambda: collect.collect(runtime),
-            lambda: revisit.revisit(runtime),
+            lambda: callback_retries.retry_callbacks(runtime),
             lambda: list(dispatch.dispatch(runtime)),
             lambda: drive.sweep(runtime),
         ]

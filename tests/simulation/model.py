@@ -8,8 +8,8 @@ the plan.
 import json
 from dataclasses import dataclass
 
-from gemchain.identity import branch_id, child_id, join_id, keyed_child_id
-from gemchain.states import ChainState, PromptState
+from gemchain.records.identity import branch_id, child_id, join_id, keyed_child_id
+from gemchain.records.states import ChainState, PromptState
 from tests.simulation.scheduler import Violation
 from tests.simulation.service import BLOCKED, answer_to
 

@@ -12,26 +12,20 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from dataclasses import replace
 from unittest.mock import patch
 
-from gemchain import chains, interventions, jsontext, scope, starting
-from gemchain.closures import Signer
-from gemchain.durable import Replay
-from gemchain.engine import (
-    answers,
-    branches,
-    closing,
-    correlation,
-    delivery,
-    dispatch,
-    drive,
-    launch,
-    moves,
-    replay,
-    sweep,
-)
-from gemchain.frames import Frame
-from gemchain.identity import random_id
+from gemchain.api import chains, operations, scope, starting
+from gemchain.base import jsontext
+from gemchain.durable.frames import Frame
+from gemchain.durable.program import Replay
+from gemchain.engine import drive
+from gemchain.engine.answers import branches, delivery, replay, stored, transitions
+from gemchain.engine.endings import batches as batch_endings
+from gemchain.engine.endings import chains as chain_endings
+from gemchain.engine.rows import correlation
+from gemchain.engine.stages import dispatch, launch, sweep
+from gemchain.functions.closures import Signer
 from gemchain.records import Move
-from gemchain.states import PromptState
+from gemchain.records.identity import random_id
+from gemchain.records.states import PromptState
 from gemchain.stores.sqlite import commit as sqlite_commit
 from tests.simulation import world
 from tests.simulation.ports import FaultyStore
@@ -144,8 +138,8 @@ def join_by_counting():
         return looks[join_id] >= jsontext.load(runtime.store.requests([join_id])[join_id])["branches"]
 
     old = "not runtime.store.has_open(join_id)"
-    settle_join = rewritten(closing._settle_join, old, "counted(runtime, join_id)")
-    return patched((closing, "counted", counted), (closing, "_settle_join", settle_join))
+    settle_join = rewritten(chain_endings._settle_join, old, "counted(runtime, join_id)")
+    return patched((chain_endings, "counted", counted), (chain_endings, "_settle_join", settle_join))
 
 
 def no_fence_at_birth():
@@ -156,22 +150,22 @@ def no_fence_at_birth():
 def uncounted_attempts():
     """A prompt is sent again and again."""
     old = "before.attempt + 1"
-    changed = rewritten(moves.send_again, old, "1")
-    return patched((delivery, "send_again", changed), (moves, "send_again", changed))
+    changed = rewritten(transitions.send_again, old, "1")
+    return patched((delivery, "send_again", changed), (transitions, "send_again", changed))
 
 
 def forgetful_close():
     """A batch is closed without a look at the prompts that got no row."""
-    return patched((closing, "_release", lambda *_: 0))
+    return patched((batch_endings, "_release", lambda *_: 0))
 
 
 def hasty_end():
     """A forked chain ends with its first branch."""
     return patched(
         (
-            closing,
+            chain_endings,
             "_settle_chain",
-            rewritten(closing._settle_chain, "not runtime.store.has_open(chain_id)", "True"),
+            rewritten(chain_endings._settle_chain, "not runtime.store.has_open(chain_id)", "True"),
         )
     )
 
@@ -190,7 +184,7 @@ def first_error_to_arrive():
     return patched(
         (branches, "_ended_at", lambda leaf: leaf.progress.ended_at),
         (branches, "_lost", lambda ends: [e for all_ in ends.values() for e in all_ if _is_lost(e)]),
-        (answers, "gathered", made),
+        (stored, "gathered", made),
     )
 
 
@@ -205,23 +199,23 @@ def values_by_arrival():
     made = rewritten(branches.gathered, old, new)
     return patched(
         (branches, "_last_at", lambda leaves: max(each.progress.ended_at for each in leaves)),
-        (answers, "gathered", made),
+        (stored, "gathered", made),
     )
 
 
 def resumed_twice():
     """Whoever resumes a wait after another replaces what was said."""
     waits = rewritten(
-        interventions._waits,
+        operations._waits,
         "each.progress.state is PromptState.WAITING",
         "each.progress.state in (PromptState.WAITING, PromptState.ANSWERED)",
     )
-    return patched((interventions, "_waits", waits))
+    return patched((operations, "_waits", waits))
 
 
 def forgotten_word():
     """What a person said is lost when what follows is parked."""
-    park = rewritten(moves.park, ", result=case.prompt.progress.result", "")
+    park = rewritten(transitions.park, ", result=case.prompt.progress.result", "")
     return patched((delivery, "park", park))
 
 
@@ -278,7 +272,7 @@ def two_jobs():
 def late_resend():
     """A prompt is sent again although its deadline passed while it was queued."""
     old = "late or case.prompt.progress.state is PromptState.QUEUED"
-    return patched((moves, "_answer_again", rewritten(moves._answer_again, old, "False")))
+    return patched((transitions, "_answer_again", rewritten(transitions._answer_again, old, "False")))
 
 
 def blamed_branch():
@@ -289,7 +283,7 @@ def blamed_branch():
 
 def retried_value():
     """A branch that raised at once is told to wait for ever."""
-    retry = rewritten(interventions.retry_prompts, ' if each.kind != "value"', "")
+    retry = rewritten(operations.retry_prompts, ' if each.kind != "value"', "")
     return patched((chains, "retry_prompts", retry), (world, "retry_prompts", retry))
 
 

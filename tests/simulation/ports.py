@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cache
 
-from gemchain.closures import Signer
 from gemchain.errors import BlobError, BlobNotFoundError, StoreConflictError, StoreUnavailableError
+from gemchain.functions.closures import Signer
 from gemchain.ports import BlobInfo
 from tests.simulation import callbacks
 from tests.simulation.scheduler import SECOND

@@ -7,8 +7,8 @@ and `rerun.py` can run the same body against the records.
 import hashlib
 
 import gemchain
-from gemchain.frames import active_frame
-from gemchain.identity import chain_id
+from gemchain.durable.frames import active_frame
+from gemchain.records.identity import chain_id
 from tests.simulation import callbacks
 from tests.simulation.callbacks import MoodError, arguments, mood, plain
 from tests.simulation.scheduler import Violation

@@ -9,11 +9,11 @@ import itertools
 import json
 
 import gemchain
-from gemchain.frames import Frame, entered_frame
-from gemchain.identity import placed_id
+from gemchain.api.specs import ChainAwait, GatherSpec, PromptSpec
+from gemchain.durable.frames import Frame, entered_frame
 from gemchain.records import Failure
-from gemchain.specs import ChainAwait, GatherSpec, PromptSpec
-from gemchain.states import ChainState, PromptState
+from gemchain.records.identity import placed_id
+from gemchain.records.states import ChainState, PromptState
 from tests.simulation import programs
 from tests.simulation.callbacks import MoodError
 from tests.simulation.model import check_cause

@@ -10,18 +10,18 @@ from typing import Any
 import orjson
 
 from gemchain.errors import ProviderRejectedError, ProviderUnavailableError
-from gemchain.gemini.requests import PROMPT_LABEL
-from gemchain.gemini.shape import GeminiShape
-from gemchain.identity import job_name
+from gemchain.formats.gemini.requests import PROMPT_LABEL
 from gemchain.ports import Job, JobState, Limits
+from gemchain.providers.gemini_batches import GeminiShape
 from gemchain.records import Failure, OutputFile
+from gemchain.records.identity import job_name
 from tests.simulation.scheduler import SECOND
 
 BLOCKED, REFUSED = "blocked", "refused"
 """Requests that begin so are kept back, or refused, for ever."""
 
 
-def text_of(request: dict[str, Any]) -> str:
+def policy_to_text(request: dict[str, Any]) -> str:
     """What a request asks."""
     return str(request["contents"][-1]["parts"][-1]["text"])
 
@@ -154,7 +154,7 @@ class Service:
     def _row(self, read):
         world = self.world
         request = dict(read["request"])
-        text = text_of(request)
+        text = policy_to_text(request)
         row = {"status": "", "response": {}, "request": request}
         if world.strikes("row_nameless"):
             request["contents"] = [{**each, "unset": None} for each in request["contents"]]

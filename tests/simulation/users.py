@@ -1,11 +1,11 @@
 """People: they start chains, again and under keys, resume, cancel, retry, stop batches, and deploy."""
 
 import gemchain
-from gemchain.chains import Chain
-from gemchain.engine.cancelling import cancel_batch
+from gemchain.api.chains import Chain
+from gemchain.engine.operations.cancel_batch import cancel_batch
 from gemchain.errors import ChainNotFoundError, InvalidInputError, ProviderError
+from gemchain.records.states import BatchState, ChainState, PromptState
 from gemchain.runtime import active
-from gemchain.states import BatchState, ChainState, PromptState
 from tests.simulation import callbacks, programs
 from tests.simulation.engines import guarded, nap
 from tests.simulation.scheduler import Violation

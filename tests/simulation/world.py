@@ -10,13 +10,16 @@ from types import SimpleNamespace
 from unittest.mock import patch
 
 import gemchain
-from gemchain import identity, runtime
-from gemchain.continuations import Continuations
-from gemchain.engine import drive, inputs, nameless
+from gemchain import runtime
+from gemchain.api.operations import retry_prompts
+from gemchain.engine import drive
+from gemchain.engine.batches import input_file
+from gemchain.engine.rows import unkeyed
 from gemchain.errors import UnresolvedError
-from gemchain.interventions import retry_prompts
+from gemchain.functions.continuations import Continuations
+from gemchain.records import identity
+from gemchain.records.states import OPEN_PROMPT, ChainState, PromptState
 from gemchain.runtime import Providers, Runtime
-from gemchain.states import OPEN_PROMPT, ChainState, PromptState
 from tests.simulation import callbacks, engines, programs, users
 from tests.simulation.checker import CheckedStore, Checker
 from tests.simulation.model import check_chain
@@ -367,13 +370,13 @@ class World:
         self.checker.check_bill(self.service.jobs)
 
     def _check_tally(self, prompts, chains):
-        tally = self.store.tally()
+        counters = self.store.counters()
         counted = Counter(each.progress.state for each in prompts.values())
-        self._demand(Counter(tally.prompts) == counted, "the tally is true", (tally.prompts, counted))
+        self._demand(Counter(counters.prompts) == counted, "the tally is true", (counters.prompts, counted))
         counted = Counter(each.state for each in chains.values())
-        self._demand(Counter(tally.chains) == counted, "the tally is true", (tally.chains, counted))
+        self._demand(Counter(counters.chains) == counted, "the tally is true", (counters.chains, counted))
         spent = sum(each.progress.usage.prompt_tokens for each in prompts.values())
-        self._demand(tally.usage.prompt_tokens == spent, "the tally is true", (tally.usage, spent))
+        self._demand(counters.usage.prompt_tokens == spent, "the tally is true", (counters.usage, spent))
 
     @staticmethod
     def _demand(holds, rule, detail):
@@ -391,11 +394,11 @@ def _seeded(world):
     """Ids that are random elsewhere come from the seed; what caches between processes is emptied."""
     dice = Random(world.seed * 2 + 1)
     secrets = SimpleNamespace(token_hex=lambda size: f"{dice.getrandbits(size * 8):0{size * 2}x}")
-    nameless._asking.cache_clear()
-    nameless._turns.cache_clear()
+    unkeyed._asking.cache_clear()
+    unkeyed._turns.cache_clear()
     callbacks.world = world
     before = runtime.install(None)
-    with patch.object(identity, "secrets", secrets), patch.object(inputs, "PAGE", world.shape.page):
+    with patch.object(identity, "secrets", secrets), patch.object(input_file, "PAGE", world.shape.page):
         try:
             yield
         finally:

@@ -5,7 +5,7 @@ import pytest
 import gemchain
 from gemchain.engine.drive import drive, is_idle
 from gemchain.runtime import active
-from gemchain.stores.firestore.tallies import SHARDS
+from gemchain.stores.firestore.counters import SHARDS
 from gemchain.testing import embedded
 from tests.apps import flows
 
@@ -48,8 +48,8 @@ def run(engine, spent, chains):
     """What linear chains of two prompts cost; with the numbers of prompts and batches."""
     gemchain.start_many(flows.outline, ({"topic": str(number)} for number in range(chains)))
     engine.run()
-    bill, tally = spent(), engine.runtime.store.tally()
-    return bill, sum(tally.prompts.values()), sum(tally.batches.values())
+    bill, counters = spent(), engine.runtime.store.counters()
+    return bill, sum(counters.prompts.values()), sum(counters.batches.values())
 
 
 @pytest.mark.parametrize("chains", [BATCH, 2 * BATCH])
@@ -105,7 +105,7 @@ def test_ten_thousand_take_dozens_of_round_trips(engine, spent, many):
     else:
         gemchain.start_many(flows.outline, ({"topic": str(number)} for number in range(10_000)))
     bill = spent()
-    assert engine.runtime.store.tally().prompts == {"QUEUED": 10_000}
+    assert engine.runtime.store.counters().prompts == {"QUEUED": 10_000}
     assert bill.round_trips <= 48
     assert bill.writes <= 20_000 + bill.round_trips
 

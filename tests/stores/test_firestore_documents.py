@@ -12,8 +12,8 @@ from google.cloud import firestore as google_firestore
 
 from gemchain.errors import DamagedError, StoreUnavailableError
 from gemchain.records import ChainMove, Failure, Move, RowCounts, Unit, Usage
-from gemchain.states import BatchState, ChainState, PartState, PromptState
-from gemchain.stores.firestore import ready as firestore_ready
+from gemchain.records.states import BatchState, ChainState, PartState, PromptState
+from gemchain.stores.firestore.claims import ready as firestore_ready
 from tests import firestore_state
 from tests.contracts.store_samples import ANSWER, APPLIED, Samples, ids
 
@@ -128,9 +128,9 @@ class TestSnapshots:
         given.claimed("p1")
         given.queue("p2")
         given.store.queues()
-        (tally,) = collection("tallies").values()
-        tally["newest"] = dict.fromkeys(tally["newest"], "...")
-        check("tally", tally, given)
+        (counters,) = collection("tallies").values()
+        counters["newest"] = dict.fromkeys(counters["newest"], "...")
+        check("tally", counters, given)
         (queue,) = collection("queues").values()
         check("queue", queue, given)
 
@@ -215,7 +215,7 @@ class TestLongTexts:
         assert given.store.commit([unit]) == [APPLIED]
         assert spent().rpcs == {"Commit": 3, "BatchGetDocuments": 2}
         assert given.store.requests(names[:3]) == dict.fromkeys(names[:3], request)
-        assert given.store.tally().prompts == {P.DONE: 1, P.QUEUED: 1_200}
+        assert given.store.counters().prompts == {P.DONE: 1, P.QUEUED: 1_200}
 
     def test_a_text_that_cannot_be_written_keeps_the_whole_call_from_being_recorded(self, given, tmp_path):
         (tmp_path / "files").mkdir(exist_ok=True)
@@ -302,7 +302,7 @@ def test_two_prefixes_in_one_database_do_not_meet(project, tmp_path, clock):
     one, two = (Samples(each, clock) for each in stores)
     one.queue("p1")
     assert two.store.prompts(["p1"]) == {}
-    assert two.store.tally().prompts == {}
+    assert two.store.counters().prompts == {}
     assert two.claim(two.plan()) == []
     assert ANSWER.uri.startswith("gs://")
     for each in stores:

@@ -17,8 +17,9 @@ from gemchain.errors import (
     StoreUnavailableError,
 )
 from gemchain.records import Move, Unit
-from gemchain.states import PromptState
-from gemchain.stores.firestore import FirestoreStore, commit
+from gemchain.records.states import PromptState
+from gemchain.stores.firestore import FirestoreStore
+from gemchain.stores.firestore.commits import commit
 from tests import firestore_state
 from tests.contracts.store_samples import APPLIED, Samples, chain, draft, prompt
 
@@ -71,11 +72,11 @@ class TestEveryCall:
             lambda given, _, batch: given.store.plan(replace(batch, id="b3")),
             lambda given, _, batch: given.store.save_batch(replace(batch, size=1)),
             lambda given, before, _: given.store.prompts([before.id]),
-            lambda given, *_: given.store.tally(),
+            lambda given, *_: given.store.counters(),
             lambda given, *_: given.store.queues(),
             lambda given, *_: list(given.store.chain_prompts("c-p1")),
         ],
-        ids=["commit", "claim", "plan", "save_batch", "prompts", "tally", "queues", "chain_prompts"],
+        ids=["commit", "claim", "plan", "save_batch", "prompts", "counters", "queues", "chain_prompts"],
     )
     def test_raises_an_error_that_names_the_database_and_the_way_out(self, call, error, says, project):
         with pytest.raises(error, match=f"(?s){says}") as caught:
@@ -95,7 +96,7 @@ def test_a_stopped_service_is_reported_within_a_few_tries(tmp_path, clock, monke
         store = FirestoreStore("demo-stopped", blobs=LocalBlobs(tmp_path), clock=clock)
         Samples(store, clock).queue("p1")
     for call in (
-        store.tally,
+        store.counters,
         lambda: Samples(store, clock).queue("p2"),
         lambda: Samples(store, clock).plan(),
     ):

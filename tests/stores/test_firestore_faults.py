@@ -9,7 +9,7 @@ import pytest
 
 from gemchain.errors import StoreConflictError, StoreUnavailableError
 from gemchain.records import ChainMove, Move, Unit
-from gemchain.states import BatchState, ChainState, PartState, PromptState
+from gemchain.records.states import BatchState, ChainState, PartState, PromptState
 from gemchain.testing import VirtualClock
 from tests import firestore_state
 from tests.contracts.store_samples import APPLIED, CONFLICT, chain, ids, part
@@ -33,7 +33,7 @@ class TestLostReplies:
         units = [given.start_unit(f"c{number}", f"p{number}") for number in range(5)]
         faults.fail("Commit", code, applied=True)
         assert given.store.commit(units) == [APPLIED] * 5
-        assert given.store.tally().prompts == {P.QUEUED: 5}
+        assert given.store.counters().prompts == {P.QUEUED: 5}
 
     def test_of_callbacks(self, given, faults, code):
         prompts = given.claimed("p1", "p2")
@@ -43,27 +43,27 @@ class TestLostReplies:
         ]
         faults.fail("Commit", code, applied=True)
         assert given.store.commit(units) == [APPLIED, APPLIED]
-        assert given.store.tally().prompts == {P.DONE: 2, P.QUEUED: 2}
-        assert given.store.tally().chains == {C.DONE: 2}
+        assert given.store.counters().prompts == {P.DONE: 2, P.QUEUED: 2}
+        assert given.store.counters().chains == {C.DONE: 2}
 
     def test_of_an_ending(self, given, faults, code):
         given.start("c1")
         faults.fail("Commit", code, applied=True)
         assert given.store.commit([Unit("t", ending=given.end("c1"))]) == [APPLIED]
-        assert given.store.tally().chains == {C.DONE: 1}
+        assert given.store.counters().chains == {C.DONE: 1}
 
     def test_of_a_claim(self, given, faults, code):
         given.queue(*"abcde")
         batch = given.plan()
         faults.fail("Commit", code, applied=True)
         assert sorted(given.claim(batch)) == [*"abcde"]
-        assert given.store.tally().prompts == {P.CLAIMED: 5}
+        assert given.store.counters().prompts == {P.CLAIMED: 5}
 
     def test_of_a_plan(self, given, faults, code):
         faults.fail("Commit", code, applied=True)
         planned = given.plan()
         assert given.store.batches(["b1"]) == {"b1": planned}
-        assert given.store.tally().batches == {BatchState.PLANNED: 1}
+        assert given.store.counters().batches == {BatchState.PLANNED: 1}
 
     def test_of_a_saved_batch(self, given, faults, code):
         batch = given.save(given.plan(), BatchState.WRITTEN, BatchState.SENT)
@@ -72,7 +72,7 @@ class TestLostReplies:
         saved = given.store.save_batch(arrived, parts=[part("b1", 0), part("b1", 1)])
         assert given.store.batches(["b1"]) == {"b1": saved}
         assert len(given.store.open_parts("b1")) == 2
-        assert given.store.tally().batches == {BatchState.ARRIVED: 1}
+        assert given.store.counters().batches == {BatchState.ARRIVED: 1}
 
     def test_of_a_saved_part(self, given, faults, code):
         given.arrived(given.plan(), 1)
@@ -111,7 +111,7 @@ class TestRefusedCalls:
         units = [given.start_unit(f"c{number}", f"p{number}") for number in range(5)]
         faults.fail("Commit", code, times=2)
         assert given.store.commit(units) == [APPLIED] * 5
-        assert given.store.tally().prompts == {P.QUEUED: 5}
+        assert given.store.counters().prompts == {P.QUEUED: 5}
 
     def test_a_claim_reads_and_tries_again(self, given, faults, code):
         given.queue(*"abcde")
@@ -235,14 +235,14 @@ class TestClaimers:
         between(lambda: given.store.save_batch(replace(mine, fence=2)))
         with pytest.raises(StoreConflictError, match="taken over under fence 2"):
             given.claim(mine)
-        assert given.store.tally().prompts == {P.QUEUED: 2}
+        assert given.store.counters().prompts == {P.QUEUED: 2}
 
     def test_a_longer_lease_in_the_middle_of_a_claim_does_not_stop_it(self, given, between):
         given.queue("p1", "p2")
         mine = given.plan()
         between(lambda: given.store.save_batch(replace(mine, size=7)))
         assert sorted(given.claim(mine)) == ["p1", "p2"]
-        assert given.store.tally().prompts == {P.CLAIMED: 2}
+        assert given.store.counters().prompts == {P.CLAIMED: 2}
 
     def test_a_prompt_that_is_cancelled_in_the_middle_of_a_claim_is_left_out(self, given, between):
         (cancelled, _) = given.queue("p1", "p2")
@@ -287,4 +287,4 @@ def test_several_moves_of_one_unit_recover_together(given, faults):
     unit = Unit("t", moves=tuple(Move(each, given.after(each, P.FAILED)) for each in several))
     faults.fail("Commit", Code.UNAVAILABLE, applied=True)
     assert given.store.commit([unit]) == [APPLIED]
-    assert given.store.tally().prompts == {P.FAILED: 3}
+    assert given.store.counters().prompts == {P.FAILED: 3}

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from gemchain.records import Batch, Chain, Part, Progress, Prompt
-from gemchain.states import BatchState, ChainState, PromptState
-from gemchain.stores.firestore.documents import INDEXED, SPILLABLE
-from gemchain.stores.firestore.query import NAME, Query
+from gemchain.records.states import BatchState, ChainState, PromptState
+from gemchain.stores.firestore.client.query import NAME, Query
+from gemchain.stores.firestore.documents.documents import INDEXED, SPILLABLE
 
 P = PromptState
 PATH = Path(__file__).parents[2] / "firestore.indexes.json"
@@ -81,7 +81,7 @@ def test_every_query_of_every_call_uses_one_indexed_field(on_firestore, used):
         store.list_chains,
         lambda: store.list_prompts(state=P.ANSWERED),
         lambda: store.find_ids("p"),
-        store.tally,
+        store.counters,
         store.queues,
         lambda: list(store.input_rows("b1")),
         lambda: list(store.members("b1", state=P.ANSWERED)),

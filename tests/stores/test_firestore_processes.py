@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 import gemchain
-from gemchain.clock import SystemClock
+from gemchain.base.clock import SystemClock
+from gemchain.records.states import ChainState, PromptState
 from gemchain.runtime import using
 from gemchain.settings import Settings
-from gemchain.states import ChainState, PromptState
 from gemchain.wiring import build
 from tests import firestore_state
 from tests.apps import flows
@@ -88,9 +88,9 @@ def start_chains():
 
 def check(runtime, chains):
     """Every chain has its result, every prompt was paid once and moved once."""
-    tally = runtime.store.tally()
-    assert tally.prompts == {PromptState.DONE: 2 * CHAINS}
-    assert tally.chains == {ChainState.DONE: CHAINS}
+    counters = runtime.store.counters()
+    assert counters.prompts == {PromptState.DONE: 2 * CHAINS}
+    assert counters.chains == {ChainState.DONE: CHAINS}
     results = runtime.store.chains([chain.id for chain in chains])
     assert {chain.state for chain in results.values()} == {ChainState.DONE}
     assert all(f"{number}" in results[chain.id].result for number, chain in enumerate(chains))

@@ -7,10 +7,10 @@ import pytest
 
 from gemchain.errors import StoreUnavailableError
 from gemchain.records import ChainMove, Forgotten
-from gemchain.states import ChainState, PromptState
+from gemchain.records.states import ChainState, PromptState
 from gemchain.stores.firestore import retention
-from gemchain.stores.firestore.messages import Write
-from gemchain.stores.firestore.values import fill
+from gemchain.stores.firestore.client.messages import Write
+from gemchain.stores.firestore.client.values import fill
 from tests.contracts.store_retention import ended, forget
 from tests.contracts.store_samples import APPLIED
 

@@ -3,10 +3,10 @@
 import pytest
 
 from gemchain.records import ChainMove, Progress, Unit
-from gemchain.states import ChainState, PromptState
-from gemchain.stores.firestore.messages import Write
-from gemchain.stores.firestore.tallies import SHARDS
-from gemchain.stores.firestore.waits import PATIENCE
+from gemchain.records.states import ChainState, PromptState
+from gemchain.stores.firestore.client.messages import Write
+from gemchain.stores.firestore.counters import SHARDS
+from gemchain.stores.firestore.reads.waits import PATIENCE
 
 WAITS = 200
 C = ChainState

@@ -20,9 +20,16 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from gemchain.identity import child_id
 from gemchain.records import Batch, Chain, ChainMove, Draft, Failure, Move, Prompt, Unit, Verdict
-from gemchain.states import CHAIN_MOVES, PROMPT_MOVES, UNFINISHED_PROMPT, BatchState, ChainState, PromptState
+from gemchain.records.identity import child_id
+from gemchain.records.states import (
+    CHAIN_MOVES,
+    PROMPT_MOVES,
+    UNFINISHED_PROMPT,
+    BatchState,
+    ChainState,
+    PromptState,
+)
 from gemchain.stores.sqlite import MEMORY, SqliteStore
 from gemchain.testing import VirtualClock
 from tests import firestore_state
@@ -308,10 +315,10 @@ class StoreMachine(RuleBasedStateMachine):
 
     @invariant()
     def the_tally_is_true(self):
-        tally, model = self.store.tally(), self.model
-        assert Counter(tally.prompts) == Counter(each.progress.state for each in model.prompts.values())
-        assert Counter(tally.chains) == Counter(each.state for each in model.chains.values())
-        assert Counter(tally.batches) == Counter(each.state for each in model.batches.values())
+        counters, model = self.store.counters(), self.model
+        assert Counter(counters.prompts) == Counter(each.progress.state for each in model.prompts.values())
+        assert Counter(counters.chains) == Counter(each.state for each in model.chains.values())
+        assert Counter(counters.batches) == Counter(each.state for each in model.batches.values())
 
     @invariant()
     def the_queues_are_true(self):

@@ -19,7 +19,7 @@ from gemchain.errors import (
     StoreUnavailableError,
 )
 from gemchain.records import Unit
-from gemchain.states import BatchState, ChainState, PromptState
+from gemchain.records.states import BatchState, ChainState, PromptState
 from gemchain.stores.sqlite import MEMORY, SqliteStore
 from gemchain.stores.sqlite.connection import SCHEMA_VERSION
 from gemchain.testing import VirtualClock
@@ -36,7 +36,7 @@ def open_file(path: str) -> SqliteStore:
 def open_and_count(path: str) -> int:
     store = open_file(path)
     try:
-        return store.tally().prompts.get(P.QUEUED, 0)
+        return store.counters().prompts.get(P.QUEUED, 0)
     finally:
         store.close()
 
@@ -73,7 +73,7 @@ def test_a_store_in_memory_keeps_the_contract_too(clock):
     given = Samples(store, clock)
     (prompt,) = given.claimed("p1")
     given.move(prompt, P.DONE, "p2")
-    assert store.tally().prompts == {P.DONE: 1, P.QUEUED: 1}
+    assert store.counters().prompts == {P.DONE: 1, P.QUEUED: 1}
     store.close()
 
 
@@ -163,13 +163,13 @@ def test_a_path_that_is_a_folder_is_named(tmp_path):
 
 def test_a_full_disk_says_so_and_leaves_nothing_half_written(given, file_store):
     given.queue("p1")
-    seen = file_store.tally()
+    seen = file_store.counters()
     (pages,) = file_store._db.row("PRAGMA page_count")
     file_store._db.row(f"PRAGMA max_page_count = {pages + 2}")
     units = [given.start_unit(f"c{n}", f"x{n}", params="x" * 1000) for n in range(200)]
     with pytest.raises(StoreFullError, match=r"no room.*gemchain|gemchain.*no room"):
         file_store.commit(units)
-    assert file_store.tally() == seen
+    assert file_store.counters() == seen
     assert file_store.prompts([f"x{n}" for n in range(200)]) == {}
     file_store._db.row("PRAGMA max_page_count = 1000000")
     assert file_store.commit(units) == [APPLIED] * 200
@@ -186,7 +186,7 @@ def test_a_full_disk_in_the_middle_of_single_units_leaves_nothing_half_written(g
     file_store._db.row("PRAGMA max_page_count = 1000000")
     verdicts = file_store.commit(units)
     assert [n for n, verdict in enumerate(verdicts) if verdict is not APPLIED] == [7]
-    assert file_store.tally().prompts == {P.QUEUED: 199}
+    assert file_store.counters().prompts == {P.QUEUED: 199}
 
 
 def test_a_file_that_another_process_holds_is_unavailable(path, clock):
@@ -206,13 +206,13 @@ def test_a_closed_store_says_so(file_store):
     file_store.close()
     file_store.close()
     with pytest.raises(StoreError, match="closed"):
-        file_store.tally()
+        file_store.counters()
 
 
 def test_text_that_utf8_cannot_spell_is_refused_and_nothing_is_written(given, file_store):
     with pytest.raises(StoreError):
         file_store.commit([given.start_unit("c1", "p1"), given.start_unit("c2", "half \ud800")])
-    assert file_store.tally().prompts == {}
+    assert file_store.counters().prompts == {}
 
 
 def test_prompts_of_a_chain_that_is_not_recorded_are_refused(given, file_store):
@@ -245,7 +245,7 @@ def test_threads_share_one_store(given, file_store):
 
     with ThreadPoolExecutor(4) as threads:
         assert list(threads.map(start, range(100))) == [[APPLIED]] * 100
-    assert file_store.tally().prompts == {P.QUEUED: 100}
+    assert file_store.counters().prompts == {P.QUEUED: 100}
 
 
 def test_readers_do_not_wait_for_a_writer(path, given):
@@ -253,7 +253,7 @@ def test_readers_do_not_wait_for_a_writer(path, given):
     other = SqliteStore(path, VirtualClock(), timeout=0)
     with given.store._db.transaction():
         assert other.prompts(["p1"]).keys() == {"p1"}
-        assert other.tally().prompts == {P.QUEUED: 1}
+        assert other.counters().prompts == {P.QUEUED: 1}
     other.close()
 
 
@@ -277,7 +277,7 @@ def test_work_that_is_accepted_is_forced_to_the_disk_and_answers_are_not(given, 
 def test_a_killed_process_loses_no_commit_that_returned(path):
     code = f"""
 import os, signal
-from gemchain.states import PromptState
+from gemchain.records.states import PromptState
 from gemchain.testing import VirtualClock
 from gemchain.stores.sqlite import SqliteStore
 from tests.contracts.store_samples import Samples
@@ -292,7 +292,7 @@ os.kill(os.getpid(), signal.SIGKILL)
     process = subprocess.run([sys.executable, "-c", code], check=False, timeout=60)
     assert process.returncode == -9
     store = open_file(path)
-    assert store.tally().prompts == {P.DONE: 1, P.CLAIMED: 1, P.QUEUED: 1}
+    assert store.counters().prompts == {P.DONE: 1, P.CLAIMED: 1, P.QUEUED: 1}
     assert ids(store.list_prompts(state=P.CLAIMED)) == ["p2"]
     assert store.list_prompts(state=P.FAILED) == []
     store.close()

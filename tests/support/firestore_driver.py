@@ -8,7 +8,7 @@ import sys
 import threading
 
 import gemchain
-from gemchain.states import PromptState
+from gemchain.records.states import PromptState
 from gemchain.stores.firestore import FirestoreStore
 
 

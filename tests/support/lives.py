@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 import gemchain
 from gemchain.engine.drive import drive
+from gemchain.records.states import OPEN_PROMPT, BatchState, ChainState
 from gemchain.runtime import using
-from gemchain.states import OPEN_PROMPT, BatchState, ChainState
 from gemchain.testing import VirtualClock
 from tests.apps import flows
 from tests.support.crashing import Crash, Fuse, fused

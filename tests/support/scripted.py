@@ -5,11 +5,11 @@ from datetime import timedelta
 
 import orjson
 
-from gemchain.gemini.requests import PROMPT_LABEL, camel
-from gemchain.gemini.shape import GeminiShape
-from gemchain.identity import job_name
+from gemchain.formats.gemini.requests import PROMPT_LABEL, camel
 from gemchain.ports import Job, JobState, Limits
+from gemchain.providers.gemini_batches import GeminiShape
 from gemchain.records import Failure, OutputFile
+from gemchain.records.identity import job_name
 
 PLENTY = Limits(max_requests=200_000, max_bytes=1_000_000_000, max_request_bytes=20_000_000)
 

@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import gemchain
 from gemchain.blobs.local import LocalBlobs
-from gemchain.engine.assemble import assemble
-from gemchain.engine.collect import collect
-from gemchain.engine.launch import launch
+from gemchain.engine.stages.assemble import assemble
+from gemchain.engine.stages.collect import collect
+from gemchain.engine.stages.launch import launch
+from gemchain.records.states import BatchState
 from gemchain.runtime import Providers, Runtime, using
 from gemchain.settings import Settings
-from gemchain.states import BatchState
 from gemchain.stores.sqlite import MEMORY, SqliteStore
 from gemchain.wakers.loop import LoopWaker
 from tests.support.crashing import Crash

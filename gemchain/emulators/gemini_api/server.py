@@ -5,13 +5,13 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from gemchain import prices
-from gemchain.clock import SystemClock
+from gemchain.base.clock import SystemClock
 from gemchain.emulators.gemini_api.service import GeminiApiService, StoredBatch
+from gemchain.emulators.refusals import not_found
 from gemchain.emulators.rest import Exchange, RestEmulator, json_object
-from gemchain.emulators.vertex.refusals import not_found
-from gemchain.gemini.responders import Responder, builtin
+from gemchain.money import prices
 from gemchain.ports import Clock
+from gemchain.simulated.responders import Responder, builtin
 
 __all__ = ["GeminiApiEmulator"]
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from gemchain.emulators.vertex.refusals import invalid, not_found, precondition
-from gemchain.gemini.faults import Draws, Faults, JobFate
-from gemchain.gemini.output import Simulation, write_output
-from gemchain.gemini.responders import Responder
+from gemchain.emulators.refusals import invalid, not_found, precondition
+from gemchain.simulated.faults import Draws, Faults, JobFate
+from gemchain.simulated.output import Simulation, write_output
+from gemchain.simulated.responders import Responder
 
 __all__ = ["GeminiApiService"]
 

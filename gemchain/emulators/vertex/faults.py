@@ -4,7 +4,7 @@ from dataclasses import dataclass, fields
 from random import Random
 
 from gemchain.errors import ConfigurationError
-from gemchain.gemini.faults import Faults
+from gemchain.simulated.faults import Faults
 
 __all__ = ["CallFaults", "parse"]
 

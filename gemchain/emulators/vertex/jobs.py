@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from gemchain.gemini.faults import JobFate
+from gemchain.simulated.faults import JobFate
 
 __all__ = ["QUEUED_SHARE", "VertexJob", "timestamp"]
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from gemchain.emulators.vertex.refusals import invalid
+from gemchain.emulators.refusals import invalid
 
 __all__ = ["matcher"]
 

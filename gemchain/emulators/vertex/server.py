@@ -6,15 +6,15 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from gemchain import prices
-from gemchain.clock import SystemClock
+from gemchain.base.clock import SystemClock
+from gemchain.emulators.refusals import not_found
 from gemchain.emulators.rest import Exchange, RestEmulator, json_object
 from gemchain.emulators.vertex.jobs import VertexJob
-from gemchain.emulators.vertex.refusals import not_found
 from gemchain.emulators.vertex.service import VertexService
 from gemchain.emulators.vertex.storage import CloudStorage, Storage
-from gemchain.gemini.responders import Responder, builtin
+from gemchain.money import prices
 from gemchain.ports import Clock
+from gemchain.simulated.responders import Responder, builtin
 
 __all__ = ["VertexEmulator"]
 

@@ -13,21 +13,21 @@ from random import Random
 from typing import Any
 from zlib import crc32
 
-from gemchain.emulators.vertex.faults import CallFaults, parse
-from gemchain.emulators.vertex.jobs import VertexJob, timestamp
-from gemchain.emulators.vertex.listing import matcher
-from gemchain.emulators.vertex.refusals import (
+from gemchain.emulators.refusals import (
     exhausted,
     invalid,
     not_found,
     precondition,
     unavailable,
 )
+from gemchain.emulators.vertex.faults import CallFaults, parse
+from gemchain.emulators.vertex.jobs import VertexJob, timestamp
+from gemchain.emulators.vertex.listing import matcher
 from gemchain.emulators.vertex.storage import Storage
-from gemchain.gemini.bill import answered_prompts
-from gemchain.gemini.faults import Draws, Faults, JobFate
-from gemchain.gemini.output import Simulation, output_rows, pieces
-from gemchain.gemini.responders import Responder
+from gemchain.simulated.bill import answered_prompts
+from gemchain.simulated.faults import Draws, Faults, JobFate
+from gemchain.simulated.output import Simulation, output_rows, pieces
+from gemchain.simulated.responders import Responder
 
 __all__ = ["VertexService"]
 
@@ -270,8 +270,8 @@ class VertexService:
         simulation = Simulation(
             self._responder, job.model, draws, seen_at, share, echoes_key=self._echoes_key
         )
-        tally = _RowTally()
-        rows = tally.counting(output_rows(self._input(job), simulation))
+        counters = _RowTally()
+        rows = counters.counting(output_rows(self._input(job), simulation))
         first = next(rows, b"")
         # What a running job exports beside its output: nobody must take it for the result.
         self._storage.write(f"{folder}/incremental_predictions.jsonl", [first])
@@ -280,7 +280,7 @@ class VertexService:
         )
         asked = sum(piece.count(b"\n") for piece in self._input(job))
         job.folder = folder
-        job.counts = (tally.rows - tally.failed, tally.failed, max(asked - tally.rows, 0))
+        job.counts = (counters.rows - counters.failed, counters.failed, max(asked - counters.rows, 0))
 
 
 class _RowTally:

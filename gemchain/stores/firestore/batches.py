@@ -13,15 +13,15 @@ from typing import Any, TypeVar
 
 from gemchain.errors import StoreConflictError
 from gemchain.records import Batch, Part
-from gemchain.states import BatchState, PartState, check_move
-from gemchain.stores.firestore.connection import PAUSES, Connection
-from gemchain.stores.firestore.documents import batch_fields, part_fields
-from gemchain.stores.firestore.errors import FAILURES, PRECONDITIONS, TRANSIENT, translated
-from gemchain.stores.firestore.messages import Message, Write
-from gemchain.stores.firestore.spill import Spill
-from gemchain.stores.firestore.tallies import Deltas, Tallies
-from gemchain.stores.firestore.values import fields_of, fill, timestamp_of, version_of
-from gemchain.stores.firestore.writes import check_size, created
+from gemchain.records.states import BatchState, PartState, check_move
+from gemchain.stores.firestore.client.connection import PAUSES, Connection
+from gemchain.stores.firestore.client.errors import FAILURES, PRECONDITIONS, TRANSIENT, translated
+from gemchain.stores.firestore.client.messages import Message, Write
+from gemchain.stores.firestore.client.values import fields_of, fill, timestamp_of, version_of
+from gemchain.stores.firestore.counters import CounterShards, Deltas
+from gemchain.stores.firestore.documents.documents import batch_fields, part_fields
+from gemchain.stores.firestore.documents.spill import Spill
+from gemchain.stores.firestore.documents.writes import check_size, created
 
 __all__ = ["Batches"]
 
@@ -35,10 +35,10 @@ R = TypeVar("R", Batch, Part)
 class Batches:
     """Records batches and parts."""
 
-    def __init__(self, connection: Connection, spill: Spill, tallies: Tallies) -> None:
+    def __init__(self, connection: Connection, spill: Spill, counters: CounterShards) -> None:
         self._connection = connection
         self._spill = spill
-        self._tallies = tallies
+        self._counters = counters
         self._lock = threading.Lock()
         self._states: dict[tuple[str, int], str] = {}
 
@@ -114,7 +114,7 @@ class Batches:
             check_size(write)
         for pause in (*PAUSES, None):
             try:
-                reply = self._connection.commit([*writes, *self._tallies.writes(deltas)])
+                reply = self._connection.commit([*writes, *self._counters.writes(deltas)])
             except FAILURES as error:
                 version = self._recover(writes, token, error, pause)
                 if version is not None:

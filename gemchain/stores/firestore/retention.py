@@ -16,17 +16,17 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
 
-from gemchain.grouping import grouped
+from gemchain.base.chunks import chunked
 from gemchain.records import Batch, Forgotten
-from gemchain.states import OPEN_BATCH, BatchState, ChainState, PromptState
-from gemchain.stores.firestore.births import Births
-from gemchain.stores.firestore.connection import Connection, record_id
-from gemchain.stores.firestore.documents import batch_record
-from gemchain.stores.firestore.messages import Message, Write
-from gemchain.stores.firestore.query import NAME, Query
-from gemchain.stores.firestore.reading import Reader
-from gemchain.stores.firestore.spill import Spill
-from gemchain.stores.firestore.values import fields_of, fill
+from gemchain.records.states import OPEN_BATCH, BatchState, ChainState, PromptState
+from gemchain.stores.firestore.client.connection import Connection, record_id
+from gemchain.stores.firestore.client.messages import Message, Write
+from gemchain.stores.firestore.client.query import NAME, Query
+from gemchain.stores.firestore.client.values import fields_of, fill
+from gemchain.stores.firestore.commits.overflow import Births
+from gemchain.stores.firestore.documents.documents import batch_record
+from gemchain.stores.firestore.documents.spill import Spill
+from gemchain.stores.firestore.reads.reading import Reader
 
 __all__ = ["Retention"]
 
@@ -166,7 +166,7 @@ class Retention:
         query = Query([("batch_id", "==", batch.id)], fields=[NAME])
         parts = [each for page in self._connection.pages("parts", query, GROUP) for each in page]
         found = [each for _, each in self._connection.get("batches", [batch.id], ["spilled"])]
-        for group in grouped([*parts, *found], GROUP):
+        for group in chunked([*parts, *found], GROUP):
             self._sent([_deleted(each) for each in group])
         self._remove([text for each in found for text in _spilled(fields_of(each)).values()])
 

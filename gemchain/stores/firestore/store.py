@@ -12,36 +12,36 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from gemchain.clock import SystemClock
-from gemchain.codec import from_micros, to_micros
+from gemchain.base.clock import SystemClock
 from gemchain.errors import ConfigurationError
-from gemchain.identity import is_join
 from gemchain.ports import Blobs, Clock
-from gemchain.records import Batch, Chain, InputRow, Part, Prompt, QueueStatus, Tally, Unit, Verdict
-from gemchain.states import BatchState, ChainState, PromptState
+from gemchain.records import Batch, Chain, Counters, InputRow, Part, Prompt, QueueStatus, Unit, Verdict
+from gemchain.records.codec import from_micros, to_micros
+from gemchain.records.identity import is_join
+from gemchain.records.states import BatchState, ChainState, PromptState
 from gemchain.stores.firestore.batches import Batches
-from gemchain.stores.firestore.births import Births
-from gemchain.stores.firestore.claim import Claim
-from gemchain.stores.firestore.commit import Committer
-from gemchain.stores.firestore.connection import Connection, record_id
-from gemchain.stores.firestore.documents import (
+from gemchain.stores.firestore.claims.cache import Held
+from gemchain.stores.firestore.claims.claim import Claim
+from gemchain.stores.firestore.claims.queues import Queues
+from gemchain.stores.firestore.client.connection import Connection, record_id
+from gemchain.stores.firestore.client.errors import Place
+from gemchain.stores.firestore.client.query import NAME, Query
+from gemchain.stores.firestore.client.values import version_of
+from gemchain.stores.firestore.commits.commit import Committer
+from gemchain.stores.firestore.commits.overflow import Births
+from gemchain.stores.firestore.counters import CounterShards
+from gemchain.stores.firestore.documents.documents import (
     batch_record,
     chain_record,
     expires_key,
     member_key,
     part_record,
 )
-from gemchain.stores.firestore.errors import Place
-from gemchain.stores.firestore.held import Held
-from gemchain.stores.firestore.marks import marked, unmark
-from gemchain.stores.firestore.query import NAME, Query
-from gemchain.stores.firestore.queues import Queues
-from gemchain.stores.firestore.reading import Reader
+from gemchain.stores.firestore.documents.spill import Spill
+from gemchain.stores.firestore.reads.reading import Reader
+from gemchain.stores.firestore.reads.unsettled import marked, unmark
+from gemchain.stores.firestore.reads.waits import Waits
 from gemchain.stores.firestore.retention import Retention
-from gemchain.stores.firestore.spill import Spill
-from gemchain.stores.firestore.tallies import Tallies
-from gemchain.stores.firestore.values import version_of
-from gemchain.stores.firestore.waits import Waits
 
 __all__ = ["FirestoreStore"]
 
@@ -89,12 +89,12 @@ class FirestoreStore(Retention):
         self._place = Place(project, database)
         self._connection = Connection(self._place, prefix, clock or SystemClock(), client)
         self._spill = Spill(blobs, prefix)
-        self._tallies = Tallies(self._connection)
-        self._queues = Queues(self._connection, self._tallies)
+        self._counters = CounterShards(self._connection)
+        self._queues = Queues(self._connection, self._counters)
         self._held = Held(self._count_claimed)
         self._reader = Reader(self._connection, self._spill, self._held)
-        self._waits = Waits(self._connection, self._tallies, self._reader)
-        self._batches = Batches(self._connection, self._spill, self._tallies)
+        self._waits = Waits(self._connection, self._counters, self._reader)
+        self._batches = Batches(self._connection, self._spill, self._counters)
         self._births = Births(self._connection, self._spill)
         self._keep = keep
 
@@ -127,7 +127,7 @@ class FirestoreStore(Retention):
     def commit(self, units: Sequence[Unit], *, into: Sequence[Batch] = ()) -> list[Verdict]:
         """Apply each unit whole or not at all; see `Store.commit`."""
         self._held.moving(move for unit in units for move in unit.moves)
-        parts = (self._connection, self._spill, self._tallies, self._queues)
+        parts = (self._connection, self._spill, self._counters, self._queues)
         committer = Committer(*parts, births=self._births, held=self._held, keep=self._keep, into=into)
         verdicts = committer.commit(units)
         if into:  # whoever wanted prompts born into a lost batch commits their parents anew
@@ -183,9 +183,9 @@ class FirestoreStore(Retention):
             found += [record_id(document) for document in self._connection.find(kind, query)]
         return sorted(found)[:limit]
 
-    def tally(self) -> Tally:
+    def counters(self) -> Counters:
         """How many records stand where; a handful of documents is read."""
-        return self._tallies.tally()
+        return self._counters.counters()
 
     def queues(self) -> list[QueueStatus]:
         """Every queue in which prompts wait; units that were broken off half-way are finished first."""
@@ -198,7 +198,7 @@ class FirestoreStore(Retention):
 
     def claim(self, batch: Batch, *, limit: int, max_bytes: int) -> list[InputRow]:
         """Move ready prompts of the batch's queue from QUEUED to CLAIMED by this batch."""
-        parts = (self._connection, self._spill, self._tallies, self._queues, self._held)
+        parts = (self._connection, self._spill, self._counters, self._queues, self._held)
         return Claim(*parts, batch=batch, limit=limit, room=max_bytes).run()
 
     def _count_claimed(self, batch_id: str) -> int:

@@ -11,10 +11,10 @@ from sqlite3 import IntegrityError
 
 from gemchain.errors import StoreConflictError
 from gemchain.records import Batch, Part
-from gemchain.states import BatchState, PartState, check_move
+from gemchain.records.states import BatchState, PartState, check_move
 from gemchain.stores.sqlite.connection import Connection
+from gemchain.stores.sqlite.counters import Deltas
 from gemchain.stores.sqlite.tables import BATCHES, PARTS
-from gemchain.stores.sqlite.tallies import Deltas
 
 __all__ = ["insert_batch", "replace_batch", "replace_part"]
 

@@ -7,11 +7,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from operator import itemgetter
 
-from gemchain import codec
 from gemchain.errors import StoreError
-from gemchain.records import NO_USAGE, ChainMove, Move, Progress, Prompt, Unit
-from gemchain.states import UNFINISHED_PROMPT, PromptState
+from gemchain.records import NO_USAGE, ChainMove, Move, Progress, Prompt, Unit, codec
+from gemchain.records.states import UNFINISHED_PROMPT, PromptState
 from gemchain.stores.sqlite.connection import Connection
+from gemchain.stores.sqlite.counters import Deltas
 from gemchain.stores.sqlite.names import Names
 from gemchain.stores.sqlite.progress import IN_MANY, MANY, birth, move
 from gemchain.stores.sqlite.retention import HIGHEST_ROW
@@ -30,7 +30,6 @@ from gemchain.stores.sqlite.tables import (
     rare_chain_values,
     usual_chain_values,
 )
-from gemchain.stores.sqlite.tallies import Deltas
 
 __all__ = ["Changes", "ConflictError", "mark"]
 

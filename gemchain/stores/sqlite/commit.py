@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from gemchain.errors import StoreConflictError
 from gemchain.records import Batch, Unit, Verdict
-from gemchain.states import ChainState, check_move
+from gemchain.records.states import ChainState, check_move
 from gemchain.stores.sqlite.changes import Changes, ConflictError, mark
 from gemchain.stores.sqlite.connection import Connection
 from gemchain.stores.sqlite.names import Names

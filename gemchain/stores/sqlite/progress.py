@@ -4,10 +4,9 @@ Two changes make up nearly all of the work, and each has short statements of its
 new, and one that is DONE right after it was CLAIMED. Whatever else happens goes through the long ones.
 """
 
-from gemchain import codec
-from gemchain.records import NO_USAGE, Progress, Prompt
+from gemchain.records import NO_USAGE, Progress, Prompt, codec
 from gemchain.records import QUEUED as FRESH
-from gemchain.states import UNFINISHED_PROMPT, PromptState
+from gemchain.records.states import UNFINISHED_PROMPT, PromptState
 from gemchain.stores.sqlite.names import Names
 from gemchain.stores.sqlite.rows import CHANGES, PROGRESS_COLUMNS, insert, row_of
 

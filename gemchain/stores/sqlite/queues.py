@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from gemchain.codec import from_micros
 from gemchain.errors import StoreConflictError
 from gemchain.records import Batch, InputRow, QueueStatus, queue_name
-from gemchain.states import BatchState, PromptState
+from gemchain.records.codec import from_micros
+from gemchain.records.states import BatchState, PromptState
 from gemchain.stores.sqlite.connection import Connection
+from gemchain.stores.sqlite.counters import Deltas
 from gemchain.stores.sqlite.names import Names
-from gemchain.stores.sqlite.tallies import Deltas
 
 __all__ = ["check_fence", "claim", "queue_statuses"]
 

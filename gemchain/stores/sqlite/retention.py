@@ -6,15 +6,15 @@ that become free and fills them again; only `compact` makes the file smaller.
 
 Crash story. A chain goes in one transaction, with all of its rows, so whoever dies left it whole or gone; the
 next run begins anew and finds what is left. Two at once remove each row once. A prompt's row number is
-part of its version, so numbers are never given out again: the highest that was removed is kept in `tallies`.
+part of its version, so numbers are never given out again: the highest that was removed is kept in `counters`.
 """
 
 import json
 from collections.abc import Iterator
 from datetime import datetime
 
-from gemchain.codec import to_micros
 from gemchain.records import Batch, Forgotten, Space
+from gemchain.records.codec import to_micros
 from gemchain.stores.sqlite.connection import Connection
 from gemchain.stores.sqlite.tables import BATCHES
 

@@ -13,10 +13,9 @@ from datetime import datetime
 from math import isfinite
 from typing import Any
 
-from gemchain import codec
 from gemchain.errors import DamagedError
-from gemchain.records import NO_USAGE, AnswerRef, Progress, Prompt, Usage
-from gemchain.states import PromptState
+from gemchain.records import NO_USAGE, AnswerRef, Progress, Prompt, Usage, codec
+from gemchain.records.states import PromptState
 
 __all__ = [
     "CHANGES",

@@ -8,21 +8,21 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from gemchain.codec import from_micros, to_micros
-from gemchain.identity import is_join
 from gemchain.ports import Clock
-from gemchain.records import Batch, Chain, InputRow, Part, Prompt, QueueStatus, Tally, Unit, Verdict
-from gemchain.states import BatchState, ChainState, PromptState
+from gemchain.records import Batch, Chain, Counters, InputRow, Part, Prompt, QueueStatus, Unit, Verdict
+from gemchain.records.codec import from_micros, to_micros
+from gemchain.records.identity import is_join
+from gemchain.records.states import BatchState, ChainState, PromptState
 from gemchain.stores.sqlite.batches import insert_batch, replace_batch, replace_part
 from gemchain.stores.sqlite.commit import check_units, commit_group
 from gemchain.stores.sqlite.connection import MEMORY, Connection
+from gemchain.stores.sqlite.counters import read_tally
 from gemchain.stores.sqlite.names import Names
 from gemchain.stores.sqlite.progress import STOPPED
 from gemchain.stores.sqlite.queues import claim, queue_statuses
 from gemchain.stores.sqlite.retention import Retention
 from gemchain.stores.sqlite.rows import PROMPT_SELECT, PROMPTS_OF, SEQ, prompt_record, row_of
 from gemchain.stores.sqlite.tables import BATCHES, CHAINS, PARTS
-from gemchain.stores.sqlite.tallies import read_tally
 
 __all__ = ["MEMORY", "SqliteStore"]
 
@@ -143,7 +143,7 @@ class SqliteStore(Retention):
         rows = self._db.rows(_FIND_IDS, (prefix, f"{prefix}\U0010ffff", limit))
         return sorted(each for (each,) in rows)[:limit]
 
-    def tally(self) -> Tally:
+    def counters(self) -> Counters:
         """How many records stand where; a handful of rows is read."""
         return read_tally(self._db)
 

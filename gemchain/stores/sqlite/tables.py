@@ -9,10 +9,9 @@ from dataclasses import fields
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
-from gemchain import codec
 from gemchain.errors import DamagedError
-from gemchain.records import Batch, Chain, Part
-from gemchain.states import BatchState, ChainState, PartState
+from gemchain.records import Batch, Chain, Part, codec
+from gemchain.records.states import BatchState, ChainState, PartState
 from gemchain.stores.sqlite.rows import SHAPES, insert
 
 __all__ = [

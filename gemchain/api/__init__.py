@@ -1,0 +1,1 @@
+"""What users call: submit, start, gather, wait, and the handle on a chain."""

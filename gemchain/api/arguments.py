@@ -1,0 +1,149 @@
+"""The arguments of a prompt, a gather or a wait: checked, and as they are stored."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from gemchain.base import jsontext
+from gemchain.errors import InvalidInputError, ParamsError
+from gemchain.records.frozen import frozen
+from gemchain.records.retry_policy import (
+    NO_POLICY,
+    ChainDefaults,
+    RetryPolicy,
+    checked_attempts,
+    checked_backoff,
+    checked_deadline,
+)
+from gemchain.runtime import Runtime
+
+__all__ = ["Follows", "accepted", "chain_rules", "follows", "priority_of"]
+
+
+ACCEPTABLE = frozenset({"blocked", "truncated", "empty"})
+
+
+PRIORITIES = range(-9, 10)
+
+
+@frozen()
+class Follows:
+    """What is stored of the functions that follow a prompt."""
+
+    callback: str | None
+    on_error: str | None
+    retry_if: str | None
+    params: str
+    closure: str | None
+
+
+def follows(runtime: Runtime, spec: Any, inherited: RetryPolicy, first: str = "response") -> Follows:
+    """What is stored of the functions that follow `spec`, of which `first` is the callback's first argument.
+
+    Raises:
+        InvalidInputError: One of them can never work.
+    """
+    names = _names(spec)
+    on_error, retry_if = getattr(spec, "on_error", None), getattr(spec, "retry_if", None)
+    signed: dict[str, str] = {}
+    return Follows(
+        _stored(runtime, "callback", spec.callback, (first, *names), signed),
+        _stored(runtime, "on_error", on_error, ("error", *names), signed),
+        _retry_if(runtime, retry_if, inherited, signed),
+        _params_text(spec, on_error),
+        jsontext.dump(signed) if signed else None,
+    )
+
+
+def _retry_if(runtime: Runtime, own: Any, inherited: RetryPolicy, signed: dict[str, str]) -> str | None:
+    if own is not None:
+        return _stored(runtime, "retry_if", own, ("response",), signed)
+    if inherited.signed is not None:
+        signed["retry_if"] = inherited.signed
+    return inherited.retry_if
+
+
+def _stored(
+    runtime: Runtime, role: str, function: Any, arguments: tuple[str, ...], signed: dict[str, str]
+) -> str | None:
+    """The name of a function that will be called with these arguments; its text joins `signed` if need be."""
+    if function is None:
+        return None
+    continuations = runtime.continuations
+    known = continuations.known(function, arguments)
+    if known is not None:
+        return known
+    first, *names = arguments
+    if not continuations.is_by_value(function):
+        return continuations.name(function, names, first=first)
+    name, signed[role] = continuations.by_value(function, role, names, first=first)
+    return name
+
+
+def _names(spec: Any) -> tuple[str, ...]:
+    """The names of the params, checked."""
+    params = spec.params or {}
+    is_dict = type(params) is dict or isinstance(params, Mapping)
+    if not is_dict or not all(isinstance(name, str) for name in params):
+        raise ParamsError(f"params must be a dict with names as keys, not {params!r}")
+    return tuple(params)
+
+
+def _params_text(spec: Any, on_error: Any) -> str:
+    if not spec.params:
+        return "{}"
+    if spec.callback is None and on_error is None:
+        raise ParamsError("params are for a callback, and there is none")
+    try:
+        return jsontext.dump(spec.params)
+    except TypeError as error:
+        raise ParamsError(
+            f"params must be JSON, since they are kept until the answer comes: {error}"
+        ) from error
+
+
+def accepted(accept: Sequence[str]) -> tuple[str, ...]:
+    """The failures that count as answers."""
+    if not accept:
+        return ()
+    listed = isinstance(accept, list | tuple | set | frozenset)
+    if not listed or not all(isinstance(each, str) and each in ACCEPTABLE for each in accept):
+        raise InvalidInputError(f"accept takes a list of {', '.join(sorted(ACCEPTABLE))}, not {accept!r}")
+    return tuple(accept)
+
+
+def priority_of(given: int) -> int:
+    """A priority, if it is one."""
+    if given not in PRIORITIES:
+        raise InvalidInputError(f"priority must be a whole number from -9 to 9, not {given!r}")
+    return given
+
+
+def chain_rules(runtime: Runtime, now: datetime, *defaults: ChainDefaults | None) -> RetryPolicy:
+    """What a chain that begins now says for its prompts; what comes first in `defaults` wins.
+
+    Raises:
+        InvalidInputError: Some of it can never work.
+    """
+    if not any(defaults):
+        return NO_POLICY
+    said: dict[str, Any] = {}
+    for each in defaults:
+        _check_names(each or {})
+        said = {name: value for name, value in (each or {}).items() if value is not None} | said
+    signed: dict[str, str] = {}
+    retry_if = _stored(runtime, "retry_if", said.get("retry_if"), ("response",), signed)
+    return RetryPolicy(
+        checked_attempts(said.get("max_attempts")),
+        checked_backoff(said.get("backoff")),
+        checked_deadline(said.get("deadline"), now),
+        retry_if,
+        signed.get("retry_if"),
+    )
+
+
+def _check_names(defaults: Mapping[str, Any]) -> None:
+    unknown = defaults.keys() - ChainDefaults.__annotations__.keys()
+    if unknown:
+        known = ", ".join(ChainDefaults.__annotations__)
+        raise InvalidInputError(f"a chain's defaults are {known}; there is no {min(unknown)!r}")

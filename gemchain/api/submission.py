@@ -1,0 +1,240 @@
+"""Prompts in: `submit`, `submit_many`, `prompt`, `gather`, `wait`.
+
+Everything is checked here, before anything is recorded: an error from these functions means that
+nothing was written and nothing will be paid.
+
+Crash story. Outside a chain, a prompt starts one: see `recording.py`. Inside a callback nothing is
+written at all: see `scope.py`.
+"""
+
+import difflib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Unpack
+
+from gemchain.api.chains import PromptHandle
+from gemchain.api.recording import NewChains, groups
+from gemchain.api.scope import Scope, open_scope
+from gemchain.api.specs import GatherSpec, PromptOptions, PromptSpec, WaitSpec
+from gemchain.api.validation import make_item, make_wait_item
+from gemchain.durable.frames import active_frame, note_described
+from gemchain.errors import InvalidInputError
+from gemchain.functions.application import known_home
+from gemchain.records import Chain as ChainRecord
+from gemchain.records import Unit
+from gemchain.records.identity import chain_id, random_id
+from gemchain.runtime import Runtime, active
+
+__all__ = ["gather", "prompt", "submit", "submit_many", "wait"]
+
+
+_KNOWN = frozenset(PromptOptions.__annotations__)
+
+
+def prompt(
+    request: Any, model: str, callback: Callable[..., Any] | None = None, **options: Unpack[PromptOptions]
+) -> PromptSpec:
+    """Describe a prompt without sending it. The arguments are those of `submit`."""
+    note_described()
+    if not options.keys() <= _KNOWN:
+        raise TypeError(_unknown(min(options.keys() - _KNOWN)))
+    return PromptSpec(request, model, callback, **options)
+
+
+def _unknown(name: str) -> str:
+    near = difflib.get_close_matches(name, PromptOptions.__annotations__, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return f"prompt() and submit() take no argument {name!r}{hint}"
+
+
+def submit(
+    request: Any, model: str, callback: Callable[..., Any] | None = None, **options: Unpack[PromptOptions]
+) -> PromptHandle:
+    """Queue a prompt; its answer goes to `callback`.
+
+    Inside a callback the prompt belongs to the running chain and is recorded together with the
+    callback's end, exactly once however often the callback runs. Outside of any it starts a chain
+    and is recorded when this returns.
+
+    Args:
+        request: A text, a list of contents and parts, a dict in REST form, or a google-genai object. A
+            `pathlib.Path` stands for the part with that file, which is uploaded once by its content.
+        model: `gemini-…` (Vertex AI), `simulated/…`; the name chooses the provider.
+        callback: `callback(response, **params)`, a function at the top level of a module. What it
+            returns is the chain's result unless it submits again. Without one the chain's result is
+            the answer: its text, or its data when a schema is given.
+        params: Keyword arguments for the callback (and for `on_error`); plain JSON.
+        on_error: `on_error(error, **params)` with a `PromptError`, called instead of the callback
+            when no usable answer came. Without one the chain fails.
+        key: Makes the submit repeatable: the same callback and key find the chain that exists.
+        schema: What the answer must fit, and is asked for: a pydantic model class, at the top level of one
+            of your modules, makes `Response.parsed` an object of it; a JSON schema plain data.
+        accept: Of `blocked`, `truncated`, `empty`: what the callback takes as an answer.
+        max_attempts: Sends before the prompt fails. By default what its chain says (`gemchain.chain`,
+            `gemchain.start`), else the setting of that name.
+        backoff: Rest before the second attempt, in seconds or as a timedelta, which doubles with every
+            further one; a pair names the longest rest, too. By default what its chain says, else the
+            settings `retry_delay` and `retry_delay_max`.
+        priority: Higher goes into a batch first; -9 to 9.
+        deadline: When to give up, as a time or as a time from now: then the prompt is not sent any more. An
+            answer that is on its way by then still counts. By default the chain's.
+        labels: Names and values to find it by.
+        retry_if: `retry_if(response)`, a function at the top level of a module that looks at a usable
+            answer; when it returns something true (a text says why), the prompt is sent again. By default
+            the chain's.
+        config: google-genai's `GenerateContentConfig`, or a dict of its fields (`temperature`,
+            `system_instruction`, `tools`, …) in either spelling. It wins over what the request says.
+
+    Returns:
+        A handle with the prompt's id and its chain.
+
+    Raises:
+        InvalidInputError: Something about it can never work; which, the subclass and message say.
+        BlobError: A file could not be uploaded.
+        StoreError: It could not be recorded (outside a chain).
+    """
+    spec = prompt(request, model, callback, **options)
+    _refuse_inside_programs("submit()")
+    runtime, scope = active(), open_scope()
+    return _record(runtime, [spec])[0] if scope is None else _buffer(runtime, scope, spec)
+
+
+def _refuse_inside_programs(what: str) -> None:
+    if active_frame() is not None:
+        raise InvalidInputError(
+            f"{what} is for callbacks; inside an async chain await prompt() or gather([...])"
+        )
+
+
+def submit_many(prompts: Iterable[PromptSpec]) -> list[PromptHandle]:
+    """Queue thousands of prompts in a few commits.
+
+    Inside a callback they all become branches of the running chain; outside, each starts a chain of
+    its own. Each group is recorded before the next is described, so memory stays flat for a generator.
+
+    Returns:
+        Handles in the order of `prompts`.
+
+    Raises:
+        InvalidInputError: One of them can never work; the message carries its number. Outside a
+            chain, groups before it are recorded (give keys to be able to repeat the call).
+        StoreError: A group could not be recorded.
+    """
+    _refuse_inside_programs("submit_many()")
+    runtime, scope = active(), open_scope()
+    if scope is not None:
+        return [_buffer(runtime, scope, spec) for spec in prompts]
+    return [handle for group in groups(prompts) for handle in _record(runtime, group)]
+
+
+def _buffer(runtime: Runtime, scope: Scope, spec: PromptSpec | GatherSpec) -> PromptHandle:
+    item = make_item(runtime, scope, spec)
+    scope.items.append(item)
+    return PromptHandle(item.draft.prompt.id, scope.chain_id)
+
+
+def _record(runtime: Runtime, specs: Sequence[PromptSpec | GatherSpec]) -> list[PromptHandle]:
+    handles: list[PromptHandle] = []
+    new = NewChains(runtime)
+    for spec in specs:
+        unit = _lone_chain(runtime, spec)
+        assert unit.chain is not None
+        new.add(unit)
+        handles.append(PromptHandle(unit.drafts[0].prompt.id, unit.chain.id))
+    new.record()
+    runtime.waker.hurry()
+    return handles
+
+
+def _lone_chain(runtime: Runtime, spec: PromptSpec | GatherSpec) -> Unit:
+    name = (
+        "gemchain:submit"
+        if spec.callback is None
+        else f"{known_home(spec.callback)}:{getattr(spec.callback, '__qualname__', 'callback')}"
+    )
+    identity = random_id("c") if spec.key is None else chain_id(name, spec.key)
+    scope = Scope(identity, None, runtime.clock.now())
+    scope.items.append(make_item(runtime, scope, spec))
+    drafts = scope.children()
+    chain = ChainRecord(
+        id=identity, key=spec.key, function=name, created_at=scope.created_at, labels=drafts[0].prompt.labels
+    )
+    return Unit(token=random_id("u"), chain=chain, drafts=drafts)
+
+
+def gather(
+    branches: Iterable[PromptSpec | GatherSpec],
+    callback: Callable[..., Any] | None = None,
+    *,
+    params: Mapping[str, Any] | None = None,
+    on_error: Callable[..., Any] | None = None,
+    return_exceptions: bool = False,
+) -> Any:
+    """Fan out, then fan in: send all branches, and go on when all of them have ended.
+
+    A branch begins with the prompt given here and may be many prompts long; its value is what its last
+    function returned (several of them give a list, a prompt without a callback gives its `Response`).
+
+    Args:
+        branches: Described with `prompt(...)`, or with a nested `gather([...])` that has no callback.
+        callback: `callback(results, **params)` gets the values in the order of `branches`. Without one
+            nothing is sent: the gather is only described, to be nested in another or awaited.
+        params: Keyword arguments for the callback (and for `on_error`); plain JSON.
+        on_error: `on_error(error, **params)`, called when a branch failed, with the `PromptError` of the
+            first that did in the order of `branches`; all have ended by then. Without one the chain fails.
+        return_exceptions: Hand failures over as values, as `PromptError` objects in the list.
+
+    Returns:
+        A handle, as `submit` does; without a callback the description.
+
+    Raises:
+        InvalidInputError: One of the branches can never work; nothing is sent.
+    """
+    spec = GatherSpec(tuple(branches), callback, params, on_error, return_exceptions)
+    note_described(spec.branches)
+    if callback is None:
+        return spec
+    _refuse_inside_programs("gather() with a callback")
+    runtime, scope = active(), open_scope()
+    return _record(runtime, [spec])[0] if scope is None else _buffer(runtime, scope, spec)
+
+
+def wait(
+    name: str = "",
+    callback: Callable[..., Any] | None = None,
+    *,
+    params: Mapping[str, Any] | None = None,
+    on_error: Callable[..., Any] | None = None,
+    deadline: datetime | timedelta | None = None,
+) -> Any:
+    """Wait for a person, or for another system, however long it takes: see `gemchain.resume`.
+
+    In an async chain, `value = await gemchain.wait("approval")`. In a callback, `gemchain.wait("approval",
+    decide)` calls `decide(value, **params)` when the value comes.
+
+    Args:
+        name: Which wait of the chain `resume` means, where there are several.
+        callback: What to call with the value; None in an async chain.
+        params: Keyword arguments for the callback (and for `on_error`); plain JSON.
+        on_error: `on_error(error, **params)`, called when the deadline passes. Without one the chain fails.
+        deadline: When to wait no longer, as a time or as a time from now; by default the chain's. Then the
+            wait ends with a `PromptError` whose `reason` is `deadline`: raised at the await, where the
+            program may catch it.
+
+    Returns:
+        A handle, as `submit` does; without a callback the description, to be awaited.
+
+    Raises:
+        InvalidInputError: The callback can never work, or nothing runs that could wait.
+    """
+    note_described()
+    spec = WaitSpec(name, callback, params, on_error, deadline)
+    if callback is None:
+        return spec
+    _refuse_inside_programs("wait() with a callback")
+    runtime, scope = active(), open_scope()
+    if scope is None:
+        raise InvalidInputError("wait() is for functions of a chain; start one with gemchain.start")
+    item = make_wait_item(runtime, scope, spec)
+    scope.items.append(item)
+    return PromptHandle(item.draft.prompt.id, scope.chain_id)

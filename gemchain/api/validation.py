@@ -1,0 +1,229 @@
+"""A described prompt, checked and turned into a record.
+
+Everything that can be known to be wrong is refused here, with the subclass of `InvalidInputError`
+that says what, before anything is written.
+"""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from gemchain.api.arguments import Follows, accepted, follows, priority_of
+from gemchain.api.scope import Item, Scope
+from gemchain.api.specs import GatherSpec, PromptSpec, WaitSpec
+from gemchain.base import jsontext
+from gemchain.errors import InvalidInputError, RequestError
+from gemchain.formats.gemini.compose import Composed, compose
+from gemchain.formats.response import MODEL
+from gemchain.records import QUEUED, Draft, Failure, Progress, Prompt
+from gemchain.records.identity import branch_id, check_text, keyed_child_id, nested_join_id
+from gemchain.records.retry_policy import (
+    RetryPolicy,
+    checked_attempts,
+    checked_backoff,
+    checked_deadline,
+    policy_to_text,
+)
+from gemchain.records.states import PromptState
+from gemchain.runtime import Runtime
+
+__all__ = ["EMPTY", "WAITING", "make_draft", "make_item", "make_timed_wait", "make_wait", "make_wait_item"]
+
+
+WAITING = Progress(PromptState.WAITING)
+EMPTY = Progress(PromptState.ANSWERED)
+"""A join without branches has all its values already."""
+
+
+def make_draft(runtime: Runtime, scope: Scope, spec: PromptSpec) -> Draft:
+    """The record and the request of the prompt that is submitted next in `scope`.
+
+    Raises:
+        InvalidInputError: It can never work.
+    """
+    provider, model = runtime.providers.choose(spec.model)
+    check_text("a model's name", model)
+    composed = compose(spec.request, spec.config, spec.schema, provider.attach)
+    provider.check(model, composed.request)
+    try:
+        text = jsontext.dump(composed.request)
+    except TypeError as error:
+        raise RequestError(f"the request is not JSON: {error}") from error
+    size = len(text.encode())
+    if size > provider.limits.max_request_bytes:
+        raise RequestError(
+            f"the request has {size:,} bytes; {provider.name} takes {provider.limits.max_request_bytes:,}"
+        )
+    inherited, parent = scope.rules, scope.parent
+    after = follows(runtime, spec, inherited)
+    deadline_at = _deadline(scope, spec.deadline, inherited)
+    prompt = Prompt(
+        _prompt_id(scope, spec.key),
+        scope.chain_id,
+        provider.name,
+        model,
+        size,
+        scope.created_at,
+        parent.id if parent else None,
+        parent.path if parent else "0",
+        parent.depth + 1 if parent else 0,
+        "batch",
+        "generate",
+        after.callback,
+        after.params,
+        after.on_error,
+        after.retry_if,
+        after.closure,
+        policy_to_text(checked_backoff(spec.backoff), inherited),
+        _schema_text(runtime, composed),
+        accepted(spec.accept),
+        checked_attempts(spec.max_attempts) or inherited.max_attempts or runtime.settings.max_attempts,
+        priority_of(spec.priority),
+        deadline_at,
+        _labels(spec.labels),
+        spec.key,
+        parent.forked if parent else False,
+        join_id=parent.join_id if parent else None,
+        branch=parent.branch if parent else None,
+        progress=_begun(QUEUED, deadline_at, scope.created_at),
+    )
+    return Draft(prompt, text)
+
+
+def _deadline(scope: Scope, own: datetime | timedelta | None, inherited: RetryPolicy) -> datetime | None:
+    # In an async chain days may lie between two awaits: what is over by then is an error to be caught there.
+    past = scope.parent is not None and scope.parent.durable
+    return inherited.deadline_at if own is None else checked_deadline(own, scope.created_at, past=past)
+
+
+def _begun(progress: Progress, deadline_at: datetime | None, now: datetime) -> Progress:
+    """Where a new prompt stands: one that comes too late is never sent, and its failure is delivered."""
+    if deadline_at is None or now < deadline_at:
+        return progress
+    return Progress(PromptState.ANSWERED, failure=_too_late(deadline_at))
+
+
+def _too_late(deadline_at: datetime) -> Failure:
+    """The failure of what began after its deadline."""
+    return Failure("deadline", f"it began after its deadline, {deadline_at.isoformat(timespec='seconds')}")
+
+
+def _schema_text(runtime: Runtime, composed: Composed) -> str | None:
+    """What is kept of the schema: with it the class, by name, of which answers are to be objects."""
+    if composed.schema is None:
+        return None
+    if composed.model is None:
+        return jsontext.dump(composed.schema)
+    return jsontext.dump({**composed.schema, MODEL: runtime.continuations.model_name(composed.model)})
+
+
+def make_item(runtime: Runtime, scope: Scope, spec: PromptSpec | GatherSpec) -> Item:
+    """What a described prompt or gather adds to `scope`.
+
+    Raises:
+        InvalidInputError: It, or one of the branches, can never work.
+    """
+    if isinstance(spec, PromptSpec):
+        return Item(make_draft(runtime, scope, spec))
+    return _as_join(runtime, scope, spec, scope.next_join_id())
+
+
+def _as_join(runtime: Runtime, scope: Scope, spec: GatherSpec, identity: str) -> Item:
+    join = replace(
+        _followed(make_wait(scope, "join", None), follows(runtime, spec, scope.rules, first="results")),
+        id=identity,
+        progress=WAITING if spec.branches else EMPTY,
+    )
+    branches = [_as_branch(runtime, scope, each, join, index) for index, each in enumerate(spec.branches)]
+    options = {"branches": len(branches), "return_exceptions": spec.return_exceptions}
+    return Item(Draft(join, jsontext.dump(options)), tuple(branches))
+
+
+def _labels(labels: object) -> str | None:
+    try:
+        return None if labels is None else jsontext.dump(labels)
+    except TypeError as error:
+        raise InvalidInputError(f"labels must be names and values: {error}") from error
+
+
+def make_wait(scope: Scope, kind: str, key: str | None) -> Prompt:
+    """The record of something that sends nothing: a join, or a wait."""
+    parent = scope.parent
+    if key is not None:
+        check_text("the name of a wait", key)
+    return Prompt(
+        id=scope.next_id(),
+        chain_id=scope.chain_id,
+        parent_id=parent.id if parent else None,
+        path=parent.path if parent else "0",
+        depth=parent.depth + 1 if parent else 0,
+        provider="",
+        model="",
+        kind=kind,
+        size=0,
+        key=key,
+        rules=policy_to_text(None, scope.rules),
+        forked=parent.forked if parent else False,
+        join_id=parent.join_id if parent else None,
+        branch=parent.branch if parent else None,
+        created_at=scope.created_at,
+        progress=WAITING,
+    )
+
+
+def _followed(prompt: Prompt, after: Follows) -> Prompt:
+    return replace(
+        prompt,
+        callback=after.callback,
+        params=after.params,
+        on_error=after.on_error,
+        closure=after.closure,
+    )
+
+
+def make_timed_wait(
+    scope: Scope, kind: str, key: str, deadline: datetime | timedelta | None = None
+) -> Prompt:
+    """The record of a wait for a person or a chain, which ends at its deadline.
+
+    Raises:
+        InvalidInputError: The deadline is none, or it is over.
+    """
+    deadline_at = _deadline(scope, deadline, scope.rules)
+    return replace(
+        make_wait(scope, kind, key),
+        deadline_at=deadline_at,
+        progress=_begun(WAITING, deadline_at, scope.created_at),
+    )
+
+
+def make_wait_item(runtime: Runtime, scope: Scope, spec: WaitSpec) -> Item:
+    """What a described wait adds to `scope`.
+
+    Raises:
+        InvalidInputError: Its callback can never work.
+    """
+    after = follows(runtime, spec, scope.rules, first="value")
+    return Item(Draft(_followed(make_timed_wait(scope, "wait", spec.name, spec.deadline), after), "{}"))
+
+
+def _as_branch(
+    runtime: Runtime, scope: Scope, spec: PromptSpec | GatherSpec, join: Prompt, index: int
+) -> Item:
+    inside = Scope(scope.chain_id, replace(join, join_id=join.id, branch=index), scope.created_at)
+    if isinstance(spec, GatherSpec):
+        return _as_join(runtime, inside, spec, nested_join_id(join.id, index))
+    if spec.key is not None:
+        check_text("a key", spec.key)
+    draft = make_draft(runtime, inside, replace(spec, key=None))
+    return Item(Draft(replace(draft.prompt, id=branch_id(join.id, index), key=spec.key), draft.request))
+
+
+def _prompt_id(scope: Scope, key: str | None) -> str:
+    if key is not None:
+        check_text("a key", key)
+    if key is None or scope.parent is None:
+        return scope.next_id()
+    identity = keyed_child_id(scope.parent.id, key)
+    if any(item.draft.prompt.id == identity for item in scope.items):
+        raise InvalidInputError(f"this callback has submitted key {key!r} already")
+    return identity

@@ -1,0 +1,1 @@
+"""Small things that everything may use: JSON text, chunks, logs, the clock."""

@@ -1,0 +1,1 @@
+"""Commands that change: retry, resume, fork, cancel, gc."""

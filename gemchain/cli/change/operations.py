@@ -1,0 +1,157 @@
+"""`gemchain retry`, `gemchain resume`, `gemchain fork` and `gemchain cancel`."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from gemchain.api.chains import resume
+from gemchain.api.forks import fork_chain
+from gemchain.api.operations import cancel_chain, retry_prompts
+from gemchain.base import jsontext
+from gemchain.cli.output.console import PlainConsole
+from gemchain.cli.output.plain import emit
+from gemchain.cli.output.wording import count
+from gemchain.cli.state.finding import find
+from gemchain.cli.state.opening import existing
+from gemchain.engine.operations.cancel_batch import cancel_batch
+from gemchain.errors import InvalidInputError
+from gemchain.ports import Store
+from gemchain.records import Batch, Chain, Prompt
+from gemchain.records.states import PromptState
+from gemchain.runtime import Runtime
+
+__all__ = ["cancel_one", "fork_one", "resume_one", "retry_all", "retry_these"]
+
+STUCK = (PromptState.PARKED, PromptState.FAILED)
+PAGE = 500
+
+
+def retry_these(state: str | None, ids: Sequence[str], *, as_json: bool) -> None:
+    """Send the stuck prompts of these chains, or these prompts, back to work."""
+    with existing(state) as runtime:
+        found = {text: find(runtime.store, text) for text in ids}
+        went = {record.id: _retry(runtime, record) for record in found.values()}
+        _report(went, as_json=as_json)
+
+
+def _retry(runtime: Runtime, record: Chain | Prompt | Batch) -> int:
+    match record:
+        case Chain():
+            prompts = list(runtime.store.chain_prompts(record.id))
+        case Prompt():
+            prompts = [record]
+        case Batch():
+            raise InvalidInputError(f"{record.id!r} is a batch; chains and prompts can be retried")
+    return retry_prompts(runtime, [each for each in prompts if each.progress.state in STUCK])
+
+
+def retry_all(state: str | None, *, only: str | None = None, as_json: bool) -> None:
+    """Send everything that is stuck back to work; with `only`, what is stuck in that way."""
+    states = STUCK if only is None else (_stuck_state(only),)
+    with existing(state) as runtime:
+        went = sum(retry_prompts(runtime, page) for page in _stuck(runtime.store, states))
+        _report({"all": went}, as_json=as_json)
+
+
+def _stuck_state(text: str) -> PromptState:
+    found = next((each for each in STUCK if each == text.upper()), None)
+    if found is None:
+        raise InvalidInputError(f"--only takes parked or failed, not {text!r}")
+    return found
+
+
+def _stuck(store: Store, states: Sequence[PromptState]) -> Iterator[list[Prompt]]:
+    """Pages of stuck prompts; ends when a page brings nothing new, as with those of cancelled chains."""
+    for state in states:
+        seen: set[str] = set()
+        while page := [
+            each for each in store.list_prompts(state=state, limit=len(seen) + PAGE) if each.id not in seen
+        ]:
+            yield page
+            left = store.list_prompts(state=state, limit=len(seen) + PAGE)
+            seen = {each.id for each in left} & (seen | {each.id for each in page})
+
+
+def _report(went: dict[str, int], *, as_json: bool) -> None:
+    if as_json:
+        emit({"retried": went})
+        return
+    console = PlainConsole(highlight=False, soft_wrap=True)
+    for identity, number in went.items():
+        name = "" if identity == "all" else f"{identity}: "
+        if number:
+            console.print(
+                f"{name}{count(number, 'prompt')} back to work; the `gemchain run` command drives on"
+            )
+        else:
+            console.print(f"{name}nothing was FAILED or PARKED")
+
+
+def fork_one(state: str | None, text: str, *, as_json: bool) -> None:
+    """Start a chain from the middle of another."""
+    with existing(state) as runtime:
+        record = find(runtime.store, text)
+        if not isinstance(record, Prompt):
+            raise InvalidInputError(f"{record.id!r} is no prompt; `gemchain show` lists those of a chain")
+        new = fork_chain(runtime, record.chain_id, record.id)
+        if as_json:
+            emit({"chain": new, "forked_from": record.id})
+            return
+        console = PlainConsole(highlight=False, soft_wrap=True)
+        console.print(f"chain {new} goes on from {record.id}; the `gemchain run` command drives on")
+
+
+def resume_one(state: str | None, text: str, value: str, *, name: str | None, as_json: bool) -> None:
+    """Give a chain the value that it waits for."""
+    with existing(state) as runtime:
+        record = find(runtime.store, text)
+        if isinstance(record, Batch):
+            raise InvalidInputError(f"{record.id!r} is a batch; chains wait to be resumed")
+        chain = record.chain_id if isinstance(record, Prompt) else record.id
+        resume(chain, _value(value), name=name)
+        if as_json:
+            emit({"chain": chain, "resumed": True})
+            return
+        console = PlainConsole(highlight=False, soft_wrap=True)
+        console.print(f"chain {chain} has its value; the `gemchain run` command drives on")
+
+
+def _value(text: str) -> Any:
+    """JSON where it is JSON, else the text as it is: nobody wants to quote a word twice in a shell."""
+    try:
+        return jsontext.load(text)
+    except ValueError:
+        return text
+
+
+def _cancel_batch(runtime: Runtime, batch: Batch, *, as_json: bool) -> None:
+    cancelled = cancel_batch(runtime, batch.id)
+    if as_json:
+        emit({"batch": batch.id, "cancelled": True, "state": cancelled.state})
+        return
+    console = PlainConsole(highlight=False, soft_wrap=True)
+    console.print(
+        f"the provider was asked to stop batch {batch.id}; finished rows are used, the rest is sent again"
+    )
+
+
+def cancel_one(state: str | None, text: str, *, as_json: bool) -> None:
+    """Cancel a chain, named by its own id or by that of one of its prompts; or a batch's provider job."""
+    with existing(state) as runtime:
+        record = find(runtime.store, text)
+        if isinstance(record, Batch):
+            _cancel_batch(runtime, record, as_json=as_json)
+            return
+        chain = record.chain_id if isinstance(record, Prompt) else record.id
+        before = runtime.store.chains([chain])[chain].state
+        cancelled = cancel_chain(runtime.store, chain)
+        if as_json:
+            emit(
+                {"chain": chain, "cancelled": cancelled, "state": runtime.store.chains([chain])[chain].state}
+            )
+            return
+        console = PlainConsole(highlight=False, soft_wrap=True)
+        whole = "" if record.id == chain else f"prompt {record.id} belongs to it, and "
+        if cancelled:
+            console.print(f"chain {chain} is cancelled; {whole}answers still on their way are dropped")
+        else:
+            console.print(f"chain {chain} was {before} already; {whole}nothing changed")

@@ -1,0 +1,1 @@
+"""Words, tables and errors for the terminal."""

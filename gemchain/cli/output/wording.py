@@ -1,0 +1,102 @@
+"""Numbers, times and money in words for people."""
+
+from collections.abc import Collection, Iterable
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from gemchain.money.prices import known
+from gemchain.records import Batch, Usage
+
+__all__ = ["KINDS", "Models", "age", "amount", "count", "duration", "models_of", "moment", "money", "tokens"]
+
+SIMULATED = "simulated"
+KINDS = {"join": "waits for its branches", "wait": "waits for a person", "chain": "waits for another chain"}
+"""What prompts do that send nothing."""
+
+CENT = 0.01
+PRECISE = 10
+"""Seconds below which a tenth is worth showing."""
+
+
+class Models(NamedTuple):
+    """Which models were asked: those of real providers, and those that were only simulated."""
+
+    real: frozenset[str] = frozenset()
+    simulated: frozenset[str] = frozenset()
+
+    def plus(self, queues: Iterable[tuple[str, str]]) -> "Models":
+        """These and more, given as provider and model."""
+        found = [(provider, model) for provider, model in queues if model]
+        return Models(
+            self.real | {model for provider, model in found if provider != SIMULATED},
+            self.simulated | {model for provider, model in found if provider == SIMULATED},
+        )
+
+
+def models_of(batches: Collection[Batch]) -> Models:
+    """The models of these batches."""
+    return Models().plus((batch.provider, batch.model) for batch in batches)
+
+
+def count(number: int, noun: str, plural: str | None = None) -> str:
+    """`1 prompt`, `1,200 prompts`."""
+    return f"{number:,} {noun if number == 1 else plural or (noun + ('es' if noun.endswith('ch') else 's'))}"
+
+
+def duration(seconds: float) -> str:
+    """`0.4 s`, `12 s`, `3.5 min`, `2.1 h`, `4.0 d`."""
+    if seconds < PRECISE:
+        return f"{max(seconds, 0.0):.1f} s"
+    for size, name, next_size in ((1, "s", 120), (60, "min", 7200), (3600, "h", 172_800)):
+        if seconds < next_size:
+            return f"{seconds / size:.0f} {name}" if size == 1 else f"{seconds / size:.1f} {name}"
+    return f"{seconds / 86_400:.1f} d"
+
+
+def age(since: datetime | None, now: datetime) -> str:
+    """How long ago."""
+    return "" if since is None else duration((now - since) / timedelta(seconds=1))
+
+
+def moment(at: datetime | None) -> str:
+    """A time of day for people, in their own zone; with the date unless it is today."""
+    if at is None:
+        return ""
+    local = at.astimezone()
+    today = datetime.now(tz=local.tzinfo).date()
+    return local.strftime("%H:%M:%S" if local.date() == today else "%Y-%m-%d %H:%M:%S")
+
+
+def amount(dollars: float) -> str:
+    """Dollars with as many digits as they deserve."""
+    if dollars >= 1 or dollars == 0:
+        return f"${dollars:,.2f}"
+    return f"${dollars:.4f}" if dollars >= CENT else f"${dollars:.6f}"
+
+
+def tokens(usage: Usage) -> str:
+    """What was asked and answered."""
+    return f"{usage.prompt_tokens:,} tokens asked, {usage.answer_tokens:,} answered"
+
+
+def money(usage: Usage, models: Models) -> str:
+    """What the tokens cost and what the batch price saved; and which models have no known price."""
+    unknown = ", ".join(sorted(each for each in models.real | models.simulated if not known(each)))
+    if not unknown or not usage.prompt_tokens + usage.answer_tokens:
+        return _priced(usage, models)
+    return "; ".join(filter(None, (_priced(usage, models), f"no price known for {unknown}: tokens only")))
+
+
+def _priced(usage: Usage, models: Models) -> str:
+    if not usage.cost and not usage.full_cost:
+        return ""
+    saved = amount(usage.full_cost - usage.cost)
+    prices = f"{amount(usage.cost)} as batch, {amount(usage.full_cost)} interactive, {saved} saved"
+    if models.real and not models.simulated:
+        return f"{amount(usage.cost)} spent, {saved} saved against {amount(usage.full_cost)} interactive"
+    if not models.simulated:
+        return f"at the list price: {prices}"
+    names = ", ".join(sorted(models.simulated))
+    if not models.real:
+        return f"simulated, no money spent; at the list price of {names}: {prices}"
+    return f"at list prices {prices}; what {names} answered was simulated and cost nothing"

@@ -1,0 +1,1 @@
+"""Commands around a Firebase project: init, dev, doctor."""

@@ -1,0 +1,174 @@
+"""`gemchain dev`: a Firebase project on this machine: emulators, a stand-in for Vertex AI, a clock."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+
+from rich.console import Console
+
+from gemchain.cli.project import dotenv
+from gemchain.emulators.firebase.official import why_not_official
+from gemchain.emulators.firebase.suite import EMULATORS, Suite
+from gemchain.errors import ConfigurationError, MissingExtraError
+
+__all__ = ["dev"]
+
+PROJECT = "demo-gemchain"
+"""Ids that begin with `demo-` never reach a real project."""
+
+SETTLING = 0.5
+"""Seconds that firebase-tools gets to print its table to the end."""
+
+SWEEP_EVERY = 5
+"""Minutes, as the schedule of `gemchainSweep` says."""
+
+
+def dev(folder: Path, *, minute: float, turnaround: float, stand_in: bool, free_ports: bool) -> None:
+    """Start everything, follow the logs, and stop everything on Ctrl-C, and when the terminal is closed.
+
+    Args:
+        folder: Where `firebase.json` is.
+        minute: Seconds that a minute of the schedules takes.
+        turnaround: Seconds that a job of the Vertex stand-in takes.
+        stand_in: Use gemchain's own Firestore even where Java's could run.
+        free_ports: Take whatever ports are free, in place of those in `firebase.json`.
+
+    Raises:
+        ConfigurationError: Something is missing; the message says how to get it.
+    """
+    try:
+        from gemchain.emulators.vertex.server import VertexEmulator
+    except ImportError as error:
+        raise MissingExtraError("gemchain dev", "firebase") from error
+    for each in (signal.SIGTERM, signal.SIGHUP):  # else firebase-tools would stay behind, and keep the ports
+        signal.signal(each, _interrupt)
+    console = Console(highlight=False, soft_wrap=True, markup=False)
+    config = _config(folder)
+    source = _source(folder, config)
+    _prepare_python(source, console)
+    why_not = "asked for" if stand_in else why_not_official()
+    if why_not:
+        console.print(
+            f"Firestore is gemchain's own stand-in, in memory: {why_not}. No Firestore triggers, no rules."
+        )
+    chosen = dotenv.read(source, PROJECT, emulated=True)
+    bucket = chosen.get("GEMCHAIN_BUCKET") or f"{PROJECT}.appspot.com"
+    files = f"gs://{bucket}/{dotenv.places(chosen).folder}"
+    region = chosen.get("GEMCHAIN_REGION") or "us-central1"
+    with ExitStack() as stack, suppress(KeyboardInterrupt):
+        suite = Suite(
+            folder,
+            project=PROJECT,
+            firebase=_firebase(folder),
+            ports={} if free_ports else _ports(config),
+            stand_in=why_not is not None,
+            listen=console.print,
+        )
+        os.environ.update(suite.variables)
+        vertex = stack.enter_context(VertexEmulator(turnaround=turnaround))
+        suite.environment = {"GEMCHAIN_VERTEX_ENDPOINT": vertex.url}
+        stack.enter_context(suite)
+        threading.Event().wait(SETTLING)
+        console.print(_welcome(suite, vertex.url, files, region))
+        _keep_time(suite, vertex, region, minute, console)
+    console.print("Stopped.")
+
+
+def _interrupt(number: int, _: object) -> None:
+    raise KeyboardInterrupt(signal.Signals(number).name)
+
+
+def _config(folder: Path) -> dict[str, Any]:
+    try:
+        config: dict[str, Any] = json.loads((folder / "firebase.json").read_text())
+    except FileNotFoundError as error:
+        raise ConfigurationError(
+            f"there is no firebase.json in {str(folder)!r}; make one: gemchain init"
+        ) from error
+    except ValueError as error:
+        raise ConfigurationError(f"{folder / 'firebase.json'} is not JSON: {error}") from error
+    return config
+
+
+def _source(folder: Path, config: dict[str, Any]) -> Path:
+    """The codebase that imports gemchain's stages."""
+    functions = config.get("functions", [])
+    for each in functions if isinstance(functions, list) else [functions]:
+        source = folder / str(each.get("source", "functions"))
+        main = source / "main.py"
+        if main.exists() and "gemchain.firebase" in main.read_text():
+            return source
+    raise ConfigurationError("no codebase in firebase.json imports gemchain.firebase; add one: gemchain init")
+
+
+def _ports(config: dict[str, Any]) -> dict[str, int]:
+    emulators = config.get("emulators", {})
+    return {name: emulators[name]["port"] for name in EMULATORS if "port" in emulators.get(name, {})}
+
+
+def _firebase(folder: Path) -> list[str]:
+    local = folder / "node_modules" / ".bin" / "firebase"
+    found = str(local) if local.exists() else shutil.which("firebase")
+    if found is None:
+        raise ConfigurationError(
+            "firebase-tools is not installed: npm install -g firebase-tools (Node 20 or newer)"
+        )
+    return [found]
+
+
+def _prepare_python(source: Path, console: Console) -> None:
+    """Make the virtual environment that firebase-tools wants, where there is none."""
+    if (source / "venv").exists():
+        return
+    console.print(f"making {source / 'venv'} (a minute, once)")
+    for command in (
+        [sys.executable, "-m", "venv", "venv"],
+        [str(Path("venv", "bin", "python")), "-m", "pip", "install", "--quiet", "-r", "requirements.txt"],
+    ):
+        done = subprocess.run(command, cwd=source, check=False)  # noqa: S603 -- our own commands
+        if done.returncode:
+            shutil.rmtree(source / "venv", ignore_errors=True)
+            raise ConfigurationError(f"in {source}: {' '.join(command)} failed; see above")
+
+
+def _welcome(suite: Suite, vertex: str, files: str, region: str) -> str:
+    start = suite.function_url("startArticles", region)
+    return f"""
+Everything runs.
+Functions:      {suite.url("functions")}/{suite.project}/{region}/NAME
+Vertex AI:      {vertex} (a stand-in; its answers are simulated)
+Start a chain:  curl -H 'Content-Type: application/json' -d '{{"rows": [{{"topic": "bees"}}]}}' {start}
+Look at it:     export FIRESTORE_EMULATOR_HOST=127.0.0.1:{suite.ports["firestore"]}
+                export STORAGE_EMULATOR_HOST={suite.url("storage")}
+                export GEMCHAIN_STORE=firestore://{suite.project} GEMCHAIN_BLOBS={files}
+                gemchain chains
+Stop all:       Ctrl-C
+"""
+
+
+def _keep_time(suite: Suite, vertex: Any, region: str, minute: float, console: Console) -> None:
+    """Fire the schedules, which the emulators never do, and end the jobs whose time has come."""
+    rest, minutes = threading.Event(), 0
+    while suite.running:
+        _fire(suite, "gemchainAssemble", region, console)
+        if minutes % SWEEP_EVERY == 0:
+            _fire(suite, "gemchainSweep", region, console)
+        rest.wait(minute)
+        vertex.settle()
+        minutes += 1
+    raise ConfigurationError(f"the Firebase emulators ended; see {suite.log}")
+
+
+def _fire(suite: Suite, name: str, region: str, console: Console) -> None:
+    try:
+        suite.fire(name, region)
+    except (URLError, OSError) as error:
+        console.print(f"{name} failed: {error}; its traceback is above")

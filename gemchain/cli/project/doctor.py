@@ -1,0 +1,144 @@
+"""`gemchain doctor`: what is wrong with a deployment, what mends it, and for whom the chains wait."""
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from gemchain.cli.output.console import PlainConsole
+from gemchain.cli.output.wording import count
+from gemchain.cli.project import dotenv
+from gemchain.cli.project.checks import Finding, Setup, check_cloud
+from gemchain.cli.project.cloud import GoogleCloud
+from gemchain.errors import ConfigurationError, GemchainError
+from gemchain.ports import Store
+from gemchain.records import Batch
+from gemchain.records.states import BatchState, PromptState
+from gemchain.settings import Settings
+from gemchain.wiring import build
+
+__all__ = ["check_store", "doctor", "setup_of"]
+
+EMULATORS = ("FIRESTORE_EMULATOR_HOST", "STORAGE_EMULATOR_HOST")
+SKIPPED = {
+    "billing, APIs, quotas": "the emulators have none",
+    "roles and callers": "the emulators let everybody in",
+    "Firestore's location, the bucket's region": "the emulators are nowhere",
+    "indexes, expiry (TTL)": "the emulators serve every query, and nothing expires in them",
+    "secrets": "the emulators read functions/.secret.local",
+    "functions, task queue, schedules": "nothing is deployed, and `gemchain dev` is the clock",
+}
+PAGE = 500
+MARKS = {True: "✓", False: "✗", None: "·"}
+
+
+def doctor(folder: Path, project: str | None) -> int:
+    """Check everything, and print what was found.
+
+    Returns:
+        The exit code: 1 when something is to be mended.
+    """
+    console = PlainConsole(highlight=False, soft_wrap=True, markup=False)
+    bad = 0
+    for finding in _findings(folder, project):
+        console.print(f"{MARKS[finding.good]} {finding.name}: {finding.text}")
+        if finding.good is False:
+            bad += 1
+            console.print(f"    {finding.mend}")
+    console.print(f"\n{count(bad, 'thing')} to mend" if bad else "\nAll is well")
+    return 1 if bad else 0
+
+
+def _findings(folder: Path, project: str | None) -> Iterator[Finding]:
+    if all(name in os.environ for name in EMULATORS):
+        setup = setup_of(folder, project or os.environ.get("GOOGLE_CLOUD_PROJECT") or "demo-gemchain")
+        yield Finding("emulators", True, ", ".join(os.environ[name] for name in EMULATORS))
+        for what, why in SKIPPED.items():
+            yield Finding(what, None, f"skipped: {why}")
+    else:
+        try:
+            cloud = GoogleCloud()
+        except ConfigurationError as error:
+            yield Finding("credentials", False, str(error), "gcloud auth application-default login")
+            return
+        yield Finding("credentials", True, "found")
+        name = project or os.environ.get("GOOGLE_CLOUD_PROJECT") or cloud.project
+        if not name:
+            yield Finding("project", False, "none is named", "gemchain doctor --project ID")
+            return
+        setup = setup_of(folder, name)
+        yield from check_cloud(cloud, setup)
+    yield from _records(setup)
+
+
+def setup_of(folder: Path, project: str) -> Setup:
+    """What the codebase in a folder wants, by its `.env` files."""
+    values = dict[str, str]()
+    for source in ("functions", "functions-gemchain"):
+        values |= dotenv.read(
+            folder / source, project, emulated=all(name in os.environ for name in EMULATORS)
+        )
+    return Setup(
+        project=project,
+        bucket=values.get("GEMCHAIN_BUCKET", f"{project}.firebasestorage.app"),
+        region=values.get("GEMCHAIN_REGION", "us-central1"),
+        vertex_location=values.get("GEMCHAIN_LOCATION", "global"),
+        places=dotenv.places(values),
+        max_dispatches=_number(values, "GEMCHAIN_MAX_DISPATCHES", 20),
+        max_running_batches=_number(values, "GEMCHAIN_MAX_RUNNING_BATCHES", 8),
+    )
+
+
+def _number(values: dict[str, str], name: str, default: int) -> int:
+    text = values.get(name, str(default))
+    if not text.isdigit():
+        raise ConfigurationError(f"{name} in the functions' .env is a number, not {text!r}")
+    return int(text)
+
+
+def _records(setup: Setup) -> Iterator[Finding]:
+    settings = Settings.from_environment()
+    place = f"firestore://{setup.project}/{setup.database}?prefix={setup.places.collections}"
+    address = settings.store or place
+    files = settings.blobs or f"gs://{setup.bucket}/{setup.places.folder}"
+    try:
+        store = build(settings.changed(store=address, blobs=files)).store
+        try:
+            yield from check_store(store)
+        finally:
+            store.close()
+    except GemchainError as error:
+        yield Finding("records", None, f"could not look: {error}")
+
+
+def check_store(store: Store) -> Iterator[Finding]:
+    """Who waits for a person, and what waits too long for a machine."""
+    reasons: Counter[str] = Counter()
+    for prompt in store.list_prompts(state=PromptState.PARKED, limit=PAGE):
+        reasons[prompt.progress.failure.message if prompt.progress.failure else "no reason was kept"] += 1
+    for reason, number in reasons.most_common():
+        text = f"{count(number, 'prompt')} waits for a person: {reason}"
+        yield Finding("PARKED", False, text, "mend the cause, deploy, then: gemchain retry --all")
+    if not reasons:
+        yield Finding("PARKED", True, "nothing waits for a person")
+    for batch in store.open_batches():
+        yield _batch(store, batch)
+
+
+def _batch(store: Store, batch: Batch) -> Finding:
+    now = store.now()
+    begun = batch.arrived_at or batch.sent_at or batch.created_at
+    hours = (now - begun).total_seconds() / 3600
+    match batch.state:
+        case BatchState.SENT:
+            late = hours > 72  # noqa: PLR2004 -- the queue of Vertex AI is 72 hours long at most
+            text = f"SENT, {count(batch.requests, 'prompt')}; waits for the provider since {hours:.1f} h"
+        case BatchState.ARRIVED:
+            late = hours > 1
+            parts = count(len(store.open_parts(batch.id)), "part")
+            text = f"ARRIVED, {parts} to dispatch; waits for gemchainDispatch since {hours:.1f} h"
+        case _:
+            late = hours > 1
+            text = f"{batch.state}; waits for gemchainAssemble since {hours:.1f} h"
+    mend = f"gemchain show {batch.id}; then the functions' logs: firebase functions:log"
+    return Finding(f"batch {batch.id}", not late, text, mend)

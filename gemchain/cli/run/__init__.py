@@ -1,0 +1,1 @@
+"""`gemchain run`."""

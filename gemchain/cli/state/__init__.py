@@ -1,0 +1,1 @@
+"""The state that a command works on, and the records in it."""

@@ -1,0 +1,1 @@
+"""Commands that show: status, chains, batches, show, replay."""

@@ -1,0 +1,237 @@
+"""`gemchain show`: everything that is known of a chain, a prompt or a batch."""
+
+from collections import Counter, defaultdict
+from itertools import islice
+from textwrap import shorten
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.tree import Tree
+
+from gemchain.base import jsontext
+from gemchain.cli.output.console import wide_console
+from gemchain.cli.output.plain import batch_data, chain_data, emit, prompt_data
+from gemchain.cli.output.wording import KINDS, Models, duration, models_of, moment, money, tokens
+from gemchain.cli.state.finding import find
+from gemchain.cli.state.opening import existing
+from gemchain.cli.views.listing import STYLES
+from gemchain.engine.answers.stored import read_answer
+from gemchain.errors import BlobError
+from gemchain.formats.response import Response
+from gemchain.records import NO_USAGE, Batch, Chain, Failure, Prompt
+from gemchain.runtime import Runtime
+
+__all__ = ["show_anything"]
+
+LONG = 400
+"""Characters of arguments that are shown; `--json` has them all."""
+
+MOST = 1000
+"""Prompts of one chain that are shown."""
+
+
+def show_anything(state: str | None, text: str, *, as_json: bool) -> None:
+    """Print what an id stands for."""
+    with existing(state) as runtime:
+        match find(runtime.store, text):
+            case Chain() as chain:
+                _show_chain(runtime, chain, as_json=as_json)
+            case Prompt() as prompt:
+                _show_prompt(runtime, prompt, as_json=as_json)
+            case Batch() as batch:
+                _show_batch(batch, as_json=as_json)
+
+
+def _pairs(*pairs: tuple[str, Any]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in pairs:
+        if value not in (None, "", "{}", {}, []):
+            table.add_row(name, value if isinstance(value, Table) else escape(str(value)))
+    return table
+
+
+def _coloured(state: str) -> str:
+    return f"[{STYLES.get(state, 'default')}]{state}[/]"
+
+
+def _print_failure(console: Console, failure: Failure | None) -> None:
+    if failure is None:
+        return
+    console.print(
+        f"[red]{escape(failure.reason)}:[/] {escape(failure.message)}", soft_wrap=True, highlight=False
+    )
+    if failure.traceback:
+        console.print(failure.traceback.rstrip(), style="dim", markup=False, highlight=False, soft_wrap=True)
+
+
+def _show_chain(runtime: Runtime, chain: Chain, *, as_json: bool) -> None:
+    prompts = sorted(
+        islice(runtime.store.chain_prompts(chain.id), MOST), key=lambda each: (each.depth, each.path)
+    )
+    if as_json:
+        emit(chain_data(chain) | {"prompts": [prompt_data(each) for each in prompts]})
+        return
+    console = wide_console()
+    console.print(f"chain [bold]{chain.id}[/]  {_coloured(chain.state)}", highlight=False)
+    console.print(_chain_pairs(chain, prompts))
+    console.print(_tree(chain, prompts), highlight=False)
+    if len(prompts) == MOST:
+        console.print(f"and more; the first {MOST:,} prompts are shown", style="dim")
+    _print_failure(console, chain.failure)
+    if chain.result is not None:
+        console.print("[dim]result[/]")
+        console.print(_readable(chain.result), markup=False, highlight=False, soft_wrap=True)
+
+
+def _chain_pairs(chain: Chain, prompts: list[Prompt]) -> Table:
+    usage = NO_USAGE
+    for prompt in prompts:
+        usage = usage.plus(prompt.progress.usage)
+    asked = Models().plus((prompt.provider, prompt.model) for prompt in prompts)
+    states = Counter(prompt.progress.state.value for prompt in prompts)
+    took = chain.ended_at and duration((chain.ended_at - chain.created_at).total_seconds())
+    return _pairs(
+        ("key", chain.key),
+        ("function", chain.function),
+        ("arguments", shorten(chain.args, LONG, placeholder=" …")),
+        ("started", moment(chain.created_at)),
+        ("ended", chain.ended_at and f"{moment(chain.ended_at)}, after {took}"),
+        ("prompts", ", ".join(f"{number:,} {state}" for state, number in states.items())),
+        ("tokens", tokens(usage) if usage != NO_USAGE else ""),
+        ("money", money(usage, asked)),
+    )
+
+
+def _tree(chain: Chain, prompts: list[Prompt]) -> Tree:
+    children: dict[str | None, list[Prompt]] = defaultdict(list)
+    known = {prompt.id for prompt in prompts}
+    for prompt in prompts:
+        children[prompt.parent_id if prompt.parent_id in known else None].append(prompt)
+    tree = Tree(f"[dim]{escape(chain.function)}[/]")
+    waiting = [(tree, prompt) for prompt in reversed(children[None])]
+    while waiting:
+        branch, prompt = waiting.pop()
+        grown = branch.add(_leaf(prompt))
+        # A chain without forks would otherwise be drawn as a staircase that walks out of the screen.
+        follows = children[prompt.id]
+        place = branch if len(follows) == 1 and len(children[prompt.parent_id]) == 1 else grown
+        waiting += [(place, child) for child in reversed(follows)]
+    return tree
+
+
+def _leaf(prompt: Prompt) -> str:
+    progress = prompt.progress
+    moved = [
+        ("queued", prompt.created_at),
+        ("claimed", progress.claimed_at),
+        ("answered", progress.answered_at),
+    ]
+    times = " → ".join(f"{name} {moment(at)}" for name, at in [*moved, ("ended", progress.ended_at)] if at)
+    goes = f" → {prompt.callback.partition(':')[2]}()" if prompt.callback else ""
+    kind = f" [dim]{KINDS[prompt.kind]}[/]" if prompt.kind in KINDS else ""
+    parts = [f"{prompt.id[:13]} {_coloured(progress.state)}{kind}[dim]{escape(goes)}[/]  [dim]{times}[/]"]
+    if progress.attempt > 1 or progress.callback_attempts:
+        parts.append(f"attempt {progress.attempt}, callback raised {progress.callback_attempts} times")
+    if progress.failure is not None:
+        parts.append(f"[yellow]{escape(progress.failure.reason)}: {escape(progress.failure.message)}[/]")
+    return "  ".join(parts)
+
+
+def _readable(text: str) -> str:
+    value = jsontext.load(text)
+    if isinstance(value, str):
+        return value
+    import json
+
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def _answer(runtime: Runtime, prompt: Prompt) -> Response | str | None:
+    """The answer, read where it lies; or why it cannot be read."""
+    ref = prompt.progress.answer
+    if ref is None:
+        return None
+    try:
+        row = read_answer(runtime, prompt.provider, ref)
+    except (BlobError, ValueError) as error:
+        return f"(cannot be read: {error})"
+    return Response(row.body, model=prompt.model, prompt_id=prompt.id) if row.body is not None else None
+
+
+def _show_prompt(runtime: Runtime, prompt: Prompt, *, as_json: bool) -> None:
+    request = runtime.store.requests([prompt.id]).get(prompt.id, "null")
+    answer = _answer(runtime, prompt)
+    if as_json:
+        said = answer.text if isinstance(answer, Response) else answer
+        emit(prompt_data(prompt) | {"request": jsontext.load(request), "answer": said})
+        return
+    console = wide_console()
+    console.print(f"prompt [bold]{prompt.id}[/]  {_coloured(prompt.progress.state)}", highlight=False)
+    console.print(_prompt_pairs(prompt))
+    _print_failure(console, prompt.progress.failure)
+    for name, text in (("request", _readable(request)), ("answer", _said(answer))):
+        if text:
+            console.print(f"[dim]{name}[/]")
+            console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _said(answer: Response | str | None) -> str:
+    return f"{answer.text}\n({answer.finish_reason})" if isinstance(answer, Response) else answer or ""
+
+
+def _prompt_pairs(prompt: Prompt) -> Table:
+    progress = prompt.progress
+    asked = Models().plus([(prompt.provider, prompt.model)])
+    return _pairs(
+        ("chain", prompt.chain_id),
+        ("parent", prompt.parent_id),
+        ("path", f"{prompt.path}, depth {prompt.depth}"),
+        ("kind", KINDS.get(prompt.kind, prompt.kind)),
+        ("model", f"{prompt.provider}:{prompt.model}" if prompt.model else ""),
+        ("callback", prompt.callback),
+        ("on_error", prompt.on_error),
+        ("params", shorten(prompt.params, LONG, placeholder=" …")),
+        ("attempt", f"{progress.attempt} of {prompt.max_attempts}" if prompt.model else ""),
+        ("callback raised", f"{progress.callback_attempts} times" if progress.callback_attempts else ""),
+        ("batch", progress.batch_id),
+        ("queued", moment(prompt.created_at)),
+        ("claimed", moment(progress.claimed_at)),
+        ("answered", moment(progress.answered_at)),
+        ("ended", moment(progress.ended_at)),
+        ("rests until", moment(progress.not_before_at)),
+        ("deadline", moment(prompt.deadline_at)),
+        ("tokens", tokens(progress.usage) if progress.usage != NO_USAGE else ""),
+        ("money", money(progress.usage, asked)),
+    )
+
+
+def _show_batch(batch: Batch, *, as_json: bool) -> None:
+    if as_json:
+        emit(batch_data(batch))
+        return
+    console = wide_console()
+    console.print(f"batch [bold]{batch.id}[/]  {_coloured(batch.state)}", highlight=False)
+    rows = ", ".join(f"{number:,} {name}" for name, number in batch.counts._asdict().items() if number)
+    console.print(
+        _pairs(
+            ("model", f"{batch.provider}:{batch.model}"),
+            ("prompts", f"{batch.requests:,}, {batch.size:,} bytes"),
+            ("job", batch.job),
+            ("planned", moment(batch.created_at)),
+            ("sent", moment(batch.sent_at)),
+            ("asked again", moment(batch.poll_at) if batch.arrived_at is None else ""),
+            ("arrived", moment(batch.arrived_at)),
+            ("closed", moment(batch.closed_at)),
+            ("input", batch.input_uri),
+            ("output", "\n".join(file.uri for file in batch.output)),
+            ("parts", batch.parts or ""),
+            ("rows", rows),
+            ("tokens", tokens(batch.usage) if batch.usage != NO_USAGE else ""),
+            ("money", money(batch.usage, models_of([batch]))),
+        )
+    )
+    _print_failure(console, batch.failure)

@@ -1,0 +1,1 @@
+"""Async chains: a coroutine is replayed from its finished prompts."""

@@ -1,0 +1,1 @@
+"""How batches, joins and chains end."""

@@ -1,0 +1,1 @@
+"""Rows of an output: read, and matched to their prompts."""

@@ -1,0 +1,153 @@
+"""Rows without a name: whose they are, told by the batch's own files and by nothing else.
+
+A provider does not promise to echo the id that was sent along. A row that lacks it is matched by the
+canonical hash of the request it echoes. Where several prompts ask the same, they take the output's rows
+in turn: answers before errors, each as they lie in the files, and none for a prompt that some row names.
+So whose a row is depends on an input and an output that never change, and not on what has become of the
+prompts meanwhile: whoever dispatches a part again, or another part at the same time, finds the same.
+
+Both files are read only when such a row is met. Whoever meets it first leaves what it found beside the
+input for the others; those that meet one at once find, and leave, the same. Of a file that is lost the
+rows are lost as well, whose part says so: the others are not held up by it.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from functools import lru_cache
+from itertools import islice
+
+from gemchain.engine.rows.lines import read_lines
+from gemchain.errors import BlobNotFoundError
+from gemchain.ports import Provider, Row
+from gemchain.records import AnswerRef, Batch, OutputFile
+from gemchain.runtime import Runtime
+
+__all__ = ["owners"]
+
+
+BREATH = 1_000
+"""Rows of an output that are read between two breaths."""
+
+
+def owners(
+    runtime: Runtime, batch: Batch, rows: Mapping[AnswerRef, Row], heartbeat: Callable[[], object]
+) -> dict[AnswerRef, str | None]:
+    """Whose these rows are, none of which names its prompt.
+
+    Args:
+        runtime: Where the files are.
+        batch: The batch that the rows answer.
+        rows: By their places.
+        heartbeat: Called again and again while the whole output is read, which may take minutes.
+
+    Returns:
+        The id of the prompt; None where rows with this request are more than prompts. Rows that echo
+        nothing the batch has asked are left out.
+    """
+    files = _Files(runtime, batch, heartbeat)
+    asking = _asking(files)
+    found: dict[AnswerRef, str | None] = {}
+    for ref, row in rows.items():
+        twins = asking.get(_echoed(files.provider, row) or "", ())
+        if len(twins) == 1:
+            (found[ref],) = twins
+        elif twins:
+            found[ref] = _turns(files).get(files.place(ref.uri, ref.offset))
+    return found
+
+
+class _Files:
+    """What a batch sent and got, and what was found out about it. Equal for the same files."""
+
+    def __init__(self, runtime: Runtime, batch: Batch, heartbeat: Callable[[], object]) -> None:
+        self.blobs = runtime.blobs
+        self.heartbeat = heartbeat
+        self.provider = runtime.providers.named(batch.provider)
+        self.batch = batch
+        self._name = f"batches/{batch.id}/{{}}-{(batch.input_uri or '').rpartition('-')[2]}.txt"
+        self._numbers = {file.uri: number for number, file in enumerate(batch.output)}
+
+    def __hash__(self) -> int:
+        return hash(self._name)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Files) and other._key() == self._key()
+
+    def _key(self) -> tuple[object, ...]:
+        return self.blobs.uri(self._name), self.batch.input_uri, self.batch.output
+
+    def place(self, uri: str, offset: int) -> str:
+        """A row of the output, as it is written down."""
+        return f"{self._numbers.get(uri)} {offset}"
+
+    def kept(self, kind: str, find: Callable[[], Iterable[str]]) -> list[str]:
+        """The lines that somebody has left, or else those that are found, and left, now."""
+        name = self._name.format(kind)
+        if self.blobs.stat(self.blobs.uri(name)) is None:
+            self.blobs.put(name, "".join(f"{line}\n" for line in find()).encode(), if_absent=True)
+        return self.blobs.read(self.blobs.uri(name)).decode(errors="replace").splitlines()
+
+
+@lru_cache(maxsize=1)
+def _asking(files: _Files) -> dict[str, tuple[str, ...]]:
+    """By the hash of a request, the prompts that ask it, in the order of the input."""
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for line in files.kept("manifest", lambda: _find_asking(files)):
+        digest, _, prompt_id = line.partition(" ")
+        found[digest].append(prompt_id)
+    return {digest: tuple(ids) for digest, ids in found.items()}
+
+
+def _find_asking(files: _Files) -> Iterator[str]:
+    assert files.batch.input_uri is not None
+    info = files.blobs.stat(files.batch.input_uri)
+    if info is None:
+        return
+    file = OutputFile(info.uri, info.generation, info.size)
+    for _, line in read_lines(files.blobs, file, 0, info.size):
+        prompt_id, digest = files.provider.read_input(line)
+        yield f"{digest} {prompt_id}"
+
+
+@lru_cache(maxsize=1)
+def _turns(files: _Files) -> dict[str, str]:
+    """By the place of a row that could be several prompts', the prompt whose turn it is."""
+    lines = files.kept("turns", lambda: _find_turns(files))
+    return {place: prompt_id for place, _, prompt_id in (line.rpartition(" ") for line in lines)}
+
+
+def _find_turns(files: _Files) -> Iterator[str]:
+    twins = {digest: ids for digest, ids in _asking(files).items() if len(ids) > 1}
+    several = {prompt_id for ids in twins.values() for prompt_id in ids}
+    named: set[str] = set()
+    places: defaultdict[str, list[tuple[bool, int, int]]] = defaultdict(list)
+    for number, offset, row in _output(files):
+        if row.prompt_id is not None:
+            named |= {row.prompt_id} & several
+        elif (digest := _echoed(files.provider, row) or "") in twins:
+            places[digest].append((row.failure is not None, number, offset))
+    for digest, rows in places.items():
+        unnamed = (each for each in twins[digest] if each not in named)
+        for (_, number, offset), prompt_id in zip(sorted(rows), unnamed, strict=False):
+            yield f"{number} {offset} {prompt_id}"
+
+
+def _output(files: _Files) -> Iterator[tuple[int, int, Row]]:
+    """Every row of the output: the number of its file, its offset and what it says."""
+    for number, file in enumerate(files.batch.output):
+        lines = read_lines(files.blobs, file, 0, file.size)
+        with suppress(BlobNotFoundError):
+            while some := list(islice(lines, BREATH)):
+                files.heartbeat()
+                for offset, line in some:
+                    with suppress(ValueError):  # a damaged row, counted where it is dispatched
+                        yield number, offset, files.provider.read_row(line)
+
+
+def _echoed(provider: Provider, row: Row) -> str | None:
+    """The hash of what a row echoes; None for what no input can have been."""
+    try:
+        return None if row.request is None else provider.echo_hash(row.request)
+    except (TypeError, ValueError, RecursionError):
+        return None

@@ -1,0 +1,1 @@
+"""Wire formats: how a request and an answer are spelled. Pure functions on JSON."""

@@ -1,0 +1,1 @@
+"""How a user's function is named in a record, and found again."""

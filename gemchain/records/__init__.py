@@ -1,0 +1,42 @@
+"""What gemchain remembers: records that never change, shared by every store. One module for each record.
+
+JSON travels as text (`request`, `params`, `result`), so that a record is cheap to copy and a number never
+changes its spelling on the way. Times are UTC-aware.
+"""
+
+from gemchain.records.batch import NO_ROWS, Batch, OutputFile, Part, RowCounts
+from gemchain.records.chain import Chain, ChainMove
+from gemchain.records.counters import Counters, Forgotten, Space
+from gemchain.records.failure import Failure
+from gemchain.records.prompt import QUEUED, AnswerRef, Draft, InputRow, Move, Progress, Prompt
+from gemchain.records.queue import QueueStatus, queue_name, queue_names
+from gemchain.records.unit import Unit, Verdict
+from gemchain.records.usage import NO_USAGE, Usage
+
+__all__ = [
+    "NO_ROWS",
+    "NO_USAGE",
+    "QUEUED",
+    "AnswerRef",
+    "Batch",
+    "Chain",
+    "ChainMove",
+    "Counters",
+    "Draft",
+    "Failure",
+    "Forgotten",
+    "InputRow",
+    "Move",
+    "OutputFile",
+    "Part",
+    "Progress",
+    "Prompt",
+    "QueueStatus",
+    "RowCounts",
+    "Space",
+    "Unit",
+    "Usage",
+    "Verdict",
+    "queue_name",
+    "queue_names",
+]

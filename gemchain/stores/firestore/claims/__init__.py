@@ -1,0 +1,1 @@
+"""Queues, and the claim that takes prompts out of them."""

@@ -1,0 +1,1 @@
+"""One database of Firestore: calls, queries, values and errors."""

@@ -1,0 +1,175 @@
+"""How many records stand where: numbers kept by the very commits that move the records.
+
+Each commit of prompts adds what it changes to one small document, as increments: no reading, and
+exact, since the increments happen when the moves do. To count on an index instead would cost a read for
+every thousand records that ever ended, at every look. There are a few such documents, so that
+several processes do not wait for each other; their sum is the tally. What retention removes stays counted.
+"""
+
+import random
+import threading
+from collections import Counter
+from collections.abc import Iterable
+from math import isfinite
+from typing import Any
+
+from gemchain.records import NO_USAGE, Counters, Prompt, Unit, Usage
+from gemchain.records.states import OPEN_BATCH, BatchState, ChainState, PromptState
+from gemchain.stores.firestore.client.connection import Connection
+from gemchain.stores.firestore.client.messages import FieldTransform, Message, Write
+from gemchain.stores.firestore.client.query import Query
+from gemchain.stores.firestore.client.values import fields_of, put, quoted
+
+__all__ = ["CounterShards", "Deltas"]
+
+KIND = "tallies"
+SHARDS = 4
+QUEUED = PromptState.QUEUED
+
+
+class Deltas:
+    """What one commit changes.
+
+    Attributes:
+        joined: Queues that prompts came into.
+        left: Queues that prompts went out of.
+    """
+
+    def __init__(self) -> None:
+        self.counts: Counter[tuple[str, str]] = Counter()
+        self.usage = NO_USAGE
+        self.newest: dict[str, int] = {}
+        self.joined: set[str] = set()
+        self.left: set[str] = set()
+
+    def add(self, unit: Unit, now: int) -> None:
+        """Count a unit that is committed at `now`, in microseconds."""
+        if unit.chain is not None:
+            self.counts["chains", unit.chain.state] += 1
+        for draft in unit.drafts:
+            prompt = draft.prompt
+            self._enter(prompt.queue, prompt.progress.state, prompt.size)
+            self._note(prompt, prompt.progress.state, now)
+            self._spend(NO_USAGE, prompt.progress.usage)
+        for prompt, after in unit.moves:
+            self._leave(prompt.queue, prompt.progress.state, prompt.size)
+            self._enter(prompt.queue, after.state, prompt.size)
+            self._note(prompt, after.state, now)
+            self._spend(prompt.progress.usage, after.usage)
+        if unit.ending is not None:
+            self.counts["chains", unit.ending.before] -= 1
+            self.counts["chains", unit.ending.after] += 1
+
+    def claim(self, queue: str, sizes: Iterable[int]) -> None:
+        """Count prompts that move from QUEUED to CLAIMED."""
+        for size in sizes:
+            self._leave(queue, QUEUED, size)
+            self._enter(queue, PromptState.CLAIMED, size)
+
+    def end_batch(self, before: BatchState, after: BatchState) -> None:
+        """Count a batch that ends; open ones are few, and counted where they stand."""
+        if before in OPEN_BATCH and after not in OPEN_BATCH:
+            self.counts["batches", after] += 1
+
+    def _note(self, prompt: Prompt, state: PromptState, now: int) -> None:
+        """Only a submit from outside asks for a grace: what callbacks add is known from what is in flight."""
+        if state is QUEUED and prompt.parent_id is None:
+            self.newest[prompt.queue] = now
+
+    def _enter(self, queue: str, state: PromptState, size: int) -> None:
+        self.counts["prompts", state] += 1
+        if state is QUEUED:
+            self.counts["bytes", queue] += size
+            self.joined.add(queue)
+
+    def _leave(self, queue: str, state: PromptState, size: int) -> None:
+        self.counts["prompts", state] -= 1
+        if state is QUEUED:
+            self.counts["bytes", queue] -= size
+            self.left.add(queue)
+
+    def _spend(self, before: Usage, after: Usage) -> None:
+        if before != after:
+            self.usage = self.usage.plus(after).minus(before)
+
+    def transforms(self) -> list[Message]:
+        """The increments; none when nothing changes."""
+        changes = [_increment(*path, number) for path, number in self.counts.items() if number]
+        changes += [_increment("usage", name, value) for name, value in self.usage._asdict().items() if value]
+        for queue, at in self.newest.items():
+            newest = FieldTransform(field_path=f"newest.{quoted(queue)}")
+            put(newest.maximum, at)
+            changes.append(newest)
+        return changes
+
+
+def _increment(group: str, name: str, number: float) -> Message:
+    change = FieldTransform(field_path=f"{group}.{quoted(name)}")
+    put(change.increment, number)
+    return change
+
+
+class CounterShards:
+    """The documents that hold the numbers."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._lock = threading.Lock()
+        self.elsewhere()
+
+    def elsewhere(self) -> None:
+        """Write into another document from now on, since somebody else writes into this one."""
+        with self._lock:
+            self._shard = f"{random.randrange(SHARDS):02d}"
+
+    def writes(self, deltas: Deltas) -> list[Message]:
+        """What a commit must add to keep the tally true."""
+        changes = deltas.transforms()
+        if not changes:
+            return []
+        write = Write(update_transforms=changes)
+        write.update.name = self._connection.name(KIND, self._shard)
+        write.update_mask.SetInParent()
+        return [write]
+
+    def read(self) -> dict[str, dict[str, Any]]:
+        """All numbers, by group and name."""
+        total: dict[str, Counter[str]] = {}
+        newest: dict[str, int] = {}
+        for document in self._connection.find(KIND, Query()):
+            for group, found in fields_of(document).items():
+                numbers = _numbers(found)
+                if group == "newest":
+                    newest = {q: max(at, newest.get(q, 0)) for q, at in numbers.items()} | {
+                        q: at for q, at in newest.items() if q not in numbers
+                    }
+                else:
+                    total.setdefault(group, Counter()).update(numbers)
+        return {**total, "newest": newest}
+
+    def counters(self) -> Counters:
+        """The sum of all documents, and the open batches."""
+        query = Query([("open", "==", True)], fields=["state"])
+        open_batches = Counter(
+            fields_of(each).get("state") for each in self._connection.find("batches", query)
+        )
+        found = self.read()
+        prompts, chains, batches = (found.get(each, {}) for each in ("prompts", "chains", "batches"))
+        return Counters(
+            prompts={state: prompts[state] for state in PromptState if prompts.get(state)},
+            chains={state: chains[state] for state in ChainState if chains.get(state)},
+            batches={
+                state: number
+                for state in BatchState
+                if (number := open_batches[state] if state in OPEN_BATCH else batches.get(state))
+            },
+            usage=Usage(**{name: found["usage"][name] for name in Usage._fields if name in found["usage"]})
+            if "usage" in found
+            else NO_USAGE,
+        )
+
+
+def _numbers(found: Any) -> dict[str, Any]:
+    """The numbers of a group, without what gemchain cannot have counted."""
+    pairs = found.items() if isinstance(found, dict) else ()
+    return {name: each for name, each in pairs if type(each) in (int, float) and isfinite(each)}

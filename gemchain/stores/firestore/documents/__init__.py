@@ -1,0 +1,1 @@
+"""Records as documents, and the writes that store them."""

@@ -1,0 +1,1 @@
+"""Records found by id or by an index."""

@@ -37,20 +37,15 @@ def timed(what: str, rows: int) -> Iterator[None]:
 
 def written(blobs: LocalBlobs, provider: SimulatedProvider, rows: int, size: int) -> Batch:
     text = ("Plain words that say something about batches and rows. " * (size // 50))[:size]
+    batch = Batch(id="b1", provider="simulated", model="m", created_at=datetime.now(UTC))
     with blobs.writer("batches/b1/input-1.jsonl") as out:
         for number in range(rows):
             body = {
                 "contents": [{"role": "user", "parts": [{"text": f"Summarise number {number}:\n\n{text}"}]}]
             }
-            out.write(provider.input_line(InputRow(f"p{number:030d}", orjson.dumps(body).decode())))
-    return Batch(
-        id="b1",
-        provider="simulated",
-        model="m",
-        created_at=datetime.now(UTC),
-        requests=rows,
-        input_uri=blobs.uri("batches/b1/input-1.jsonl"),
-    )
+            row = InputRow(f"p{number:030d}", orjson.dumps(body).decode())
+            out.write(provider.input_line(batch, row))
+    return replace(batch, requests=rows, input_uri=blobs.uri("batches/b1/input-1.jsonl"))
 
 
 def main() -> None:

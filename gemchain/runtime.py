@@ -8,7 +8,8 @@ from typing import Protocol
 from gemchain.base import logs  # noqa: F401 -- whoever logs does so harmlessly
 from gemchain.errors import ConfigurationError, ModelError
 from gemchain.functions.continuations import Continuations
-from gemchain.ports import Blobs, Clock, Provider, Store, Waker
+from gemchain.ports import Blobs, Clock, Format, Provider, Store, Waker
+from gemchain.records import Prompt
 from gemchain.settings import Settings
 
 __all__ = ["Providers", "Runtime", "active", "build_with", "install", "using"]
@@ -48,6 +49,14 @@ class Providers:
             name, inner = self._choose(model)
             known = self._chosen[model] = (self.named(name), inner)
         return known
+
+    def format_of(self, prompt: Prompt) -> Format:
+        """The wire format of a prompt's request and answer.
+
+        Raises:
+            ModelError: There is no such provider.
+        """
+        return self.named(prompt.provider).format(prompt.model)
 
     def named(self, name: str) -> Provider:
         """The provider of that name.

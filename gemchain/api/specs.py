@@ -8,9 +8,9 @@ from typing import Any, TypedDict
 
 from gemchain.base import jsontext
 from gemchain.durable.frames import Awaited
-from gemchain.formats.gemini.compose import compose
 from gemchain.records.frozen import frozen
 from gemchain.records.retry_policy import Backoff
+from gemchain.runtime import active
 
 __all__ = ["ChainAwait", "GatherSpec", "PromptOptions", "PromptSpec", "WaitSpec"]
 
@@ -56,7 +56,8 @@ class PromptSpec(Awaited):
     @property
     def digest(self) -> str:
         """What a replay compares: the model, and everything that is sent; a file by its name alone."""
-        composed = compose(self.request, self.config, self.schema)
+        provider, model = active().providers.choose(self.model)
+        composed = provider.format(model).compose(self.request, self.config, self.schema)
         sent = jsontext.dump_bytes([self.model, composed.request])
         return hashlib.blake2b(sent, digest_size=16).hexdigest()
 

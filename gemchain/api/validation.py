@@ -12,8 +12,8 @@ from gemchain.api.scope import Item, Scope
 from gemchain.api.specs import GatherSpec, PromptSpec, WaitSpec
 from gemchain.base import jsontext
 from gemchain.errors import InvalidInputError, RequestError
-from gemchain.formats.gemini.compose import Composed, compose
 from gemchain.formats.response import MODEL
+from gemchain.ports import Composed
 from gemchain.records import QUEUED, Draft, Failure, Progress, Prompt
 from gemchain.records.identity import branch_id, check_text, keyed_child_id, nested_join_id
 from gemchain.records.retry_policy import (
@@ -42,7 +42,7 @@ def make_draft(runtime: Runtime, scope: Scope, spec: PromptSpec) -> Draft:
     """
     provider, model = runtime.providers.choose(spec.model)
     check_text("a model's name", model)
-    composed = compose(spec.request, spec.config, spec.schema, provider.attach)
+    composed = provider.format(model).compose(spec.request, spec.config, spec.schema, provider.attach)
     provider.check(model, composed.request)
     try:
         text = jsontext.dump(composed.request)

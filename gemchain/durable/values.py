@@ -14,6 +14,7 @@ from typing import Any
 from gemchain.base import jsontext
 from gemchain.durable import exceptions
 from gemchain.errors import Abort
+from gemchain.formats.registry import DEFAULT, format_named
 from gemchain.formats.response import PromptError, Response, parser
 from gemchain.records import Failure
 from gemchain.runtime import active
@@ -35,12 +36,13 @@ def pack(value: Any) -> str:
 
 def _packed(value: Any) -> dict[str, Any]:
     if isinstance(value, Response):
-        return {
+        packed = {
             "response": value.raw,
             "model": value.model,
             "prompt": value.prompt_id,
             "schema": value.schema,
         }
+        return packed if value.wire_format is DEFAULT else packed | {"format": value.wire_format.name}
     if isinstance(value, Exception):
         return {"error": asdict(failure_of(value)), "prompt": getattr(value, "prompt_id", "")}
     return {"value": value} if _is_plain(value) else _packed_all(value)
@@ -72,6 +74,7 @@ def _unpacked(packed: dict[str, Any]) -> Any:
             model=packed["model"],
             prompt_id=packed["prompt"],
             schema=schema,
+            wire_format=format_named(packed.get("format")),
             parse=None if schema is None else parser(schema, active().continuations.resolve_model),
         )
     if "error" in packed:

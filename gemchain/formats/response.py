@@ -1,10 +1,6 @@
-"""What a callback receives, and whether an answer counts as one.
+"""What a callback receives: the answer to its prompt, read through its wire format, or the error."""
 
-This is the only place outside the providers that knows the shape of a body (`candidates`,
-`promptFeedback`, `usageMetadata`).
-"""
-
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property, lru_cache
 from textwrap import shorten
@@ -13,16 +9,16 @@ from typing import Any
 import orjson
 
 from gemchain.errors import DamagedError, GemchainError
+from gemchain.formats.registry import DEFAULT
+from gemchain.ports import Format, TokenCounts, ToolCall
 from gemchain.records import Failure, Prompt
 
 __all__ = [
     "MODEL",
     "PromptError",
     "Response",
-    "judge",
     "parser",
     "response_to",
-    "usage_metadata",
 ]
 
 MODEL = "x-gemchain-model"
@@ -34,11 +30,6 @@ ResolveModel = Callable[[str], Any]
 SHOWN = 60
 """Characters of an answer in its `repr`."""
 
-TRUNCATED = "MAX_TOKENS"
-FINE = frozenset({"STOP", "FINISH_REASON_UNSPECIFIED", ""})
-AGAIN = frozenset({"MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL", "MALFORMED_RESPONSE"})
-"""Finish reasons that another attempt may well avoid."""
-
 
 class Response:
     """The answer to one prompt.
@@ -49,6 +40,7 @@ class Response:
         model: The model that was asked.
         prompt_id: The prompt that was answered.
         schema: JSON text of the schema that the answer was asked to fit; None for free text.
+        wire_format: The format of `raw`.
     """
 
     def __init__(
@@ -60,12 +52,14 @@ class Response:
         prompt_id: str = "",
         schema: str | None = None,
         parse: Callable[[str], Any] | None = None,
+        wire_format: Format = DEFAULT,
     ) -> None:
         self.raw = raw
         self.request = request
         self.model = model
         self.prompt_id = prompt_id
         self.schema = schema
+        self.wire_format = wire_format
         self._parse = parse
         self._text: str | None = None
 
@@ -73,22 +67,21 @@ class Response:
         return f"Response({shorten(self.text, SHOWN)!r}, finish_reason={self.finish_reason!r})"
 
     @property
-    def _candidate(self) -> dict[str, Any]:
-        candidates = self.raw.get("candidates")
-        first = candidates[0] if isinstance(candidates, list) and candidates else {}
-        return first if isinstance(first, dict) else {}
-
-    @property
     def text(self) -> str:
         """The answer's text, thoughts left out; empty when there is none."""
         if self._text is None:
-            self._text = "".join([part["text"] for part in _parts(self._candidate) if _is_text(part)])
+            self._text = self.wire_format.text(self.raw)
         return self._text
 
     @property
     def parts(self) -> list[dict[str, Any]]:
-        """All parts of the answer, as dicts in REST form."""
-        return _parts(self._candidate)
+        """All parts of the answer, as dicts in the provider's own form."""
+        return self.wire_format.parts(self.raw)
+
+    @property
+    def tool_calls(self) -> list[ToolCall]:
+        """The calls that the model asks for, with `name`, `arguments` and `id`, in order."""
+        return self.wire_format.tool_calls(self.raw)
 
     @cached_property
     def parsed(self) -> Any:
@@ -104,17 +97,22 @@ class Response:
     @property
     def finish_reason(self) -> str:
         """Why the model stopped, in the provider's word (`STOP`); empty when it did not say."""
-        return str(self._candidate.get("finishReason") or "")
+        return self.wire_format.finish_reason(self.raw)
 
     @property
     def usage(self) -> dict[str, Any]:
-        """Tokens, as the provider counted them (`promptTokenCount`, `candidatesTokenCount`, …)."""
-        return usage_metadata(self.raw)
+        """Tokens in the provider's own words (for Gemini `promptTokenCount`, …); see `tokens`."""
+        return self.wire_format.reported_usage(self.raw)
+
+    @property
+    def tokens(self) -> TokenCounts:
+        """Tokens in the same words for every provider: `input`, `cached`, `output`, `thinking`, `images`."""
+        return self.wire_format.usage(self.raw)
 
     @property
     def blocked(self) -> bool:
         """Whether a filter kept the prompt or the answer back."""
-        failure = judge(self.raw)
+        failure = self.wire_format.judge(self.raw)
         return failure is not None and failure.reason == "blocked"
 
     def to_genai(self) -> Any:
@@ -122,14 +120,15 @@ class Response:
 
         Raises:
             MissingExtraError: google-genai is not installed.
+            TypeError: The answer is not in Gemini's format.
         """
-        try:
-            from google.genai import types
-        except ImportError as error:
-            from gemchain.errors import MissingExtraError
+        from gemchain.formats.gemini.sdk import as_genai
 
-            raise MissingExtraError("Response.to_genai()", "gemini") from error
-        return types.GenerateContentResponse.model_validate(self.raw)
+        if self.wire_format.name != "gemini":
+            raise TypeError(
+                f"an answer of {self.model!r} is in format {self.wire_format.name!r}, not in Gemini's"
+            )
+        return as_genai(self.raw)
 
 
 _RAISED = frozenset({"raised", "callback"})
@@ -158,53 +157,6 @@ class PromptError(GemchainError):
         self.message = failure.message
         self.response = response
         self.prompt_id = prompt_id
-
-
-def usage_metadata(body: Mapping[str, Any]) -> dict[str, Any]:
-    """The token counts of a body; empty when it has none."""
-    found = body.get("usageMetadata")
-    return found if isinstance(found, dict) else {}
-
-
-def judge(body: dict[str, Any]) -> Failure | None:
-    """Why this body is no usable answer; None when it is one.
-
-    A blocked, truncated or empty answer is not a success, even though the row is.
-    """
-    candidates = body.get("candidates")
-    if not isinstance(candidates, list) or not candidates or not isinstance(candidates[0], dict):
-        return _no_candidate(body)
-    candidate = candidates[0]
-    reason = str(candidate.get("finishReason") or "")
-    if reason == TRUNCATED:
-        return Failure("truncated", "the answer hit the token limit (MAX_TOKENS); raise maxOutputTokens")
-    if reason in AGAIN:
-        return Failure("invalid", f"the model stopped with {reason}", retryable=True)
-    if reason not in FINE:
-        said = candidate.get("finishMessage")
-        return Failure("blocked", f"the answer was kept back: {reason}" + (f" ({said})" if said else ""))
-    if not _parts(candidate):
-        return Failure("empty", "the answer has no parts", retryable=True)
-    return None
-
-
-def _no_candidate(body: dict[str, Any]) -> Failure:
-    feedback = body.get("promptFeedback")
-    if isinstance(feedback, dict) and feedback.get("blockReason"):
-        said = feedback.get("blockReasonMessage")
-        why = f"{feedback['blockReason']}" + (f" ({said})" if said else "")
-        return Failure("blocked", f"the prompt was kept back: {why}")
-    return Failure("empty", "the response has no candidates", retryable=True)
-
-
-def _parts(candidate: dict[str, Any]) -> list[dict[str, Any]]:
-    content = candidate.get("content")
-    parts = content.get("parts") if isinstance(content, dict) else None
-    return [part for part in parts if isinstance(part, dict)] if isinstance(parts, list) else []
-
-
-def _is_text(part: dict[str, Any]) -> bool:
-    return isinstance(part.get("text"), str) and not part.get("thought")
 
 
 @lru_cache(maxsize=256)
@@ -241,6 +193,7 @@ def response_to(
     body: dict[str, Any],
     request: dict[str, Any] | None = None,
     *,
+    wire_format: Format,
     resolve_model: ResolveModel,
 ) -> Response:
     """What the prompt's callback gets for this body.
@@ -249,6 +202,7 @@ def response_to(
         prompt: The prompt that was answered.
         body: The answer, as the provider sent it.
         request: The request as the provider echoed it.
+        wire_format: The format of `body`.
         resolve_model: Finds the class whose name the prompt's schema bears.
 
     Raises:
@@ -261,6 +215,7 @@ def response_to(
         prompt_id=prompt.id,
         schema=prompt.schema,
         parse=None if prompt.schema is None else _sound_parser(prompt.schema, resolve_model),
+        wire_format=wire_format,
     )
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gemchain.errors import ConfigurationError
+from gemchain.ports import TokenCounts
 from gemchain.records import Usage
 
 __all__ = ["Price", "known", "models", "price", "usage", "use"]
@@ -20,11 +21,9 @@ __all__ = ["Price", "known", "models", "price", "usage", "use"]
 VARIABLE = "GEMCHAIN_PRICES"
 TABLE = Path(__file__).with_name("prices.toml")
 MILLION = 1_000_000
-MOST = 1 << 40
-"""Tokens that no answer takes."""
 
 _PREFIX = re.compile(
-    r"^(?:simulated/|gemini-api/|vertex/|models/|publishers/google/models/|projects/[^/]+/locations/[^/]+/)+"
+    r"^(?:simulated/|plain/|gemini-api/|vertex/|models/|publishers/google/models/|projects/[^/]+/locations/[^/]+/)+"
 )
 _VERSION = re.compile(r"@.*$|-\d{3}$|-latest$")
 
@@ -78,32 +77,24 @@ def known(model: str) -> bool:
     return price(model) is not None
 
 
-def usage(model: str, metadata: Mapping[str, Any]) -> Usage:
+def usage(model: str, counts: TokenCounts) -> Usage:
     """Tokens and money of one answer.
 
     Args:
         model: The model's name, with or without the prefix of a provider.
-        metadata: `usageMetadata` of a response. Thinking counts as answer, and the use of tools as prompt.
-            Cached tokens count in full: their discount does not add to that of batches.
+        counts: Tokens of the answer. Cached tokens count in full: their discount does not add to that of
+            batches.
     """
-    asked = _count(metadata, "promptTokenCount") + _count(metadata, "toolUsePromptTokenCount")
-    answered = _count(metadata, "candidatesTokenCount") + _count(metadata, "thoughtsTokenCount")
     found = price(model)
     if found is None:
-        return Usage(asked, answered)
-    rates = found.long if found.above and asked > found.above else found.usual
+        return Usage(counts.input, counts.output)
+    rates = found.long if found.above and counts.input > found.above else found.usual
     return Usage(
-        asked,
-        answered,
-        asked * rates.prompt + answered * rates.answer,
-        asked * rates.full_prompt + answered * rates.full_answer,
+        counts.input,
+        counts.output,
+        counts.input * rates.prompt + counts.output * rates.answer,
+        counts.input * rates.full_prompt + counts.output * rates.full_answer,
     )
-
-
-def _count(metadata: Mapping[str, Any], name: str) -> int:
-    """A count as the service said it; 0 for what can be none, since it comes from outside."""
-    found = metadata.get(name)
-    return found if type(found) is int and 0 <= found < MOST else 0
 
 
 @lru_cache(maxsize=1024)

@@ -5,6 +5,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+from gemchain.ports.format import FileContent, Format
 from gemchain.records import Batch, Failure, InputRow, OutputFile
 
 __all__ = ["Job", "JobState", "Limits", "Provider", "Row"]
@@ -80,6 +81,9 @@ class Provider(Protocol):
     listing_lag: float
     """Seconds after which `find` certainly shows a job that was created."""
 
+    def format(self, model: str) -> Format:
+        """The wire format of a model's requests and answers. The same model always has the same format."""
+
     def check(self, model: str, request: dict[str, Any]) -> None:
         """Refuse, before anything is recorded, what the provider would refuse anyway.
 
@@ -88,19 +92,23 @@ class Provider(Protocol):
             RequestError: The request cannot be sent.
         """
 
-    def attach(self, path: Path) -> dict[str, Any]:
-        """The part of a request that stands for a local file.
+    def attach(self, path: Path) -> FileContent:
+        """A local file as the service can read it.
 
-        Called at submit, before anything is recorded. The file is copied to where the service reads
-        it, once for each content, or put into the part itself.
+        Called at submit, before anything is recorded. The file is copied to where the service reads it, once
+        for each content, or its bytes go into the request.
 
         Raises:
             RequestError: The file is missing, too large, or of a kind that its suffix does not tell.
             BlobError: It could not be copied.
         """
 
-    def input_line(self, row: InputRow) -> bytes:
-        """One line of an input file, newline included, that names the prompt."""
+    def input_line(self, batch: Batch, row: InputRow) -> bytes:
+        """One line of the batch's input file, newline included, that names the prompt.
+
+        Raises:
+            ValueError: The stored request cannot be sent.
+        """
 
     def find(self, batch: Batch) -> Job | None:
         """The job that was created for this batch, found by its deterministic name; None when none shows."""
@@ -121,8 +129,5 @@ class Provider(Protocol):
             ValueError: It is no row.
         """
 
-    def read_input(self, line: bytes) -> tuple[str, str]:
-        """The prompt that a line of an input file names, and the `echo_hash` of its request."""
-
-    def echo_hash(self, request: dict[str, Any]) -> str:
-        """Canonical hash of a request: equal for what was sent and for its echo in any spelling."""
+    def read_input(self, line: bytes) -> tuple[str, dict[str, Any]]:
+        """The prompt that a line of an input file names, and its request as the service may echo it."""

@@ -18,8 +18,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from gemchain.errors import (
     BlobError,
     BlobNotFoundError,
@@ -29,8 +27,9 @@ from gemchain.errors import (
     ProviderUnavailableError,
     RequestError,
 )
+from gemchain.formats.gemini import rows
 from gemchain.ports import Blobs, Job, JobState, Limits
-from gemchain.providers.gemini_batches import GeminiShape, first_going
+from gemchain.providers.gemini_batches import GeminiBatches, first_going
 from gemchain.providers.output_files import is_output, output_folder
 from gemchain.records import Batch, Failure, InputRow, OutputFile
 from gemchain.records.identity import job_name
@@ -58,7 +57,7 @@ _WHY = {
 KEY_HELP = "get a key at https://aistudio.google.com/apikey and set GEMINI_API_KEY"
 
 
-class GeminiApiProvider(GeminiShape):
+class GeminiApiProvider(GeminiBatches):
     """Batch jobs of one API key. Nothing is opened before the first call.
 
     Args:
@@ -91,13 +90,10 @@ class GeminiApiProvider(GeminiShape):
                 f"or use the model {model!r} of Vertex AI"
             )
 
-    def input_line(self, row: InputRow) -> bytes:
-        """One line of an input file, newline included. The key comes back, so there is no need of a label."""
-        request = orjson.loads(row.request) if type(row.request) is str else None
-        if type(request) is not dict:
-            raise ValueError(f"the request of prompt {row.prompt_id!r} is not a JSON object")
-        sent = request if "\n" in row.request else orjson.Fragment(row.request)
-        return orjson.dumps({"key": row.prompt_id, "request": sent}, option=orjson.OPT_APPEND_NEWLINE)
+    def input_line(self, batch: Batch, row: InputRow) -> bytes:
+        """One line of an input file that names the prompt by its key, which the API echoes."""
+        del batch
+        return rows.keyed_line(row)
 
     def find(self, batch: Batch) -> Job | None:
         """The first job under this batch's name that has not failed; see `Provider.find`."""

@@ -1,4 +1,4 @@
-"""The part of the `Provider` port that all Gemini-shaped services answer alike."""
+"""What the batch services of Gemini have in common: the wire format, and the rows of their files."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -6,11 +6,16 @@ from typing import Any
 
 import orjson
 
-from gemchain.formats.gemini import hashing, media, requests, rows
-from gemchain.ports import Job, JobState, Row
-from gemchain.records import InputRow
+from gemchain.formats import files
+from gemchain.formats.gemini import rows
+from gemchain.formats.gemini.format import GEMINI
+from gemchain.ports import FileContent, Format, Job, JobState, Row
+from gemchain.records import Batch, InputRow
 
-__all__ = ["GeminiShape", "first_going"]
+__all__ = ["BY_HAND", "GeminiBatches", "first_going"]
+
+BY_HAND = "pass the part yourself: {'fileData': {'fileUri': 'gs://…', 'mimeType': '…'}}"
+"""How a file goes into a request without gemchain's help."""
 
 
 def first_going(jobs: Iterable[Job]) -> Job | None:
@@ -23,7 +28,7 @@ def first_going(jobs: Iterable[Job]) -> Job | None:
     return first
 
 
-class GeminiShape:
+class GeminiBatches:
     """Reads and writes requests and rows of `generateContent`. Base class of providers.
 
     Attributes:
@@ -32,28 +37,29 @@ class GeminiShape:
 
     for_larger_files = "send a smaller one"
 
+    def format(self, model: str) -> Format:
+        """That of `generateContent`; see `Provider.format`."""
+        del model
+        return GEMINI
+
     def check(self, model: str, request: dict[str, Any]) -> None:
         """Refuse what the service would refuse; see `Provider.check`."""
-        del model
-        requests.check_request(request)
+        self.format(model).check(model, request)
 
-    def attach(self, path: Path) -> dict[str, Any]:
-        """The part with the file's bytes in it; see `Provider.attach`."""
-        return media.inline(path, instead=self.for_larger_files)
+    def attach(self, path: Path) -> FileContent:
+        """The file's bytes, to be sent inside the request; see `Provider.attach`."""
+        return files.inline(path, instead=self.for_larger_files, by_hand=BY_HAND)
 
-    def input_line(self, row: InputRow) -> bytes:
-        """One line of an input file, newline included, that names the prompt by key and by label."""
+    def input_line(self, batch: Batch, row: InputRow) -> bytes:
+        """One line of an input file that names the prompt by key and by label; see `Provider.input_line`."""
+        del batch
         return rows.input_line(row)
 
-    def read_input(self, line: bytes) -> tuple[str, str]:
-        """The prompt that a line of an input file names, and the `echo_hash` of its request."""
+    def read_input(self, line: bytes) -> tuple[str, dict[str, Any]]:
+        """The prompt that a line of an input file names, and its request; see `Provider.read_input`."""
         read = orjson.loads(line)
-        return read["key"], hashing.echo_hash(read["request"])
+        return read["key"], read["request"]
 
     def read_row(self, line: bytes) -> Row:
         """Understand one line of output; see `Provider.read_row`."""
         return rows.read_row(line)
-
-    def echo_hash(self, request: dict[str, Any]) -> str:
-        """Canonical hash of a request; see `Provider.echo_hash`."""
-        return hashing.echo_hash(request)

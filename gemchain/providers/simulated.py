@@ -22,16 +22,19 @@ from typing import Any
 import orjson
 
 from gemchain.errors import BlobError, BlobNotFoundError, ProviderRejectedError, ProviderUnavailableError
-from gemchain.formats.gemini.media import Uploads
-from gemchain.ports import Blobs, Clock, Job, JobState, Limits
-from gemchain.providers.gemini_batches import GeminiShape, first_going
+from gemchain.formats.files import Uploads
+from gemchain.formats.gemini import rows
+from gemchain.formats.gemini.format import GEMINI
+from gemchain.ports import Blobs, Clock, FileContent, Format, Job, JobState, Limits
+from gemchain.providers.gemini_batches import BY_HAND, GeminiBatches, first_going
 from gemchain.providers.output_files import output_folder
-from gemchain.records import Batch, Failure, OutputFile
+from gemchain.records import Batch, Failure, InputRow, OutputFile
 from gemchain.records.identity import job_name
 from gemchain.simulated.bill import answered_prompts
+from gemchain.simulated.dialect import Responder
+from gemchain.simulated.dialects import dialect_of
 from gemchain.simulated.faults import Draws, Faults, JobFate
 from gemchain.simulated.output import Simulation, write_output
-from gemchain.simulated.responders import Responder, builtin
 
 __all__ = ["LIMITS", "SimulatedProvider"]
 
@@ -66,7 +69,7 @@ class JobRecord:
     output_uri: str | None = None
 
 
-class SimulatedProvider(GeminiShape):
+class SimulatedProvider(GeminiBatches):
     """Answers `simulated/…` models, whatever their name, from the requests' own texts.
 
     Args:
@@ -96,16 +99,24 @@ class SimulatedProvider(GeminiShape):
         faults: str | Faults = "",
     ) -> None:
         self._blobs = blobs
-        self._uploads = Uploads(blobs)
+        self._uploads = Uploads(blobs, BY_HAND)
         self._clock = clock
-        self._responder: Responder = responder or builtin
+        self._responder: Responder | None = responder
         self._turnaround = timedelta(seconds=turnaround)
         self._seed = seed
         self.faults = Faults.parse(faults) if isinstance(faults, str) else faults
 
-    def attach(self, path: Path) -> dict[str, Any]:
-        """The part that refers to the file's upload; see `Provider.attach`."""
-        return self._uploads.part(path)
+    def format(self, model: str) -> Format:
+        """That of the model's dialect: `plain/…` or Gemini's; see `Provider.format`."""
+        return dialect_of(model).wire_format
+
+    def attach(self, path: Path) -> FileContent:
+        """Where the file was uploaded to; see `Provider.attach`."""
+        return self._uploads.content(path)
+
+    def input_line(self, batch: Batch, row: InputRow) -> bytes:
+        """One line of an input file; labels are Gemini's alone. See `Provider.input_line`."""
+        return rows.input_line(row) if self.format(batch.model) is GEMINI else rows.keyed_line(row)
 
     def find(self, batch: Batch) -> Job | None:
         """The first job under this batch's name that did not fail; see `Provider.find`."""
@@ -153,7 +164,7 @@ class SimulatedProvider(GeminiShape):
             settled = self._settled(record)
             if settled.output_uri is not None:
                 sent, delivered = self._blobs.stream(record.input_uri), self._blobs.stream(settled.output_uri)
-                paid.update(answered_prompts(sent, delivered))
+                paid.update(answered_prompts(sent, delivered, self.format(record.model)))
         return paid
 
     def _checked_input(self, batch: Batch) -> str:
@@ -208,8 +219,10 @@ class SimulatedProvider(GeminiShape):
 
     def _write(self, record: JobRecord, draws: Draws, fate: JobFate, ready_at: datetime) -> str:
         share = record.stopped if record.stopped is not None else draws.share()
+        dialect = dialect_of(record.model)
         simulation = Simulation(
-            responder=self._responder,
+            responder=self._responder or dialect.builtin,
+            dialect=dialect,
             model=record.model,
             draws=draws,
             seen_at=ready_at.isoformat(timespec="microseconds"),

@@ -20,9 +20,9 @@ from gemchain.errors import (
     ModelError,
     ProviderRejectedError,
 )
-from gemchain.formats.gemini.media import Uploads
-from gemchain.ports import Blobs, Job, JobState, Limits
-from gemchain.providers.gemini_batches import GeminiShape, first_going
+from gemchain.formats.files import Uploads
+from gemchain.ports import Blobs, FileContent, Job, JobState, Limits
+from gemchain.providers.gemini_batches import BY_HAND, GeminiBatches, first_going
 from gemchain.providers.output_files import is_output, output_folder
 from gemchain.records import Batch, Failure, OutputFile
 from gemchain.records.identity import job_name
@@ -56,7 +56,7 @@ _WHY = {
 }
 
 
-class VertexProvider(GeminiShape):
+class VertexProvider(GeminiBatches):
     """Batch prediction jobs of one project and location.
 
     Nothing is opened before the first call.
@@ -85,7 +85,7 @@ class VertexProvider(GeminiShape):
                 "gcloud storage buckets create gs://BUCKET"
             )
         self._blobs = blobs
-        self._uploads = Uploads(blobs)
+        self._uploads = Uploads(blobs, BY_HAND)
         self._project = project
         self._location = location
         self._endpoint = endpoint
@@ -97,9 +97,9 @@ class VertexProvider(GeminiShape):
             raise ModelError(f"{model!r} names no model of Vertex AI; write it as 'gemini-3.5-flash-lite'")
         super().check(model, request)
 
-    def attach(self, path: Path) -> dict[str, Any]:
-        """The part that refers to the file's upload; see `Provider.attach`."""
-        return self._uploads.part(path)
+    def attach(self, path: Path) -> FileContent:
+        """Where the file was uploaded to; see `Provider.attach`."""
+        return self._uploads.content(path)
 
     def find(self, batch: Batch) -> Job | None:
         """The first job under this batch's name that has not failed; see `Provider.find`."""

@@ -12,9 +12,11 @@ from typing import Any
 
 import orjson
 
-from gemchain.formats.gemini.requests import PROMPT_LABEL, camel, problem
+from gemchain.formats.gemini.check import PROMPT_LABEL
+from gemchain.simulated.dialect import Dialect, Responder
+from gemchain.simulated.dialects import GEMINI
 from gemchain.simulated.faults import Draws, RowFate, RowStyle
-from gemchain.simulated.responders import Responder, as_body, as_error, as_submitted, respond, row_error
+from gemchain.simulated.responders import as_error, respond, row_error
 
 __all__ = ["Simulation", "lines_of", "output_rows", "pieces", "row_id", "write_output"]
 
@@ -37,6 +39,7 @@ class Simulation:
         share: Share of rows that was finished before the job ended.
         echoes_key: Whether `key` comes back with the row.
         bare: Whether rows are those of the Gemini API: `key` with `response` or `error`, and nothing else.
+        dialect: How the model speaks its wire format.
     """
 
     responder: Responder
@@ -46,6 +49,7 @@ class Simulation:
     share: float = 1.0
     echoes_key: bool = True
     bare: bool = False
+    dialect: Dialect = GEMINI
 
     def rows(self, line: bytes, place: int) -> tuple[bytes, ...]:
         """The output lines for one input line: mostly one."""
@@ -72,7 +76,7 @@ class Simulation:
         if self.echoes_key and not style.keyless and "key" in read:
             row["key"] = read["key"]
         if style.unlabelled or style.nulls:
-            row["request"] = _echo(request, style)
+            row["request"] = self.dialect.echoed(request, style)
         return orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
 
     def _error_row(self, request: dict[str, Any], status: str) -> bytes:
@@ -81,8 +85,8 @@ class Simulation:
 
     def _answer(self, request: dict[str, Any], style: RowStyle) -> tuple[str, dict[str, Any]]:
         """Status and response; the responder sees the request as it was submitted."""
-        request = as_submitted(request)
-        words = problem(request)
+        request = self.dialect.as_submitted(request)
+        words = self.dialect.problem(request)
         if words is not None:
             return _bad_request(words), {}
         if style.fate is RowFate.FAILED:
@@ -92,8 +96,8 @@ class Simulation:
         said = respond(self.responder, request)
         if isinstance(said, Exception):
             return as_error(said), {}
-        body = as_body(said, request, self.model, self.seen_at)
-        return "", body if style.fate is RowFate.ANSWERED else _spoiled(body, style)
+        body = self.dialect.as_body(said, request, self.model, self.seen_at)
+        return "", body if style.fate is RowFate.ANSWERED else self.dialect.spoiled(body, style)
 
 
 _PASSING = (
@@ -122,54 +126,6 @@ def _bare_row(key: Any, status: str, response: dict[str, Any]) -> bytes:
 
 def _bad_request(words: str) -> str:
     return row_error(400, "INVALID_ARGUMENT", "Bad Request", words)
-
-
-def _spoiled(body: dict[str, Any], style: RowStyle) -> dict[str, Any]:
-    """The body of an answer that was blocked, cut off or left empty."""
-    if style.fate is RowFate.BLOCKED and style.variant % 2:
-        rest = {name: value for name, value in body.items() if name != "candidates"}
-        return {**rest, "promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}}
-    if style.fate is RowFate.BLOCKED:
-        return {**body, "candidates": [{"finishReason": "SAFETY"}]}
-    if style.fate is RowFate.EMPTY:
-        return {**body, "candidates": [{"content": {"role": "model"}, "finishReason": "STOP"}]}
-    if style.fate is RowFate.TRUNCATED:
-        return {**body, "candidates": [_cut_off(each) for each in body.get("candidates") or [{}]]}
-    return body
-
-
-def _cut_off(candidate: dict[str, Any]) -> dict[str, Any]:
-    parts = (candidate.get("content") or {}).get("parts") or []
-    kept = [{**part, "text": part["text"][: len(part["text"]) // 2]} for part in parts if part.get("text")]
-    return {**candidate, "content": {"parts": kept, "role": "model"}, "finishReason": "MAX_TOKENS"}
-
-
-def _echo(request: dict[str, Any], style: RowStyle) -> dict[str, Any]:
-    """The request in the service's own spelling."""
-    echo = {name: value for name, value in request.items() if not (style.unlabelled and name == "labels")}
-    if not style.nulls:
-        return echo
-    echo = {camel(name): value for name, value in echo.items()}
-    echo["contents"] = [_echoed_content(each) for each in echo.get("contents") or []]
-    if isinstance(echo.get("generationConfig"), dict):
-        echo["generationConfig"] = {camel(name): value for name, value in echo["generationConfig"].items()}
-    return {"cachedContent": None, "systemInstruction": None, **echo}
-
-
-def _echoed_content(content: Any) -> Any:
-    if not isinstance(content, dict) or not isinstance(content.get("parts"), list):
-        return content
-    return {**content, "parts": [_echoed_part(part) for part in content["parts"]]}
-
-
-def _echoed_part(part: Any) -> Any:
-    if not isinstance(part, dict):
-        return part
-    echo = {"fileData": None, "inlineData": None, **{camel(name): value for name, value in part.items()}}
-    for name in ("fileData", "inlineData", "videoMetadata"):
-        if isinstance(echo.get(name), dict):
-            echo[name] = {camel(key): value for key, value in echo[name].items()}
-    return echo
 
 
 def _read_input(line: bytes) -> dict[str, Any] | None:

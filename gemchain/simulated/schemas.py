@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
-from gemchain.formats.gemini.requests import camel
+from gemchain.formats.gemini.fields import camel
 from gemchain.simulated.answers import best_choice, pick, plain_answer
 from gemchain.simulated.texts import Asked, keywords, sentences, tidy
 

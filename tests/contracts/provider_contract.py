@@ -1,7 +1,6 @@
 """What every adapter of the `Provider` port must do. Subclasses bring a fixture called `service`."""
 
 import abc
-import base64
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -11,7 +10,8 @@ import orjson
 import pytest
 
 from gemchain.errors import ProviderRejectedError, RequestError
-from gemchain.formats.response import Response, judge
+from gemchain.formats.gemini.finish_reasons import judge
+from gemchain.formats.response import Response
 from gemchain.ports import Blobs, Job, JobState, Provider, Row
 from gemchain.records import Batch, InputRow
 from gemchain.records.identity import batch_id, child_id, job_name
@@ -40,22 +40,24 @@ class Service:
     jobs_named: Callable[[str], int]
     model: str = "gemini-3.5-flash-lite"
 
+    def hash(self, request: dict[str, Any]) -> str:
+        """The hash by which a row without an id finds its prompt."""
+        return self.provider.format(self.model).echo_hash(request)
+
     def batch(self, count: int = 3, requests: list[dict[str, Any]] | None = None) -> Batch:
         """A WRITTEN batch."""
         identity = batch_id()
         rows = requests or [asking(f"What is {number} and {number}?") for number in range(count)]
+        planned = Batch(id=identity, provider=self.provider.name, model=self.model, created_at=EPOCH)
         name = f"batches/{identity}/input-1.jsonl"
         with self.blobs.writer(name) as out:
             for place, request in enumerate(rows):
                 row = InputRow(child_id(identity, place), orjson.dumps(request).decode())
-                out.write(self.provider.input_line(row))
+                out.write(self.provider.input_line(planned, row))
         info = self.blobs.stat(self.blobs.uri(name))
         assert info is not None
-        return Batch(
-            id=identity,
-            provider=self.provider.name,
-            model=self.model,
-            created_at=EPOCH,
+        return replace(
+            planned,
             requests=len(rows),
             size=info.size,
             input_uri=info.uri,
@@ -131,14 +133,13 @@ class ProviderContract(abc.ABC):
     def test_a_file_becomes_a_part_that_the_service_can_read(self, service, tmp_path):
         file = tmp_path / "note.txt"
         file.write_bytes(b"a note")
-        part = service.provider.attach(file)
-        assert service.provider.attach(file) == part
-        service.provider.check("m", {"contents": [{"role": "user", "parts": [part]}]})
-        if "inlineData" in part:
-            content = base64.b64decode(part["inlineData"]["data"])
-        else:
-            content = service.blobs.read(part["fileData"]["fileUri"])
-        assert content == b"a note"
+        provider = service.provider
+        attached = provider.attach(file)
+        assert provider.attach(file) == attached
+        composed = provider.format(service.model).compose([file], attach=provider.attach)
+        provider.check(service.model, composed.request)
+        content = attached.data if attached.uri is None else service.blobs.read(attached.uri)
+        assert (attached.mime_type, content) == ("text/plain", b"a note")
 
     @pytest.fixture
     @abc.abstractmethod
@@ -221,10 +222,11 @@ class ProviderContract(abc.ABC):
 
     def test_an_input_line_names_its_prompt_and_hashes_like_its_request(self, service):
         request = asking("x", **self.labels)
-        line = service.provider.input_line(InputRow("p1", orjson.dumps(request).decode()))
+        line = service.provider.input_line(service.batch(1), InputRow("p1", orjson.dumps(request).decode()))
         assert line.endswith(b"\n")
         assert line.count(b"\n") == 1
-        assert service.provider.read_input(line) == ("p1", service.provider.echo_hash(request))
+        prompt_id, sent = service.provider.read_input(line)
+        assert (prompt_id, service.hash(sent)) == ("p1", service.hash(request))
 
     @pytest.mark.parametrize("request_", REFUSED, ids=repr)
     def test_what_the_service_would_refuse_is_refused_before_it_is_recorded(self, service, request_):
@@ -282,10 +284,10 @@ class ProviderContract(abc.ABC):
         config = {"generation_config": {"max_output_tokens": 5}, "labels": {"team": "red"}}
         batch = service.batch(requests=[asking(f"number {number}", **config) for number in range(10)])
         lines = lines_of(service.blobs.stream(batch.input_uri))
-        prompts = {digest: prompt for prompt, digest in map(service.provider.read_input, lines)}
+        prompts = {service.hash(sent): prompt for prompt, sent in map(service.provider.read_input, lines)}
         rows = service.rows(service.landed(batch))
         assert {row.prompt_id for row in rows} == {None}
-        assert {prompts[service.provider.echo_hash(row.request)] for row in rows} == ids(batch)
+        assert {prompts[service.hash(row.request)] for row in rows} == ids(batch)
 
     def test_rows_with_only_a_label_name_their_prompt(self, service):
         if not self.echoes_requests:

@@ -336,10 +336,10 @@ def test_one_request_that_cannot_be_sent_holds_no_other_up(stand, monkeypatch):
     arrive(stand, *"abc")
     line = stand.provider.input_line
 
-    def picky(row):
+    def picky(batch, row):
         if "after b" in row.request:
             raise ValueError("no such thing")
-        return line(row)
+        return line(batch, row)
 
     monkeypatch.setattr(stand.provider, "input_line", picky)
     dispatched(stand.runtime)

@@ -24,7 +24,7 @@ from gemchain.emulators.firebase.suite import Suite
 from gemchain.emulators.vertex import VertexEmulator
 from gemchain.records.states import BatchState, ChainState
 from gemchain.settings import Settings
-from gemchain.simulated.responders import Responder
+from gemchain.simulated.dialect import Responder
 from gemchain.testing import VirtualClock
 from gemchain.wiring import build
 

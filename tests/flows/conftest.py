@@ -8,11 +8,11 @@ from tests.support.engines import embedded
 
 
 def pytest_generate_tests(metafunc):
-    """Tests of modules that say EACH_STORE run once over each store, if they have an engine at all."""
+    """Tests of modules that say EACH_STORE run once over each store, and once in the plain format."""
     each = getattr(metafunc.module, "EACH_STORE", False)
     each = each and not getattr(metafunc.function, "on_sqlite", False)
     if each and {"engine", "tmp_path"} & set(metafunc.fixturenames):
-        metafunc.parametrize("_store", [engines.SQLITE, engines.FIRESTORE], indirect=True)
+        metafunc.parametrize("_store", [engines.SQLITE, engines.FIRESTORE, engines.PLAIN], indirect=True)
 
 
 @pytest.fixture(autouse=True)

@@ -11,10 +11,11 @@ import gemchain
 from gemchain.base import jsontext
 from gemchain.blobs.local import LocalBlobs
 from gemchain.errors import RequestError
-from gemchain.formats.gemini import media
-from gemchain.formats.gemini.media import Uploads
+from gemchain.formats import files
+from gemchain.formats.files import Uploads
+from gemchain.ports import FileContent
 from gemchain.providers.gemini_api import GeminiApiProvider
-from gemchain.providers.gemini_batches import GeminiShape
+from gemchain.providers.gemini_batches import GeminiBatches
 from gemchain.testing import embedded
 from tests.apps import flows
 
@@ -60,45 +61,45 @@ def requests_of(engine, handle):
 
 
 def test_a_file_is_named_after_its_content_and_referred_to(blobs, image):
-    part = Uploads(blobs).part(image)
+    content = Uploads(blobs).content(image)
     name = f"media/{hashlib.sha256(PNG).hexdigest()}.png"
-    assert part == {"fileData": {"mimeType": "image/png", "fileUri": blobs.uri(name)}}
+    assert content == FileContent("image/png", uri=blobs.uri(name))
     assert blobs.read(blobs.uri(name)) == PNG
 
 
 def test_a_thousand_prompts_with_one_file_upload_and_read_it_once(blobs, image, monkeypatch):
     uploads, reads = Uploads(blobs), []
-    monkeypatch.setattr(media, "_read", lambda path: reads.append(path) or path.read_bytes())
-    assert len({str(uploads.part(image)) for _ in range(1000)}) == 1
+    monkeypatch.setattr(files, "_read", lambda path: reads.append(path) or path.read_bytes())
+    assert len({str(uploads.content(image)) for _ in range(1000)}) == 1
     assert (len(blobs.written), len(reads)) == (1, 1)
 
 
 def test_another_process_and_another_name_find_the_content_that_is_there(blobs, image, tmp_path):
     copy = tmp_path / "copy.png"
     copy.write_bytes(PNG)
-    assert Uploads(blobs).part(image) == Uploads(blobs).part(copy)
+    assert Uploads(blobs).content(image) == Uploads(blobs).content(copy)
     assert len(blobs.written) == 1
 
 
 def test_a_file_that_changed_is_uploaded_anew(blobs, image):
     uploads = Uploads(blobs)
-    before = uploads.part(image)
+    before = uploads.content(image)
     image.write_bytes(PNG + b"more")
-    assert uploads.part(image) != before
+    assert uploads.content(image) != before
     assert len(blobs.written) == 2
 
 
 def test_a_large_file_is_streamed_to_the_same_name(blobs, image, monkeypatch):
-    monkeypatch.setattr(media, "SMALL", 1)
-    part = Uploads(blobs).part(image)
-    assert hashlib.sha256(PNG).hexdigest() in part["fileData"]["fileUri"]
-    assert blobs.read(part["fileData"]["fileUri"]) == PNG
+    monkeypatch.setattr(files, "SMALL", 1)
+    content = Uploads(blobs).content(image)
+    assert hashlib.sha256(PNG).hexdigest() in content.uri
+    assert blobs.read(content.uri) == PNG
 
 
 def test_a_large_file_that_changes_while_it_is_uploaded_leaves_no_object_of_a_wrong_name(
     blobs, image, monkeypatch
 ):
-    monkeypatch.setattr(media, "SMALL", 1)
+    monkeypatch.setattr(files, "SMALL", 1)
     inner = blobs.upload_many
 
     def slowly(pairs):
@@ -107,7 +108,7 @@ def test_a_large_file_that_changes_while_it_is_uploaded_leaves_no_object_of_a_wr
 
     monkeypatch.setattr(blobs, "upload_many", slowly)
     with pytest.raises(RequestError, match="changed while"):
-        Uploads(blobs).part(image)
+        Uploads(blobs).content(image)
     assert list(blobs.list("media/")) == []
 
 
@@ -170,27 +171,29 @@ def test_a_file_that_cannot_be_a_part_is_refused_and_nothing_is_recorded(
 
 
 def test_the_gemini_api_gets_the_bytes_themselves(blobs, image):
-    assert GeminiApiProvider(blobs, key="k").attach(image) == {
-        "inlineData": {"mimeType": "image/png", "data": base64.b64encode(PNG).decode()}
-    }
+    provider = GeminiApiProvider(blobs, key="k")
+    request = provider.format("m").compose([image], attach=provider.attach).request
+    assert request["contents"][0]["parts"] == [
+        {"inlineData": {"mimeType": "image/png", "data": base64.b64encode(PNG).decode()}}
+    ]
     assert blobs.written == []
 
 
 def test_a_file_too_large_for_the_gemini_api_is_refused_with_the_way_out(blobs, image, monkeypatch):
-    monkeypatch.setattr(media, "INLINE_MAX", 3)
+    monkeypatch.setattr(files, "INLINE_MAX", 3)
     with pytest.raises(RequestError, match=r"6 bytes.*room for 3; .*files\.upload.*Vertex AI"):
         GeminiApiProvider(blobs, key="k").attach(image)
     with pytest.raises(RequestError, match="send a smaller one"):
-        GeminiShape().attach(image)
+        GeminiBatches().attach(image)
 
 
-def test_a_replay_compares_a_file_by_name_and_does_not_need_it():
+def test_a_replay_compares_a_file_by_name_and_does_not_need_it(engine):
     spec = gemchain.prompt([Path("gone/a.png"), "x"], "simulated/echo")
     other = gemchain.prompt([Path("elsewhere/a.png"), "x"], "simulated/echo")
     assert spec.digest == other.digest != gemchain.prompt([Path("b.png"), "x"], "simulated/echo").digest
 
 
-def test_a_replay_compares_the_config():
+def test_a_replay_compares_the_config(engine):
     plain = gemchain.prompt("x", "simulated/echo")
     warm = gemchain.prompt("x", "simulated/echo", config={"temperature": 1})
     assert plain.digest != warm.digest

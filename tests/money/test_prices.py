@@ -6,9 +6,10 @@ import pytest
 
 from gemchain.errors import ConfigurationError
 from gemchain.money import prices
+from gemchain.ports import TokenCounts
 from gemchain.records import Usage
 
-ASKED = {"promptTokenCount": 1_000_000, "candidatesTokenCount": 100_000, "totalTokenCount": 1_100_000}
+ASKED = TokenCounts(input=1_000_000, output=100_000)
 
 
 @pytest.fixture(autouse=True)
@@ -20,8 +21,8 @@ def _own_table(monkeypatch):
     prices.use("")
 
 
-def cost(model, metadata=ASKED):
-    return prices.usage(model, metadata)
+def cost(model, counts=ASKED):
+    return prices.usage(model, counts)
 
 
 def test_batch_and_interactive_money_are_counted_side_by_side():
@@ -54,30 +55,15 @@ def test_an_unknown_model_counts_tokens_and_no_money(name):
 
 
 def test_a_long_prompt_costs_more_for_every_token():
-    short = cost("gemini-3.1-pro-preview", {"promptTokenCount": 200_000, "candidatesTokenCount": 0})
-    long = cost("gemini-3.1-pro-preview", {"promptTokenCount": 200_001, "candidatesTokenCount": 0})
+    short = cost("gemini-3.1-pro-preview", TokenCounts(input=200_000))
+    long = cost("gemini-3.1-pro-preview", TokenCounts(input=200_001))
     assert short.cost == pytest.approx(0.2)
     assert long.cost == pytest.approx(0.4, abs=1e-4)
     assert long.full_cost == pytest.approx(0.8, abs=1e-4)
 
 
-def test_thinking_counts_as_answer_and_the_use_of_tools_as_prompt():
-    used = cost(
-        "gemini-3.5-flash",
-        {
-            "promptTokenCount": 10,
-            "toolUsePromptTokenCount": 5,
-            "candidatesTokenCount": 7,
-            "thoughtsTokenCount": 100,
-            "cachedContentTokenCount": 8,
-        },
-    )
-    assert used[:2] == (15, 107)
-
-
-@pytest.mark.parametrize("metadata", [{}, {"promptTokenCount": None}, {"trafficType": "ON_DEMAND"}])
-def test_an_answer_without_counts_costs_nothing(metadata):
-    assert cost("gemini-3.5-flash", metadata) == Usage()
+def test_an_answer_without_counts_costs_nothing():
+    assert cost("gemini-3.5-flash", TokenCounts()) == Usage()
 
 
 def test_batches_cost_half_of_what_is_interactive_for_every_model_of_the_table():
@@ -93,7 +79,7 @@ def test_batches_cost_half_of_what_is_interactive_for_every_model_of_the_table()
 def test_a_price_holds_from_its_day_on(monkeypatch, day, dollars):
     monkeypatch.setattr(prices, "_today", lambda: day)
     prices.use("")
-    assert cost("gemini-3.8-flash", {"promptTokenCount": 1_000_000}).cost == pytest.approx(dollars)
+    assert cost("gemini-3.8-flash", TokenCounts(input=1_000_000)).cost == pytest.approx(dollars)
 
 
 OWN = '[models."my-model"]\ninteractive = [2, 4]\nbatch = [1, 2]\n'

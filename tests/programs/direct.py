@@ -5,7 +5,8 @@ from inspect import iscoroutine
 
 from gemchain.api.specs import GatherSpec
 from gemchain.durable.frames import Frame, entered_frame
-from gemchain.formats.response import PromptError, Response, judge
+from gemchain.formats.gemini.finish_reasons import judge
+from gemchain.formats.response import PromptError, Response
 from gemchain.records import Failure
 from tests.programs.tree import program
 

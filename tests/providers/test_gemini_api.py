@@ -48,7 +48,7 @@ class TestGeminiApiProvider(ProviderContract):
 
 
 def test_lines_carry_a_key_and_no_label(service):
-    line = service.provider.input_line(InputRow("p1", '{"contents": []}'))
+    line = service.provider.input_line(service.batch(1), InputRow("p1", '{"contents": []}'))
     assert line == b'{"key":"p1","request":{"contents": []}}\n'
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from gemchain.blobs.local import LocalBlobs
 from gemchain.errors import ConfigurationError, ProviderRejectedError, ProviderUnavailableError
-from gemchain.formats.response import judge
+from gemchain.formats.gemini.finish_reasons import judge
 from gemchain.ports import JobState
 from gemchain.providers.simulated import SimulatedProvider
 from gemchain.simulated.faults import Faults

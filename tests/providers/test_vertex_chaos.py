@@ -16,7 +16,7 @@ from gemchain.providers.vertex import VertexProvider
 from gemchain.records.states import BatchState, ChainState, PromptState
 from gemchain.runtime import Providers, Runtime, using
 from gemchain.settings import Settings
-from gemchain.simulated.responders import builtin
+from gemchain.simulated.gemini import builtin
 from gemchain.stores.sqlite import MEMORY, SqliteStore
 from gemchain.testing import VirtualClock
 from gemchain.wakers.loop import LoopWaker

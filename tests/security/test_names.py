@@ -67,8 +67,8 @@ def test_a_file_that_a_user_attached_is_no_module(tmp_path, monkeypatch):
     with embedded(tmp_path / "state", application=str(tmp_path)) as engine:
         for number in range(40):  # until a name begins with a letter
             (tmp_path / "attached.py").write_text(f"def run(*_): raise SystemExit({number})\n")
-            part = engine.runtime.providers.named("simulated").attach(tmp_path / "attached.py")
-            module = Path(part["fileData"]["fileUri"]).stem
+            attached = engine.runtime.providers.named("simulated").attach(tmp_path / "attached.py")
+            module = Path(attached.uri).stem
             if module.isidentifier():
                 break
         with pytest.raises(UnresolvedError, match="not the application's"):

@@ -11,8 +11,10 @@ from gemchain.engine.rows.lines import LONGEST, read_lines
 from gemchain.engine.stages.collect import collect
 from gemchain.engine.stages.dispatch import dispatch
 from gemchain.engine.stages.sweep import sweep
+from gemchain.formats.gemini.finish_reasons import judge
 from gemchain.formats.gemini.rows import read_row
-from gemchain.formats.response import Response, judge, usage_metadata
+from gemchain.formats.gemini.usage import usage as token_counts
+from gemchain.formats.response import Response
 from gemchain.money.prices import usage
 from gemchain.records import OutputFile
 from gemchain.testing import VirtualClock
@@ -68,7 +70,7 @@ def test_a_line_is_a_row_or_a_value_error_and_nothing_else(line):
         judge(row.body)
         response = Response(row.body)
         assert isinstance(response.text, str)
-        spent = usage("gemini-3.5-flash-lite", usage_metadata(row.body))
+        spent = usage("gemini-3.5-flash-lite", token_counts(row.body))
         assert all(0 <= each < 1e15 for each in spent)
 
 

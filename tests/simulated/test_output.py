@@ -13,8 +13,8 @@ from gemchain.formats.gemini.rows import input_line, read_row
 from gemchain.records import InputRow
 from gemchain.simulated import output
 from gemchain.simulated.faults import Draws, Faults
+from gemchain.simulated.gemini import builtin
 from gemchain.simulated.output import Simulation, lines_of, write_output
-from gemchain.simulated.responders import builtin
 
 AT = "2026-07-29T15:23:47.171831+00:00"
 

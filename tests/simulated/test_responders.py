@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from gemchain.formats.response import judge
-from gemchain.simulated.responders import as_body, as_error, builtin, respond
+from gemchain.formats.gemini.finish_reasons import judge
+from gemchain.simulated.gemini import as_body, builtin
+from gemchain.simulated.responders import as_error, respond
 from gemchain.simulated.schemas import fitting
 from gemchain.simulated.texts import Asked, sentences, split_request
 

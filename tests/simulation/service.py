@@ -10,9 +10,9 @@ from typing import Any
 import orjson
 
 from gemchain.errors import ProviderRejectedError, ProviderUnavailableError
-from gemchain.formats.gemini.requests import PROMPT_LABEL
+from gemchain.formats.gemini.check import PROMPT_LABEL
 from gemchain.ports import Job, JobState, Limits
-from gemchain.providers.gemini_batches import GeminiShape
+from gemchain.providers.gemini_batches import GeminiBatches
 from gemchain.records import Failure, OutputFile
 from gemchain.records.identity import job_name
 from tests.simulation.scheduler import SECOND
@@ -180,7 +180,7 @@ def _body(text):
     return {"candidates": [{"content": content, "finishReason": "STOP"}], "usageMetadata": usage}
 
 
-class FaultyProvider(GeminiShape):
+class FaultyProvider(GeminiBatches):
     """The service as one process reaches it."""
 
     name = "simulated"

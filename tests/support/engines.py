@@ -2,13 +2,17 @@
 
 import hashlib
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from unittest import mock
 
 from gemchain import testing
 from tests import firestore_state
+from tests.support import plain_format
 
 SQLITE, FIRESTORE = "sqlite", "firestore"
+PLAIN = "plain"
+"""SQLite again, and every model speaks the plain wire format."""
+
 POLL = 60
 """Virtual seconds between two looks at a job in Firestore: each look is a request."""
 
@@ -19,7 +23,8 @@ where = {"store": SQLITE}
 @contextmanager
 def over(store):
     """Engines inside the block keep their state in that store."""
-    with mock.patch.dict(where, store=store), mock.patch.dict(os.environ):
+    format_of_models = plain_format.spoken() if store == PLAIN else nullcontext()
+    with mock.patch.dict(where, store=store), mock.patch.dict(os.environ), format_of_models:
         if store == FIRESTORE:
             os.environ[firestore_state.HOST] = firestore_state.host()
         yield
@@ -32,6 +37,8 @@ def embedded(folder, *, clock=None, **settings):
     if where["store"] == FIRESTORE:
         firestore_state.TIME.clock = clock
         settings = {"poll": POLL, "poll_max": POLL} | settings | {"store": f"firestore://{project(folder)}"}
+    if where["store"] == PLAIN:
+        settings["responder"] = plain_format.translated(settings.get("responder"))
     with testing.embedded(folder, clock=clock, **settings) as engine:
         yield engine
 
@@ -49,7 +56,7 @@ def on_sqlite(test):
 
 def wide(count, fewer):
     """So many branches; fewer over Firestore, where each is several requests."""
-    return count if where["store"] == SQLITE else fewer
+    return fewer if where["store"] == FIRESTORE else count
 
 
 def redeploy(engine):

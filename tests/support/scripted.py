@@ -5,16 +5,17 @@ from datetime import timedelta
 
 import orjson
 
-from gemchain.formats.gemini.requests import PROMPT_LABEL, camel
+from gemchain.formats.gemini.check import PROMPT_LABEL
+from gemchain.formats.gemini.fields import camel
 from gemchain.ports import Job, JobState, Limits
-from gemchain.providers.gemini_batches import GeminiShape
+from gemchain.providers.gemini_batches import GeminiBatches
 from gemchain.records import Failure, OutputFile
 from gemchain.records.identity import job_name
 
 PLENTY = Limits(max_requests=200_000, max_bytes=1_000_000_000, max_request_bytes=20_000_000)
 
 
-class ScriptedProvider(GeminiShape):
+class ScriptedProvider(GeminiBatches):
     """Jobs run until the test lets them land or fail.
 
     Attributes:

@@ -159,7 +159,10 @@ def _answer(runtime: Runtime, prompt: Prompt) -> Response | str | None:
         row = read_answer(runtime, prompt.provider, ref)
     except (BlobError, ValueError) as error:
         return f"(cannot be read: {error})"
-    return Response(row.body, model=prompt.model, prompt_id=prompt.id) if row.body is not None else None
+    if row.body is None:
+        return None
+    wire_format = runtime.providers.format_of(prompt)
+    return Response(row.body, model=prompt.model, prompt_id=prompt.id, wire_format=wire_format)
 
 
 def _show_prompt(runtime: Runtime, prompt: Prompt, *, as_json: bool) -> None:

@@ -11,7 +11,8 @@ from gemchain.emulators.refusals import not_found
 from gemchain.emulators.rest import Exchange, RestEmulator, json_object
 from gemchain.money import prices
 from gemchain.ports import Clock
-from gemchain.simulated.responders import Responder, builtin
+from gemchain.simulated.dialect import Responder
+from gemchain.simulated.gemini import builtin
 
 __all__ = ["GeminiApiEmulator"]
 

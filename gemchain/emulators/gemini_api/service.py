@@ -13,9 +13,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from gemchain.emulators.refusals import invalid, not_found, precondition
+from gemchain.simulated.dialect import Responder
 from gemchain.simulated.faults import Draws, Faults, JobFate
 from gemchain.simulated.output import Simulation, write_output
-from gemchain.simulated.responders import Responder
 
 __all__ = ["GeminiApiService"]
 

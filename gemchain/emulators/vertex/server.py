@@ -14,7 +14,8 @@ from gemchain.emulators.vertex.service import VertexService
 from gemchain.emulators.vertex.storage import CloudStorage, Storage
 from gemchain.money import prices
 from gemchain.ports import Clock
-from gemchain.simulated.responders import Responder, builtin
+from gemchain.simulated.dialect import Responder
+from gemchain.simulated.gemini import builtin
 
 __all__ = ["VertexEmulator"]
 

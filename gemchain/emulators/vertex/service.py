@@ -25,9 +25,9 @@ from gemchain.emulators.vertex.jobs import VertexJob, timestamp
 from gemchain.emulators.vertex.listing import matcher
 from gemchain.emulators.vertex.storage import Storage
 from gemchain.simulated.bill import answered_prompts
+from gemchain.simulated.dialect import Responder
 from gemchain.simulated.faults import Draws, Faults, JobFate
 from gemchain.simulated.output import Simulation, output_rows, pieces
-from gemchain.simulated.responders import Responder
 
 __all__ = ["VertexService"]
 

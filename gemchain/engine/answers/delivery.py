@@ -16,7 +16,7 @@ from gemchain.engine.answers import branches, replay
 from gemchain.engine.answers.outcome import CallbackResult, Delivery, DeliveryContext, Outcome
 from gemchain.engine.answers.transitions import done, fail, park, postpone, send_again
 from gemchain.errors import DamagedError, DivergedError, StoreUnavailableError, UnresolvedError
-from gemchain.formats.response import PromptError, Response, judge
+from gemchain.formats.response import PromptError, Response
 from gemchain.functions.closures import PREFIX
 from gemchain.records import (
     Failure,
@@ -112,7 +112,8 @@ def _resume(case: DeliveryContext, outcome: Any, failure: Failure | None) -> Del
 def _unusable(case: DeliveryContext) -> Failure | None:
     if case.outcome.body is None:
         return None
-    failure = judge(case.outcome.body)
+    assert case.response is not None
+    failure = case.response.wire_format.judge(case.outcome.body)
     if failure is not None:
         return None if failure.reason in case.prompt.accept else failure
     misfit = _misfit(case.response) if case.prompt.schema is not None else None

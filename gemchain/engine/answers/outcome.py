@@ -93,9 +93,12 @@ class DeliveryContext:
             raise DamagedError(self.prompt.damage)
         inherited(self.prompt.rules)
         if self.outcome.body is not None:
-            resolve_model = self.runtime.continuations.resolve_model
             self.response = response_to(
-                self.prompt, self.outcome.body, self.outcome.request, resolve_model=resolve_model
+                self.prompt,
+                self.outcome.body,
+                self.outcome.request,
+                wire_format=self.runtime.providers.format_of(self.prompt),
+                resolve_model=self.runtime.continuations.resolve_model,
             )
 
     def after(

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import chain
 from typing import NamedTuple
 
@@ -95,7 +96,7 @@ def _write(runtime: Runtime, batch: Batch, until: datetime | None, rows: Sequenc
 def _fill(
     runtime: Runtime, batch: Batch, out: BlobWriter, until: datetime | None, known: Sequence[InputRow]
 ) -> Batch:
-    line = _provider(runtime, batch.queue).input_line
+    line = partial(_provider(runtime, batch.queue).input_line, batch)
     limit = rules(runtime, batch.queue)
     requests = size = 0
     for rows in chain(_bites(known), _pages(runtime, batch)):

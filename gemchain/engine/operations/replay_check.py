@@ -16,7 +16,7 @@ from gemchain.durable.program import At, Blocked, Ended, Known, Raised, Replay
 from gemchain.engine.answers.delivery import deliver
 from gemchain.engine.answers.stored import reread
 from gemchain.errors import ChainNotFoundError, GemchainError
-from gemchain.formats.response import judge, response_to
+from gemchain.formats.response import response_to
 from gemchain.ports import Store
 from gemchain.records import Batch, Chain, Prompt, Unit, Verdict
 from gemchain.records.states import ChainState, PromptState
@@ -149,11 +149,16 @@ class _Program:
         failure = outcome.failure if outcome else None
         if outcome is None or outcome.body is None:
             return values.error_of(failure or record.progress.failure or _LOST, record.id)
-        judged = judge(outcome.body)
+        wire_format = self._runtime.providers.format_of(record)
+        judged = wire_format.judge(outcome.body)
         if judged is not None and judged.reason not in record.accept:
             return values.error_of(judged, record.id)
-        resolve_model = self._runtime.continuations.resolve_model
-        return response_to(record, outcome.body, resolve_model=resolve_model)
+        return response_to(
+            record,
+            outcome.body,
+            wire_format=wire_format,
+            resolve_model=self._runtime.continuations.resolve_model,
+        )
 
     def _ending(self, step: Ended | Raised | Blocked, frame: str) -> list[str]:
         state = self._chain.state

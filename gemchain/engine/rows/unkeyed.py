@@ -19,7 +19,7 @@ from itertools import islice
 
 from gemchain.engine.rows.lines import read_lines
 from gemchain.errors import BlobNotFoundError
-from gemchain.ports import Provider, Row
+from gemchain.ports import Format, Row
 from gemchain.records import AnswerRef, Batch, OutputFile
 from gemchain.runtime import Runtime
 
@@ -49,7 +49,7 @@ def owners(
     asking = _asking(files)
     found: dict[AnswerRef, str | None] = {}
     for ref, row in rows.items():
-        twins = asking.get(_echoed(files.provider, row) or "", ())
+        twins = asking.get(_echoed(files.wire_format, row) or "", ())
         if len(twins) == 1:
             (found[ref],) = twins
         elif twins:
@@ -64,6 +64,7 @@ class _Files:
         self.blobs = runtime.blobs
         self.heartbeat = heartbeat
         self.provider = runtime.providers.named(batch.provider)
+        self.wire_format = self.provider.format(batch.model)
         self.batch = batch
         self._name = f"batches/{batch.id}/{{}}-{(batch.input_uri or '').rpartition('-')[2]}.txt"
         self._numbers = {file.uri: number for number, file in enumerate(batch.output)}
@@ -106,8 +107,8 @@ def _find_asking(files: _Files) -> Iterator[str]:
         return
     file = OutputFile(info.uri, info.generation, info.size)
     for _, line in read_lines(files.blobs, file, 0, info.size):
-        prompt_id, digest = files.provider.read_input(line)
-        yield f"{digest} {prompt_id}"
+        prompt_id, request = files.provider.read_input(line)
+        yield f"{files.wire_format.echo_hash(request)} {prompt_id}"
 
 
 @lru_cache(maxsize=1)
@@ -125,7 +126,7 @@ def _find_turns(files: _Files) -> Iterator[str]:
     for number, offset, row in _output(files):
         if row.prompt_id is not None:
             named |= {row.prompt_id} & several
-        elif (digest := _echoed(files.provider, row) or "") in twins:
+        elif (digest := _echoed(files.wire_format, row) or "") in twins:
             places[digest].append((row.failure is not None, number, offset))
     for digest, rows in places.items():
         unnamed = (each for each in twins[digest] if each not in named)
@@ -145,9 +146,9 @@ def _output(files: _Files) -> Iterator[tuple[int, int, Row]]:
                         yield number, offset, files.provider.read_row(line)
 
 
-def _echoed(provider: Provider, row: Row) -> str | None:
+def _echoed(wire_format: Format, row: Row) -> str | None:
     """The hash of what a row echoes; None for what no input can have been."""
     try:
-        return None if row.request is None else provider.echo_hash(row.request)
+        return None if row.request is None else wire_format.echo_hash(row.request)
     except (TypeError, ValueError, RecursionError):
         return None

@@ -26,7 +26,6 @@ from gemchain.engine.policy.outlook import Outlook, observe
 from gemchain.engine.rows.correlation import Found, match
 from gemchain.engine.rows.lines import read_lines
 from gemchain.errors import BlobNotFoundError, StoreConflictError
-from gemchain.formats.response import usage_metadata
 from gemchain.money import prices
 from gemchain.ports import Provider, Row
 from gemchain.records import (
@@ -118,6 +117,7 @@ class _Run:
         self.batch = batch
         self.holder = holder
         self.provider: Provider = runtime.providers.named(batch.provider)
+        self.wire_format = self.provider.format(batch.model)
         self.counts: Counter[str] = Counter()
         self.usage = NO_USAGE
         self.ended: set[str] = set()
@@ -189,10 +189,15 @@ class _Run:
         return min(soon, renewal_due(self.runtime, self.holder[-1]))
 
     def _deliver(self, prompt: Prompt, found: Found) -> "_Delivered":
-        usage = _usage(prompt.model, found.row)
+        usage = self._usage(found.row)
         outcome = Outcome(found.row.body, found.row.request, found.row.failure, found.ref, usage)
         delivery = deliver(self.runtime, prompt, outcome, marked=False)
         return _Delivered(prompt, found.ref, usage, delivery)
+
+    def _usage(self, row: Row) -> Usage:
+        if not row.body:
+            return NO_USAGE
+        return prices.usage(self.batch.model, self.wire_format.usage(row.body))
 
     def _write(self) -> None:
         """Commit what is pending, and prolong the lease where callbacks take their time.
@@ -255,7 +260,3 @@ def _is_followed(delivery: Delivery, waits: int) -> bool:
     unit = delivery.unit
     again = any(move.after.state is PromptState.ANSWERED for move in unit.moves)
     return again or delivery.ends_branch or (waits > 0 and unit.ending is not None)
-
-
-def _usage(model: str, row: Row) -> Usage:
-    return prices.usage(model, usage_metadata(row.body)) if row.body else NO_USAGE

@@ -1,4 +1,4 @@
-"""What Gemini-shaped services have in common: requests, rows, and a stand-in that answers without a model.
+"""The wire format of Gemini: requests, answers and batch rows of `generateContent`, in REST form.
 
-It knows no service and opens no connection; the providers and the emulators build on it.
+Nothing outside this package, the providers, their stand-ins and the simulated models knows a field of it.
 """

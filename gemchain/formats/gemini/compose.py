@@ -1,13 +1,19 @@
-"""A request, its `config` and its `schema`, put together as one request in REST form."""
+"""What users may hand to `submit`, put together as one request in REST form: input, `config` and `schema`."""
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+import base64
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
 
+import orjson
+
+from gemchain.base.jsontext import check_numbers
 from gemchain.errors import RequestError
-from gemchain.formats.gemini.inputs import Attach, as_request, by_name, camel, plain
+from gemchain.formats.gemini.fields import camel
 from gemchain.formats.schema import as_schema, inlined, is_model
+from gemchain.ports import Attach, Composed, FileContent
 
-__all__ = ["Composed", "compose"]
+__all__ = ["as_request", "compose"]
 
 BESIDE_CONTENTS = frozenset({
     "systemInstruction", "tools", "toolConfig", "safetySettings", "cachedContent", "labels",
@@ -23,31 +29,18 @@ SCHEMA, JSON_SCHEMA, MIME_TYPE = "responseSchema", "responseJsonSchema", "respon
 JSON = "application/json"
 
 
-class Composed(NamedTuple):
-    """What is sent, and what the answer must fit.
-
-    Attributes:
-        schema: The JSON schema for the answer; None for free text.
-        model: The pydantic class of which `Response.parsed` is an object; None for plain data.
-    """
-
-    request: dict[str, Any]
-    schema: dict[str, Any] | None = None
-    model: type | None = None
-
-
-def compose(given: Any, config: Any = None, schema: Any = None, attach: Attach = by_name) -> Composed:
-    """Put a request together.
+def compose(given: Any, config: Any = None, schema: Any = None, attach: Attach | None = None) -> Composed:
+    """The request that will be sent; see `Format.compose`.
 
     Args:
         given: As for `as_request`.
         config: A `GenerateContentConfig` of google-genai, or a dict of its fields in either spelling.
             It wins over the settings that the request brings along.
         schema: A JSON schema or a pydantic model class; wins over a schema in the config.
-        attach: Makes the part that stands for a local file.
+        attach: Called for each local file. None names files only, to compare requests.
 
     Raises:
-        RequestError: Something about it can never work.
+        RequestError: It can never work.
     """
     request = as_request(given, attach)
     if config is not None:
@@ -76,7 +69,7 @@ def _fields(config: Any) -> dict[str, Any]:
     return {**_fields(nested), **fields} if nested else fields
 
 
-def _with_config(request: dict[str, Any], fields: dict[str, Any], attach: Attach) -> dict[str, Any]:
+def _with_config(request: dict[str, Any], fields: dict[str, Any], attach: Attach | None) -> dict[str, Any]:
     beside: dict[str, Any] = {}
     generation: dict[str, Any] = {}
     for name, value in fields.items():
@@ -96,7 +89,7 @@ def _chosen_type(fields: dict[str, Any]) -> dict[str, Any]:
     return {MIME_TYPE: fields[MIME_TYPE]} if MIME_TYPE in fields else {}
 
 
-def _beside(name: str, value: Any, attach: Attach) -> Any:
+def _beside(name: str, value: Any, attach: Attach | None) -> Any:
     if name == "tools":
         _refuse_functions(value)
     if name != "systemInstruction":
@@ -139,3 +132,117 @@ def _generation(request: dict[str, Any]) -> dict[str, Any]:
 def _with_generation(request: dict[str, Any], generation: dict[str, Any]) -> dict[str, Any]:
     rest = {name: value for name, value in request.items() if camel(name) != "generationConfig"}
     return {**rest, "generationConfig": generation}
+
+
+def as_request(given: Any, attach: Attach | None = None) -> dict[str, Any]:
+    """The request as a dict.
+
+    Args:
+        given: A text (one user turn), a list of contents and of parts (texts and files among them;
+            parts that follow each other are one user turn), a file's `Path`, a dict in REST form, or
+            a pydantic or google-genai object.
+        attach: Called for each `Path`, wherever there is one.
+
+    Raises:
+        RequestError: It is empty, of another type, or not JSON; or a file cannot be attached.
+    """
+    if isinstance(given, str):
+        return {"contents": [_turn([_text(given)])]}
+    if isinstance(given, list | tuple):
+        return {"contents": _contents(given, attach)}
+    if isinstance(given, Mapping) or hasattr(given, "model_dump") or isinstance(given, Path):
+        whole = _object(given, attach)
+        if isinstance(given, Mapping) or "contents" in whole:
+            return whole
+        return {"contents": [_with_role(whole) if "parts" in whole else _turn([whole])]}
+    kind = type(given).__name__
+    raise RequestError(f"a request is a text, a list of contents, a dict or a google-genai object, no {kind}")
+
+
+def _contents(given: Iterable[Any], attach: Attach | None) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    parts: list[dict[str, Any]] = []
+    for each in given:
+        one = _text(each) if isinstance(each, str) else _object(each, attach)
+        if "parts" not in one:
+            parts.append(one)
+            continue
+        if parts:
+            found.append(_turn(parts))
+            parts = []
+        found.append(one if isinstance(each, Mapping) else _with_role(one))
+    return [*found, _turn(parts)] if parts else found
+
+
+def _text(text: str) -> dict[str, Any]:
+    if not text.strip():
+        raise RequestError("the request is empty")
+    return {"text": text}
+
+
+def _turn(parts: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"role": "user", "parts": parts}
+
+
+def _with_role(content: dict[str, Any]) -> dict[str, Any]:
+    """A google-genai `Content` may go without a role, which then is the user's."""
+    return {"role": "user", **content}
+
+
+def _object(given: Any, attach: Attach | None) -> dict[str, Any]:
+    found = plain(given, attach)
+    if not isinstance(found, dict):
+        raise RequestError(f"the request must be a JSON object, not {type(found).__name__}")
+    if not found:
+        raise RequestError("the request is empty")
+    return found
+
+
+def plain(given: Any, attach: Attach | None = None) -> Any:
+    """Plain JSON data in REST form of what a request may consist of.
+
+    Models are spelled in camelCase without what is None, bytes become base64, and paths parts.
+
+    Raises:
+        RequestError: Something in it is not JSON, or a file cannot be attached.
+    """
+
+    def convert(value: Any) -> Any:
+        if isinstance(value, Path):
+            return {"file": value.name} if attach is None else _file_part(attach(value))
+        if getattr(value, "uri", None) and getattr(value, "mime_type", None):
+            # google-genai's `File`, as its `files.upload` returns it, is no part by itself.
+            return {"fileData": {"fileUri": value.uri, "mimeType": value.mime_type}}
+        dump_model = getattr(value, "model_dump", None)
+        if callable(dump_model) and not isinstance(value, type):
+            # Not mode="json": google-genai would write bytes in the URL-safe alphabet.
+            return dump_model(mode="python", by_alias=True, exclude_none=True)
+        if isinstance(value, bytes | bytearray):
+            return base64.b64encode(value).decode()
+        if isinstance(value, set | frozenset):
+            return sorted(value)
+        raise TypeError(f"{type(value).__name__} is not JSON")
+
+    try:
+        text = orjson.dumps(given, default=convert, option=orjson.OPT_NON_STR_KEYS)
+        check_numbers(given, text)
+        return orjson.loads(text)
+    except TypeError as error:
+        if isinstance(error, orjson.JSONEncodeError):
+            raise _refusal(error) from error
+        raise RequestError(f"the request is not JSON: {error}") from error
+
+
+def _file_part(file: FileContent) -> dict[str, Any]:
+    """The part that carries a file's bytes, or says where they are."""
+    if file.data is not None:
+        return {"inlineData": {"mimeType": file.mime_type, "data": base64.b64encode(file.data).decode()}}
+    return {"fileData": {"mimeType": file.mime_type, "fileUri": file.uri}}
+
+
+def _refusal(error: orjson.JSONEncodeError) -> Exception:
+    """What lies behind an error of the writer, if that is more than something that is not JSON."""
+    cause = error.__cause__
+    if isinstance(cause, Exception) and not isinstance(cause, TypeError):
+        return cause
+    return RequestError(f"the request is not JSON: {cause or error}")

@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from gemchain.formats.gemini.requests import camel
+from gemchain.formats.gemini.fields import camel
 
 __all__ = ["echo_hash"]
 

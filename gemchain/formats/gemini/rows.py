@@ -8,11 +8,11 @@ from typing import Any
 
 import orjson
 
-from gemchain.formats.gemini.requests import PROMPT_LABEL
+from gemchain.formats.gemini.check import PROMPT_LABEL
 from gemchain.ports import Row
 from gemchain.records import Failure, InputRow
 
-__all__ = ["classify", "input_line", "read_row"]
+__all__ = ["classify", "input_line", "keyed_line", "read_row"]
 
 WORDS = 4_000
 """Characters that are kept of an error."""
@@ -60,6 +60,19 @@ def input_line(row: InputRow) -> bytes:
         labels = f'"labels":{{"{PROMPT_LABEL}":"{prompt}"}}'
         return f'{{"key":"{prompt}","request":{request[:-1]},{labels}}}}}\n'.encode()
     return _merged_line(prompt, request)
+
+
+def keyed_line(row: InputRow) -> bytes:
+    """One line of an input file, newline included, that names the prompt by key alone.
+
+    Raises:
+        ValueError: The request is not a JSON object.
+    """
+    request = orjson.loads(row.request) if type(row.request) is str else None
+    if type(request) is not dict:
+        raise ValueError(f"the request of prompt {row.prompt_id!r} is not a JSON object")
+    sent = request if "\n" in row.request else orjson.Fragment(row.request)
+    return orjson.dumps({"key": row.prompt_id, "request": sent}, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def _merged_line(prompt: str, request: str) -> bytes:

@@ -3,7 +3,8 @@
 import pytest
 
 from gemchain.errors import RequestError
-from gemchain.formats.gemini.requests import camel, check_request, field_of, problem
+from gemchain.formats.gemini.check import check_request, problem
+from gemchain.formats.gemini.fields import camel, field_of
 
 
 def asking(text="x", **fields):

@@ -7,8 +7,7 @@ from google.genai import types
 from pydantic import BaseModel
 
 from gemchain.errors import RequestError
-from gemchain.formats.gemini.compose import compose
-from gemchain.formats.gemini.inputs import as_request
+from gemchain.formats.gemini.compose import as_request, compose
 from gemchain.formats.schema import inlined
 from tests.apps import answers
 

@@ -1,4 +1,4 @@
-"""Requests of `generateContent` in REST form: what every service refuses, and their canonical hash.
+"""What every service refuses of a request of `generateContent`, told before it is sent.
 
 Field names are accepted in camelCase and in snake_case, as the services do.
 https://docs.cloud.google.com/gemini-enterprise-agent-platform/models/capabilities/batch-prediction-from-cloud-storage
@@ -7,13 +7,12 @@ https://docs.cloud.google.com/gemini-enterprise-agent-platform/models/capabiliti
 import difflib
 import re
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
 from gemchain.errors import RequestError
-from gemchain.formats.gemini.inputs import camel
+from gemchain.formats.gemini.fields import camel
 
-__all__ = ["PROMPT_LABEL", "camel", "check_request", "field_of", "problem"]
+__all__ = ["PROMPT_LABEL", "check_request", "problem"]
 
 PROMPT_LABEL = "gemchain_prompt"
 """The request label that carries the prompt's id through a service that echoes nothing else."""
@@ -40,17 +39,6 @@ _CONFIG_FIELDS = frozenset({
     "responseSchema", "responseJsonSchema", "presencePenalty", "frequencyPenalty", "seed", "responseLogprobs",
     "logprobs", "responseModalities", "thinkingConfig", "mediaResolution", "speechConfig",
 })  # fmt: skip
-
-
-@lru_cache(maxsize=256)
-def _snake(name: str) -> str:
-    return re.sub(r"[A-Z]", lambda found: "_" + found.group().lower(), name)
-
-
-def field_of(record: Mapping[str, Any], name: str) -> Any:
-    """The value of a field named in camelCase, however the record spells it; None when it has none."""
-    value = record.get(name)
-    return record.get(_snake(name)) if value is None else value
 
 
 def check_request(request: Mapping[str, Any]) -> None:

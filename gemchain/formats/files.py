@@ -1,17 +1,16 @@
-"""Local files as parts of a request: uploaded once by their content, or sent along inside the request.
+"""Local files in requests: uploaded once for each content, or sent along inside the request.
 
 Crash story. An object is named after its content and written before the prompt that refers to it is
 recorded. Whoever dies in between leaves an object that the next submit of the same file finds.
 """
 
-import base64
 import hashlib
 import mimetypes
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from gemchain.errors import RequestError
-from gemchain.ports import Blobs
+from gemchain.ports import Blobs, FileContent
 
 __all__ = ["FOLDER", "INLINE_MAX", "Uploads", "inline", "mime_type"]
 
@@ -68,8 +67,12 @@ class _Version(NamedTuple):
     size: int
 
 
-def mime_type(path: Path) -> str:
+def mime_type(path: Path, by_hand: str = "") -> str:
     """The kind of content, by the file's suffix.
+
+    Args:
+        path: The file.
+        by_hand: How a user passes a part without a local file, for the error.
 
     Raises:
         RequestError: The suffix tells nothing.
@@ -78,28 +81,29 @@ def mime_type(path: Path) -> str:
     known = _TYPES.get(suffix) or mimetypes.guess_type(path.name)[0]
     if known is None:
         raise RequestError(
-            f"nothing is known of the suffix {suffix!r} of file {str(path)!r}; rename the file, or pass the "
-            "part yourself: {'fileData': {'fileUri': 'gs://…', 'mimeType': '…'}}"
+            f"nothing is known of the suffix {suffix!r} of file {str(path)!r}; rename the file"
+            + (f", or {by_hand}" if by_hand else "")
         )
     return known
 
 
-def inline(path: Path, *, instead: str) -> dict[str, Any]:
-    """The part that carries a file's bytes inside the request.
+def inline(path: Path, *, instead: str, by_hand: str = "") -> FileContent:
+    """A file's bytes, to be sent inside the request.
 
     Args:
         path: A file of at most `INLINE_MAX` bytes.
         instead: What to do with a larger one, for the error.
+        by_hand: As for `mime_type`.
 
     Raises:
         RequestError: The file is missing, too large, or of an unknown kind.
     """
-    kind, size = mime_type(path), _version(path).size
+    kind, size = mime_type(path, by_hand), _version(path).size
     if size > INLINE_MAX:
         raise RequestError(
             f"file {str(path)!r} has {size:,} bytes, and a request has room for {INLINE_MAX:,}; {instead}"
         )
-    return {"inlineData": {"mimeType": kind, "data": base64.b64encode(_read(path)).decode()}}
+    return FileContent(kind, data=_read(path))
 
 
 class Uploads:
@@ -107,14 +111,16 @@ class Uploads:
 
     Args:
         blobs: Where they go, into the folder `media`.
+        by_hand: As for `mime_type`.
     """
 
-    def __init__(self, blobs: Blobs) -> None:
+    def __init__(self, blobs: Blobs, by_hand: str = "") -> None:
         self._blobs = blobs
-        self._known: dict[_Version, dict[str, Any]] = {}
+        self._by_hand = by_hand
+        self._known: dict[_Version, FileContent] = {}
 
-    def part(self, path: Path) -> dict[str, Any]:
-        """The part that refers to a file, which is uploaded unless it is there already.
+    def content(self, path: Path) -> FileContent:
+        """Where a file is in the file storage. It is uploaded unless it is there already.
 
         Raises:
             RequestError: The file is missing, of an unknown kind, or changed meanwhile.
@@ -125,8 +131,8 @@ class Uploads:
         if known is None:
             if len(self._known) >= REMEMBERED:
                 self._known.clear()
-            file = {"mimeType": mime_type(path), "fileUri": self._uploaded(path, version)}
-            known = self._known[version] = {"fileData": file}
+            known = FileContent(mime_type(path, self._by_hand), uri=self._uploaded(path, version))
+            self._known[version] = known
         return known
 
     def _uploaded(self, path: Path, version: _Version) -> str:

@@ -18,6 +18,7 @@ from gemchain.api.scope import Current, current
 from gemchain.api.specs import GatherSpec, PromptSpec
 from gemchain.api.starting import start, start_many
 from gemchain.api.submission import gather, prompt, submit, submit_many, wait
+from gemchain.base import moved
 from gemchain.durable.frames import now, random, uuid
 from gemchain.errors import (
     Abort,
@@ -93,3 +94,5 @@ __all__ = [
 ]
 
 __version__ = "0.1.0"
+
+moved.install()

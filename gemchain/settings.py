@@ -1,6 +1,5 @@
 """Every setting, its default, and its name in the environment (`GEMCHAIN_` and the name in capitals)."""
 
-import difflib
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -112,7 +111,9 @@ class Settings:
 
     def _read(self, name: str, value: Any) -> Any:
         if name not in self.names():
-            near = difflib.get_close_matches(name, self.names(), n=1)
+            from difflib import get_close_matches  # rarely needed, and 1 ms to import
+
+            near = get_close_matches(name, self.names(), n=1)
             hint = f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(self.names())}"
             raise ConfigurationError(f"no setting is called {name!r}{hint}")
         kind: Callable[[Any], Any] = type(getattr(self, name))

@@ -1,6 +1,5 @@
 """Settings become a runtime. The only place that names concrete adapters, each imported when needed."""
 
-import difflib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -198,9 +197,11 @@ def choose_provider(model: str) -> tuple[str, str]:
 
 
 def _hint(model: str, prefix: str, inner: str) -> str:
-    if not inner and (near := difflib.get_close_matches(model, prices.models(), n=1)):
+    from difflib import get_close_matches  # rarely needed, and 1 ms to import
+
+    if not inner and (near := get_close_matches(model, prices.models(), n=1)):
         return f"did you mean {near[0]!r}?"
-    if near := difflib.get_close_matches(prefix, PREFIXES, n=1):
+    if near := get_close_matches(prefix, PREFIXES, n=1):
         return f"did you mean '{near[0]}/{inner or model}'?"
     return f"a name begins with {_known()}"
 

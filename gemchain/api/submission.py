@@ -7,7 +7,6 @@ Crash story. Outside a chain, a prompt starts one: see `recording.py`. Inside a 
 written at all: see `scope.py`.
 """
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Unpack
@@ -42,7 +41,9 @@ def prompt(
 
 
 def _unknown(name: str) -> str:
-    near = difflib.get_close_matches(name, PromptOptions.__annotations__, n=1)
+    from difflib import get_close_matches  # rarely needed, and 1 ms to import
+
+    near = get_close_matches(name, PromptOptions.__annotations__, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     return f"prompt() and submit() take no argument {name!r}{hint}"
 

@@ -42,7 +42,7 @@ def _packed(value: Any) -> dict[str, Any]:
             "prompt": value.prompt_id,
             "schema": value.schema,
         }
-        return packed if value.wire_format is DEFAULT else packed | {"format": value.wire_format.name}
+        return packed if value.wire_format.name == DEFAULT else packed | {"format": value.wire_format.name}
     if isinstance(value, Exception):
         return {"error": asdict(failure_of(value)), "prompt": getattr(value, "prompt_id", "")}
     return {"value": value} if _is_plain(value) else _packed_all(value)
@@ -74,7 +74,7 @@ def _unpacked(packed: dict[str, Any]) -> Any:
             model=packed["model"],
             prompt_id=packed["prompt"],
             schema=schema,
-            wire_format=format_named(packed.get("format")),
+            wire_format=format_named(packed.get("format", DEFAULT)),
             parse=None if schema is None else parser(schema, active().continuations.resolve_model),
         )
     if "error" in packed:

@@ -1,26 +1,31 @@
-"""The formats by name, for what was stored: a response keeps the name of its format."""
+"""The formats by name, each loaded when it is first needed."""
+
+from functools import cache
+from importlib import import_module
 
 from gemchain.errors import DamagedError
-from gemchain.formats.gemini.format import GEMINI
-from gemchain.formats.plain.format import PLAIN
 from gemchain.ports import Format
 
 __all__ = ["DEFAULT", "format_named"]
 
-DEFAULT: Format = GEMINI
-"""That of a response which was stored without the name of its format, as it was before there were several."""
+DEFAULT = "gemini"
+"""The format of a response that was stored without a name, before there were several."""
 
-FORMATS: dict[str, Format] = {each.name: each for each in (GEMINI, PLAIN)}
+FORMATS = {
+    "gemini": ("gemchain.formats.gemini.format", "GEMINI"),
+    "plain": ("gemchain.formats.plain.format", "PLAIN"),
+}
 
 
-def format_named(name: str | None) -> Format:
-    """The format of that name; the default for None.
+@cache
+def format_named(name: str = DEFAULT) -> Format:
+    """The format of that name.
 
     Raises:
         DamagedError: There is none.
     """
-    if name is None:
-        return DEFAULT
     if name not in FORMATS:
         raise DamagedError(f"there is no wire format {name!r}; there are {', '.join(FORMATS)}")
-    return FORMATS[name]
+    module, instance = FORMATS[name]
+    found: Format = getattr(import_module(module), instance)
+    return found

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from gemchain.errors import DamagedError, GemchainError
-from gemchain.formats.registry import DEFAULT
+from gemchain.formats.registry import format_named
 from gemchain.ports import Format, TokenCounts, ToolCall
 from gemchain.records import Failure, Prompt
 
@@ -40,7 +40,7 @@ class Response:
         model: The model that was asked.
         prompt_id: The prompt that was answered.
         schema: JSON text of the schema that the answer was asked to fit; None for free text.
-        wire_format: The format of `raw`.
+        wire_format: The format of `raw`; Gemini's when none is given.
     """
 
     def __init__(
@@ -52,14 +52,14 @@ class Response:
         prompt_id: str = "",
         schema: str | None = None,
         parse: Callable[[str], Any] | None = None,
-        wire_format: Format = DEFAULT,
+        wire_format: Format | None = None,
     ) -> None:
         self.raw = raw
         self.request = request
         self.model = model
         self.prompt_id = prompt_id
         self.schema = schema
-        self.wire_format = wire_format
+        self.wire_format = wire_format or format_named()
         self._parse = parse
         self._text: str | None = None
 

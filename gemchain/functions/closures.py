@@ -10,6 +10,7 @@ import base64
 import hashlib
 import hmac
 import sys
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -85,7 +86,10 @@ class Signer:
                 f"the stored function was made by Python {theirs[0]} with cloudpickle {theirs[1]}; this is "
                 f"Python {ours[0]} with cloudpickle {ours[1]}; run it where it was made, or cancel its chain"
             )
-        function = cloudpickle.loads(base64.b85decode(sealed["code"]))
+        with warnings.catch_warnings():
+            # It may name modules by paths that they had when it was stored; see `base/moved.py`.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            function = cloudpickle.loads(base64.b85decode(sealed["code"]))
         if not callable(function):
             raise UnresolvedError("what is stored is no function")
         return function  # type: ignore[no-any-return]

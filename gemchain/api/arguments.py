@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from gemchain.base import jsontext
 from gemchain.errors import InvalidInputError, ParamsError
@@ -17,13 +17,21 @@ from gemchain.records.retry_policy import (
 )
 from gemchain.runtime import Runtime
 
-__all__ = ["Follows", "accepted", "chain_rules", "follows", "priority_of"]
+__all__ = ["Follows", "Functions", "accepted", "chain_rules", "follows", "priority_of"]
 
 
 ACCEPTABLE = frozenset({"blocked", "truncated", "empty"})
 
 
 PRIORITIES = range(-9, 10)
+
+
+class Functions(NamedTuple):
+    """The functions that follow a prompt, a gather or a wait, as the user gave them."""
+
+    callback: Any
+    on_error: Any
+    retry_if: Any = None
 
 
 @frozen()
@@ -37,20 +45,28 @@ class Follows:
     closure: str | None
 
 
-def follows(runtime: Runtime, spec: Any, inherited: RetryPolicy, first: str = "response") -> Follows:
-    """What is stored of the functions that follow `spec`, of which `first` is the callback's first argument.
+def follows(
+    runtime: Runtime, functions: Functions, params: Any, inherited: RetryPolicy, first: str = "response"
+) -> Follows:
+    """What is stored of these functions.
+
+    Args:
+        runtime: Where functions get their names.
+        functions: As the user gave them.
+        params: Their keyword arguments.
+        inherited: The retry policy of the chain.
+        first: What the callback's first argument will be.
 
     Raises:
         InvalidInputError: One of them can never work.
     """
-    names = _names(spec)
-    on_error, retry_if = getattr(spec, "on_error", None), getattr(spec, "retry_if", None)
+    names = _names(params)
     signed: dict[str, str] = {}
     return Follows(
-        _stored(runtime, "callback", spec.callback, (first, *names), signed),
-        _stored(runtime, "on_error", on_error, ("error", *names), signed),
-        _retry_if(runtime, retry_if, inherited, signed),
-        _params_text(spec, on_error),
+        _stored(runtime, "callback", functions.callback, (first, *names), signed),
+        _stored(runtime, "on_error", functions.on_error, ("error", *names), signed),
+        _retry_if(runtime, functions.retry_if, inherited, signed),
+        _params_text(params, functions),
         jsontext.dump(signed) if signed else None,
     )
 
@@ -80,22 +96,22 @@ def _stored(
     return name
 
 
-def _names(spec: Any) -> tuple[str, ...]:
+def _names(given: Any) -> tuple[str, ...]:
     """The names of the params, checked."""
-    params = spec.params or {}
+    params = given or {}
     is_dict = type(params) is dict or isinstance(params, Mapping)
     if not is_dict or not all(isinstance(name, str) for name in params):
         raise ParamsError(f"params must be a dict with names as keys, not {params!r}")
     return tuple(params)
 
 
-def _params_text(spec: Any, on_error: Any) -> str:
-    if not spec.params:
+def _params_text(params: Any, functions: Functions) -> str:
+    if not params:
         return "{}"
-    if spec.callback is None and on_error is None:
+    if functions.callback is None and functions.on_error is None:
         raise ParamsError("params are for a callback, and there is none")
     try:
-        return jsontext.dump(spec.params)
+        return jsontext.dump(params)
     except TypeError as error:
         raise ParamsError(
             f"params must be JSON, since they are kept until the answer comes: {error}"

@@ -8,12 +8,18 @@ derived, so asking again finds the chain instead of starting a second one.
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from gemchain.api.chains import PromptHandle
+from gemchain.api.scope import Scope
+from gemchain.api.specs import GatherSpec, PromptSpec, WaitSpec
+from gemchain.api.validation import make_item
 from gemchain.base.chunks import chunked
 from gemchain.errors import StoreConflictError
-from gemchain.records import Unit, Verdict
+from gemchain.functions.application import known_home
+from gemchain.records import Chain, Unit, Verdict
+from gemchain.records.identity import chain_id, random_id
 from gemchain.runtime import Runtime
 
-__all__ = ["NewChains", "groups", "record_chains"]
+__all__ = ["NewChains", "add_to_chain", "groups", "record_chains", "start_lone_chains"]
 
 
 GROUP = 2_000
@@ -56,6 +62,53 @@ class NewChains:
         """Record what has gathered."""
         units, self._units, self._size = list(self._units.values()), {}, 0
         record_chains(self._runtime, units)
+
+
+def add_to_chain(runtime: Runtime, scope: Scope, spec: PromptSpec | GatherSpec | WaitSpec) -> PromptHandle:
+    """Let the running function submit what is described: it is recorded when the function has returned.
+
+    Raises:
+        InvalidInputError: It can never work.
+    """
+    item = make_item(runtime, scope, spec)
+    scope.items.append(item)
+    return PromptHandle(item.draft.prompt.id, scope.chain_id)
+
+
+def start_lone_chains(runtime: Runtime, specs: Sequence[PromptSpec | GatherSpec]) -> list[PromptHandle]:
+    """Record each of these as the start of a chain of its own, in a few commits.
+
+    Raises:
+        InvalidInputError: One of them can never work.
+        StoreError: They could not be recorded.
+    """
+    handles: list[PromptHandle] = []
+    new = NewChains(runtime)
+    for spec in specs:
+        unit = _lone_chain(runtime, spec)
+        assert unit.chain is not None
+        new.add(unit)
+        handles.append(PromptHandle(unit.drafts[0].prompt.id, unit.chain.id))
+    new.record()
+    runtime.waker.hurry()
+    return handles
+
+
+def _lone_chain(runtime: Runtime, spec: PromptSpec | GatherSpec) -> Unit:
+    callback = spec.callback
+    name = (
+        "gemchain:submit"
+        if callback is None
+        else f"{known_home(callback)}:{getattr(callback, '__qualname__', 'callback')}"
+    )
+    identity = random_id("c") if spec.key is None else chain_id(name, spec.key)
+    scope = Scope(identity, None, runtime.clock.now())
+    scope.items.append(make_item(runtime, scope, spec))
+    drafts = scope.children()
+    chain = Chain(
+        id=identity, key=spec.key, function=name, created_at=scope.created_at, labels=drafts[0].prompt.labels
+    )
+    return Unit(token=random_id("u"), chain=chain, drafts=drafts)
 
 
 def record_chains(runtime: Runtime, units: Sequence[Unit]) -> None:

@@ -7,22 +7,17 @@ Crash story. Outside a chain, a prompt starts one: see `recording.py`. Inside a 
 written at all: see `scope.py`.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Unpack
 
 from gemchain.api.chains import PromptHandle
-from gemchain.api.recording import NewChains, groups
-from gemchain.api.scope import Scope, open_scope
+from gemchain.api.recording import add_to_chain, groups, start_lone_chains
+from gemchain.api.scope import open_scope
 from gemchain.api.specs import GatherSpec, PromptOptions, PromptSpec, WaitSpec
-from gemchain.api.validation import make_item, make_wait_item
 from gemchain.durable.frames import active_frame, note_described
 from gemchain.errors import InvalidInputError
-from gemchain.functions.application import known_home
-from gemchain.records import Chain as ChainRecord
-from gemchain.records import Unit
-from gemchain.records.identity import chain_id, random_id
-from gemchain.runtime import Runtime, active
+from gemchain.runtime import active
 
 __all__ = ["gather", "prompt", "submit", "submit_many", "wait"]
 
@@ -97,7 +92,7 @@ def submit(
     spec = prompt(request, model, callback, **options)
     _refuse_inside_programs("submit()")
     runtime, scope = active(), open_scope()
-    return _record(runtime, [spec])[0] if scope is None else _buffer(runtime, scope, spec)
+    return start_lone_chains(runtime, [spec])[0] if scope is None else add_to_chain(runtime, scope, spec)
 
 
 def _refuse_inside_programs(what: str) -> None:
@@ -124,43 +119,8 @@ def submit_many(prompts: Iterable[PromptSpec]) -> list[PromptHandle]:
     _refuse_inside_programs("submit_many()")
     runtime, scope = active(), open_scope()
     if scope is not None:
-        return [_buffer(runtime, scope, spec) for spec in prompts]
-    return [handle for group in groups(prompts) for handle in _record(runtime, group)]
-
-
-def _buffer(runtime: Runtime, scope: Scope, spec: PromptSpec | GatherSpec) -> PromptHandle:
-    item = make_item(runtime, scope, spec)
-    scope.items.append(item)
-    return PromptHandle(item.draft.prompt.id, scope.chain_id)
-
-
-def _record(runtime: Runtime, specs: Sequence[PromptSpec | GatherSpec]) -> list[PromptHandle]:
-    handles: list[PromptHandle] = []
-    new = NewChains(runtime)
-    for spec in specs:
-        unit = _lone_chain(runtime, spec)
-        assert unit.chain is not None
-        new.add(unit)
-        handles.append(PromptHandle(unit.drafts[0].prompt.id, unit.chain.id))
-    new.record()
-    runtime.waker.hurry()
-    return handles
-
-
-def _lone_chain(runtime: Runtime, spec: PromptSpec | GatherSpec) -> Unit:
-    name = (
-        "gemchain:submit"
-        if spec.callback is None
-        else f"{known_home(spec.callback)}:{getattr(spec.callback, '__qualname__', 'callback')}"
-    )
-    identity = random_id("c") if spec.key is None else chain_id(name, spec.key)
-    scope = Scope(identity, None, runtime.clock.now())
-    scope.items.append(make_item(runtime, scope, spec))
-    drafts = scope.children()
-    chain = ChainRecord(
-        id=identity, key=spec.key, function=name, created_at=scope.created_at, labels=drafts[0].prompt.labels
-    )
-    return Unit(token=random_id("u"), chain=chain, drafts=drafts)
+        return [add_to_chain(runtime, scope, spec) for spec in prompts]
+    return [handle for group in groups(prompts) for handle in start_lone_chains(runtime, group)]
 
 
 def gather(
@@ -197,7 +157,7 @@ def gather(
         return spec
     _refuse_inside_programs("gather() with a callback")
     runtime, scope = active(), open_scope()
-    return _record(runtime, [spec])[0] if scope is None else _buffer(runtime, scope, spec)
+    return start_lone_chains(runtime, [spec])[0] if scope is None else add_to_chain(runtime, scope, spec)
 
 
 def wait(
@@ -236,6 +196,4 @@ def wait(
     runtime, scope = active(), open_scope()
     if scope is None:
         raise InvalidInputError("wait() is for functions of a chain; start one with gemchain.start")
-    item = make_wait_item(runtime, scope, spec)
-    scope.items.append(item)
-    return PromptHandle(item.draft.prompt.id, scope.chain_id)
+    return add_to_chain(runtime, scope, spec)

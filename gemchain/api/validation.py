@@ -7,7 +7,7 @@ that says what, before anything is written.
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from gemchain.api.arguments import Follows, accepted, follows, priority_of
+from gemchain.api.arguments import Follows, Functions, accepted, follows, priority_of
 from gemchain.api.scope import Item, Scope
 from gemchain.api.specs import GatherSpec, PromptSpec, WaitSpec
 from gemchain.base import jsontext
@@ -26,7 +26,7 @@ from gemchain.records.retry_policy import (
 from gemchain.records.states import PromptState
 from gemchain.runtime import Runtime
 
-__all__ = ["EMPTY", "WAITING", "make_draft", "make_item", "make_timed_wait", "make_wait", "make_wait_item"]
+__all__ = ["EMPTY", "WAITING", "make_draft", "make_item", "make_timed_wait", "make_wait"]
 
 
 WAITING = Progress(PromptState.WAITING)
@@ -54,7 +54,8 @@ def make_draft(runtime: Runtime, scope: Scope, spec: PromptSpec) -> Draft:
             f"the request has {size:,} bytes; {provider.name} takes {provider.limits.max_request_bytes:,}"
         )
     inherited, parent = scope.rules, scope.parent
-    after = follows(runtime, spec, inherited)
+    functions = Functions(spec.callback, spec.on_error, spec.retry_if)
+    after = follows(runtime, functions, spec.params, inherited)
     deadline_at = _deadline(scope, spec.deadline, inherited)
     prompt = Prompt(
         _prompt_id(scope, spec.key),
@@ -116,20 +117,24 @@ def _schema_text(runtime: Runtime, composed: Composed) -> str | None:
     return jsontext.dump({**composed.schema, MODEL: runtime.continuations.model_name(composed.model)})
 
 
-def make_item(runtime: Runtime, scope: Scope, spec: PromptSpec | GatherSpec) -> Item:
-    """What a described prompt or gather adds to `scope`.
+def make_item(runtime: Runtime, scope: Scope, spec: PromptSpec | GatherSpec | WaitSpec) -> Item:
+    """What a described prompt, gather or wait adds to `scope`.
 
     Raises:
         InvalidInputError: It, or one of the branches, can never work.
     """
     if isinstance(spec, PromptSpec):
         return Item(make_draft(runtime, scope, spec))
+    if isinstance(spec, WaitSpec):
+        return _as_wait(runtime, scope, spec)
     return _as_join(runtime, scope, spec, scope.next_join_id())
 
 
 def _as_join(runtime: Runtime, scope: Scope, spec: GatherSpec, identity: str) -> Item:
+    functions = Functions(spec.callback, spec.on_error)
+    after = follows(runtime, functions, spec.params, scope.rules, "results")
     join = replace(
-        _followed(make_wait(scope, "join", None), follows(runtime, spec, scope.rules, first="results")),
+        _followed(make_wait(scope, "join", None), after),
         id=identity,
         progress=WAITING if spec.branches else EMPTY,
     )
@@ -196,13 +201,8 @@ def make_timed_wait(
     )
 
 
-def make_wait_item(runtime: Runtime, scope: Scope, spec: WaitSpec) -> Item:
-    """What a described wait adds to `scope`.
-
-    Raises:
-        InvalidInputError: Its callback can never work.
-    """
-    after = follows(runtime, spec, scope.rules, first="value")
+def _as_wait(runtime: Runtime, scope: Scope, spec: WaitSpec) -> Item:
+    after = follows(runtime, Functions(spec.callback, spec.on_error), spec.params, scope.rules, "value")
     return Item(Draft(_followed(make_timed_wait(scope, "wait", spec.name, spec.deadline), after), "{}"))
 
 

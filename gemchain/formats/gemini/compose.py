@@ -1,13 +1,13 @@
 """What users may hand to `submit`, put together as one request in REST form: input, `config` and `schema`."""
 
 import base64
+import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from gemchain.base.jsontext import check_numbers
 from gemchain.errors import RequestError
 from gemchain.formats.gemini.fields import camel
 from gemchain.formats.schema import as_schema, inlined, is_model
@@ -26,7 +26,7 @@ OF_THE_CLIENT = frozenset({"automaticFunctionCalling", "shouldReturnHttpResponse
 
 RENAMED = {"modelSelectionConfig": "modelConfig"}
 SCHEMA, JSON_SCHEMA, MIME_TYPE = "responseSchema", "responseJsonSchema", "responseMimeType"
-JSON = "application/json"
+JSON_TYPE = "application/json"
 
 
 def compose(given: Any, config: Any = None, schema: Any = None, attach: Attach | None = None) -> Composed:
@@ -51,7 +51,7 @@ def compose(given: Any, config: Any = None, schema: Any = None, attach: Attach |
     if schema is None:
         return Composed(request)
     sent, model = as_schema(schema)
-    asked = {**_generation(request), MIME_TYPE: JSON, JSON_SCHEMA: sent}
+    asked = {**_generation(request), MIME_TYPE: JSON_TYPE, JSON_SCHEMA: sent}
     asked.pop(SCHEMA, None)
     return Composed(_with_generation(request, asked), sent, model)
 
@@ -113,12 +113,12 @@ def _refuse_functions(tools: Any) -> None:
 def _schema(name: str, value: Any) -> dict[str, Any]:
     """The settings for a schema: classes and types become a JSON schema, anything else stays as it is."""
     if is_model(value):
-        return {MIME_TYPE: JSON, JSON_SCHEMA: as_schema(value).sent}
+        return {MIME_TYPE: JSON_TYPE, JSON_SCHEMA: as_schema(value).sent}
     if isinstance(value, type) or hasattr(value, "__origin__"):
         from pydantic import TypeAdapter
 
-        return {MIME_TYPE: JSON, JSON_SCHEMA: inlined(TypeAdapter(value).json_schema())}
-    return {MIME_TYPE: JSON, name: plain(value)}
+        return {MIME_TYPE: JSON_TYPE, JSON_SCHEMA: inlined(TypeAdapter(value).json_schema())}
+    return {MIME_TYPE: JSON_TYPE, name: plain(value)}
 
 
 def _generation(request: dict[str, Any]) -> dict[str, Any]:
@@ -225,12 +225,31 @@ def plain(given: Any, attach: Attach | None = None) -> Any:
 
     try:
         text = orjson.dumps(given, default=convert, option=orjson.OPT_NON_STR_KEYS)
-        check_numbers(given, text)
+        if b"null" in text:
+            _refuse_lost_numbers(given)
         return orjson.loads(text)
     except TypeError as error:
         if isinstance(error, orjson.JSONEncodeError):
             raise _refusal(error) from error
         raise RequestError(f"the request is not JSON: {error}") from error
+
+
+def _refuse_lost_numbers(given: Any) -> None:
+    """Refuse an infinity and what is not a number: orjson writes both as null."""
+    try:
+        json.dumps(given, allow_nan=False, skipkeys=True, default=_fields_inside)
+    except ValueError as error:
+        raise RequestError(
+            "the request is not JSON: JSON has neither infinity nor 'not a number' (nan); use None or a text"
+        ) from error
+
+
+def _fields_inside(value: Any) -> Any:
+    """Where numbers may be in an object that JSON does not know."""
+    if isinstance(value, set | frozenset):
+        return list(value)
+    dump_model = getattr(value, "model_dump", None)
+    return dump_model() if callable(dump_model) and not isinstance(value, type) else None
 
 
 def _file_part(file: FileContent) -> dict[str, Any]:

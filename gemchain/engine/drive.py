@@ -6,7 +6,7 @@ any two lines, and several processes can drive one state at the same time.
 
 import gc
 import logging
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -180,12 +180,20 @@ class Driver:
     def _is_all_stuck(self) -> bool:
         store, aside = self.runtime.store, self.aside
         return not (
-            any(_may_move(batch, aside, lost=self.lost is not None) for batch in store.open_batches())
+            any(self._may_move(batch) for batch in store.open_batches())
             or any(queue_names(each.queue)[1] not in aside for each in store.queues())
             or store.next_answer_at() is not None
             or store.unsettled_chains(limit=1)
             or store.ended_waits(limit=1)
         )
+
+    def _may_move(self, batch: Batch) -> bool:
+        """Whether a batch goes on by itself; when an output is lost, it may be that of one with parts."""
+        if batch.state is BatchState.ARRIVED:
+            return self.lost is None
+        if batch.provider not in self.aside:
+            return True
+        return self.lost is None and batch.parts > 0 and bool(self.runtime.store.open_parts(batch.id))
 
     def rest(self, until: datetime | None) -> None:
         """Rest until something is due, somebody hurries, or `until`."""
@@ -212,11 +220,6 @@ class Driver:
         # What was due before the last turn began and is still there belongs to somebody else.
         turned_at = self._turned_at or now
         return [each for each in times if each is not None and each > turned_at]
-
-
-def _may_move(batch: Batch, aside: Container[str], *, lost: bool) -> bool:
-    """Whether a batch goes on by itself; with a lost output, an arrived one may be the one that lost it."""
-    return not (lost if batch.state is BatchState.ARRIVED else batch.provider in aside)
 
 
 def _batch_due(batch: Batch) -> datetime | None:

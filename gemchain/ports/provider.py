@@ -35,7 +35,8 @@ class Job:
 
     Attributes:
         name: The provider's own name of it.
-        output: The files it delivered, once LANDED.
+        output: Once LANDED, all files that it delivered. While RUNNING, those that are finished: none of them
+            changes any more, and later reports list them again, in any order. Output grows by new files.
         failure: Why it failed, or why it delivered only a part.
         detail: The provider's own word for its state, for people.
     """

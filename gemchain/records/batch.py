@@ -33,6 +33,8 @@ class RowCounts(NamedTuple):
         unknown: Rows that belong to no prompt.
         malformed: Lines that are no row.
         missing: Prompts for which no row came.
+        deferred: Rows without an id, met while the job ran, whose prompt only the whole output tells. Their
+            part is dispatched again when the job is over.
     """
 
     done: int = 0
@@ -44,6 +46,7 @@ class RowCounts(NamedTuple):
     unknown: int = 0
     malformed: int = 0
     missing: int = 0
+    deferred: int = 0
 
     def plus(self, other: "RowCounts") -> "RowCounts":
         """The sum of both."""
@@ -65,7 +68,9 @@ class Batch:
         job: The provider's name of the job, once SENT.
         create_at: When a job was first asked for; None before. While set and not SENT, a job may exist.
         poll_at: When to ask the provider again.
-        output: The files that the job delivered, once ARRIVED.
+        output: The files that the job delivered so far, in the order in which they were found; all once
+            ARRIVED.
+        parts: How many parts they were split into.
         usage: Tokens and money of its answers, once CLOSED.
     """
 

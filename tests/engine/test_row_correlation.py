@@ -8,8 +8,7 @@ import pytest
 
 from gemchain.api.operations import cancel_chain
 from gemchain.engine.batches.leases import free
-from gemchain.engine.rows import correlation
-from gemchain.engine.rows import unkeyed as engine_nameless
+from gemchain.engine.rows import correlation, unkeyed
 from gemchain.engine.stages.collect import collect
 from gemchain.engine.stages.dispatch import dispatch, dispatch_part
 from gemchain.errors import BlobNotFoundError, StoreUnavailableError
@@ -282,7 +281,7 @@ def test_a_file_that_is_lost_holds_up_no_row_of_another(stand, twins):
 
 
 def test_a_part_is_held_while_the_whole_output_is_read(stand, twins, monkeypatch):
-    monkeypatch.setattr(engine_nameless, "BREATH", 1)
+    monkeypatch.setattr(unkeyed, "BREATH", 1)
     _, batch, lines = twins
     stand.provider.land(batch, lines)
     collect(stand.runtime)
@@ -312,9 +311,9 @@ def test_what_was_found_in_a_copy_of_the_files_is_for_the_copy(stand, twins):
     here = AnswerRef(file.uri, file.generation, 0, len(lines[0]))
     there = AnswerRef("file:///elsewhere", 1, 0, len(lines[0]))
     copy = replace(batch, output=(OutputFile(there.uri, there.generation, file.size),))
-    assert engine_nameless.owners(stand.runtime, batch, {here: row}, list) == {here: ids[0]}
+    assert unkeyed.owners(stand.runtime, batch, {here: row}, list).found == {here: ids[0]}
     stand.blobs.delete(stand.blobs.uri(f"batches/{batch.id}/turns-1.jsonl.txt"))
-    assert engine_nameless.owners(stand.runtime, copy, {there: row}, list) == {there: None}
+    assert unkeyed.owners(stand.runtime, copy, {there: row}, list).found == {there: None}
 
 
 def interrupt():

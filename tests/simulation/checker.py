@@ -22,7 +22,7 @@ from gemchain.records.states import (
     PromptState,
 )
 from tests.simulation.scheduler import Violation
-from tests.simulation.service import policy_to_text
+from tests.simulation.service import asked_text
 
 P = PromptState
 OPEN = UNFINISHED_PROMPT
@@ -225,7 +225,7 @@ class Checker:
     def _note(self, draft):
         request = json.loads(draft.request)
         if draft.prompt.kind == "generate":
-            self.texts[draft.prompt.id] = policy_to_text(request)
+            self.texts[draft.prompt.id] = asked_text(request)
         if draft.prompt.kind == "join":
             self.counts[draft.prompt.id] = request["branches"]
 

@@ -21,7 +21,7 @@ BLOCKED, REFUSED = "blocked", "refused"
 """Requests that begin so are kept back, or refused, for ever."""
 
 
-def policy_to_text(request: dict[str, Any]) -> str:
+def asked_text(request: dict[str, Any]) -> str:
     """What a request asks."""
     return str(request["contents"][-1]["parts"][-1]["text"])
 
@@ -154,7 +154,7 @@ class Service:
     def _row(self, read):
         world = self.world
         request = dict(read["request"])
-        text = policy_to_text(request)
+        text = asked_text(request)
         row = {"status": "", "response": {}, "request": request}
         if world.strikes("row_nameless"):
             request["contents"] = [{**each, "unset": None} for each in request["contents"]]

@@ -1,14 +1,20 @@
 """Endings of batches: of those whose parts are dispatched, and of those whose job failed.
 
-Crash story. `close` and `abandon` move the leftover prompts one commit each, and the batch last. Whoever dies
-in between leaves a batch that is still open, and the next run finds the prompts that are still CLAIMED.
+Crash story. `close` and `abandon` move the leftover prompts one commit each, and the batch last. A process
+that dies in between leaves a batch that is still open, and the next run finds the prompts that are still
+CLAIMED. Parts that are to be dispatched again are found in the stored counts of the others: a part with
+deferred rows that no later part covers. They are recorded in one commit of the batch, under its version, so
+that two processes at once make them once.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
+from operator import attrgetter
 
 from gemchain.engine.answers.delivery import Outcome, deliver
 from gemchain.engine.endings.chains import settle_marked
-from gemchain.records import NO_ROWS, NO_USAGE, Batch, Failure, RowCounts, Usage, Verdict
+from gemchain.records import NO_ROWS, NO_USAGE, Batch, Failure, Part, RowCounts, Usage, Verdict
+from gemchain.records.identity import part_id
 from gemchain.records.states import BatchState, PartState, PromptState
 from gemchain.runtime import Runtime
 
@@ -25,11 +31,18 @@ def is_complete(runtime: Runtime, batch: Batch) -> bool:
 def close(runtime: Runtime, batch: Batch) -> Batch:
     """End an ARRIVED batch all of whose parts are dispatched.
 
-    Prompts without a row are sent again, or fail with the job's own words.
+    Prompts without a row are sent again, or fail with the job's own words. Parts with deferred rows come
+    first: they are dispatched again, and the batch stays ARRIVED until then.
     """
+    parts = runtime.store.batch_parts(batch.id)
+    deferred = _to_repeat(parts)
+    if deferred:
+        return _repeat(runtime, batch, deferred)
     lost = batch.failure or MISSING
-    missing = _release(runtime, batch, replace(lost, retryable=True))
-    counts, usage = _totals(runtime, batch)
+    # What a service refuses to tell anything of stays lost; all else may be answered when it is sent again.
+    failure = lost if lost.reason == "rejected" else replace(lost, retryable=True)
+    missing = _release(runtime, batch, failure)
+    counts, usage = _totals(parts)
     return runtime.store.save_batch(
         replace(
             batch,
@@ -39,6 +52,32 @@ def close(runtime: Runtime, batch: Batch) -> Batch:
             usage=usage,
         )
     )
+
+
+def _to_repeat(parts: Sequence[Part]) -> list[Part]:
+    """The parts with deferred rows that no later part covers."""
+    last = {(part.file, part.start): part for part in sorted(parts, key=attrgetter("index"))}
+    first_of = {part.id for part in last.values()}
+    return [part for part in parts if part.counts.deferred and part.id in first_of]
+
+
+def _repeat(runtime: Runtime, batch: Batch, deferred: Sequence[Part]) -> Batch:
+    """Make new parts over the same bytes. The whole output is known now, so no row of them is deferred."""
+    parts = [
+        Part(
+            id=part_id(batch.id, index),
+            batch_id=batch.id,
+            index=index,
+            file=part.file,
+            start=part.start,
+            end=part.end,
+        )
+        for index, part in enumerate(deferred, batch.parts)
+    ]
+    saved = runtime.store.save_batch(replace(batch, parts=batch.parts + len(parts)), parts=parts)
+    for part in parts:
+        runtime.waker.dispatch(part)
+    return saved
 
 
 def abandon(runtime: Runtime, batch: Batch) -> Batch:
@@ -66,9 +105,9 @@ def _release(runtime: Runtime, batch: Batch, failure: Failure) -> int:
     return released
 
 
-def _totals(runtime: Runtime, batch: Batch) -> tuple[RowCounts, Usage]:
+def _totals(parts: Sequence[Part]) -> tuple[RowCounts, Usage]:
     counts, usage = NO_ROWS, NO_USAGE
-    for part in runtime.store.batch_parts(batch.id):
+    for part in parts:
         assert part.state is PartState.DONE
         counts, usage = counts.plus(part.counts), usage.plus(part.usage)
     return counts, usage

@@ -37,7 +37,7 @@ def observe(runtime: Runtime, without: Container[str] = (), *, handled: str | No
     Args:
         runtime: Where to look.
         without: Providers that nobody waits for: what is for them may never be sent.
-        handled: An arrived batch from which nothing more will come.
+        handled: A batch whose parts are all dispatched, or will be in a moment.
     """
     store, now = runtime.store, runtime.store.now()
     counts = store.counters().prompts
@@ -46,8 +46,11 @@ def observe(runtime: Runtime, without: Container[str] = (), *, handled: str | No
     for batch in store.open_batches():
         if batch.state is BatchState.ARRIVED:
             arriving += batch.id != handled
-        elif batch.provider not in without:
+            continue
+        if batch.provider not in without:
             out.append(batch)
+        if batch.parts and batch.id != handled:  # its job runs, and has delivered something already
+            arriving += bool(store.open_parts(batch.id))
     recent = store.list_batches(limit=RECENT) if out else []
     usual = turnarounds(recent)
     # Newest first, so the oldest is put in first and the newest stays.

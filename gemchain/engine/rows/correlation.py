@@ -1,14 +1,14 @@
 """Correlation: which prompt a row of output belongs to.
 
 Rows come in any order, may be missing, doubled or damaged, and a provider does not promise to echo
-the id that was sent along. A row that names its prompt is matched by that, any other as `nameless` tells.
+the id that was sent along. A row that names its prompt is matched by that, any other as `unkeyed` tells.
 """
 
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from gemchain.engine.rows.unkeyed import owners
+from gemchain.engine.rows.unkeyed import Owners, owners
 from gemchain.ports import Row
 from gemchain.records import AnswerRef, Batch, Prompt
 from gemchain.records.frozen import frozen
@@ -56,17 +56,17 @@ def match(
         taken: Prompts that are spoken for, which get no further row; those that get one here join them.
         heartbeat: Called again and again where this takes minutes.
     """
-    nameless = {found.ref: found.row for found in rows if found.row.prompt_id is None}
-    whose = owners(runtime, batch, nameless, heartbeat) if nameless else {}
-    if nameless:
-        rows = sorted(rows, key=_turn)
-    ids = [found.row.prompt_id or whose.get(found.ref) for found in rows]
+    unkeyed = {found.ref: found.row for found in rows if found.row.prompt_id is None}
+    owned = owners(runtime, batch, unkeyed, heartbeat) if unkeyed else Owners({}, set())
+    if unkeyed:
+        rows = sorted((each for each in rows if each.ref not in owned.deferred), key=_turn)
+    ids = [found.row.prompt_id or owned.found.get(found.ref) for found in rows]
     prompts = runtime.store.prompts({each for each in ids if each is not None})
-    pairs, handled, counts = [], [], Counter[str]()
+    pairs, handled, counts = [], [], Counter[str](deferred=len(owned.deferred))
     for found, prompt_id in zip(rows, ids, strict=True):
         prompt = prompts.get(prompt_id or "")
         if prompt is None:
-            counts["duplicate" if prompt_id is None and found.ref in whose else "unknown"] += 1
+            counts["duplicate" if prompt_id is None and found.ref in owned.found else "unknown"] += 1
         elif prompt.progress.batch_id != batch.id or prompt.progress.state is PromptState.CANCELLED:
             counts["late"] += 1
         elif prompt.progress.state is not PromptState.CLAIMED or prompt.id in taken:

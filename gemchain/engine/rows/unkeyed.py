@@ -1,14 +1,17 @@
-"""Rows without a name: whose they are, told by the batch's own files and by nothing else.
+"""Rows without an id: whose they are, told by the batch's own files and by nothing else.
 
 A provider does not promise to echo the id that was sent along. A row that lacks it is matched by the
-canonical hash of the request it echoes. Where several prompts ask the same, they take the output's rows
-in turn: answers before errors, each as they lie in the files, and none for a prompt that some row names.
-So whose a row is depends on an input and an output that never change, and not on what has become of the
-prompts meanwhile: whoever dispatches a part again, or another part at the same time, finds the same.
+canonical hash of the request it echoes. Where several prompts ask the same, they take the output's rows in
+turn: answers before errors, each in the order of the files, and none for a prompt that some row names. So the
+owner of a row depends on an input and an output that never change, and not on where the prompts stand. A part
+that is dispatched again, or at the same time as another, comes to the same owners.
 
-Both files are read only when such a row is met. Whoever meets it first leaves what it found beside the
-input for the others; those that meet one at once find, and leave, the same. Of a file that is lost the
-rows are lost as well, whose part says so: the others are not held up by it.
+While the job runs the output still grows. Rows with a request that one prompt alone asks are matched then,
+too. All others are deferred until the output is whole.
+
+Both files are read only when such a row is met. The process that meets it first stores what it found beside
+the input. Processes that meet one at once find and store the same. A file that is lost takes its rows with
+it; its own part reports that, and the other parts are not held up.
 """
 
 from collections import defaultdict
@@ -16,45 +19,59 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import lru_cache
 from itertools import islice
+from typing import NamedTuple
 
 from gemchain.engine.rows.lines import read_lines
 from gemchain.errors import BlobNotFoundError
 from gemchain.ports import Format, Row
 from gemchain.records import AnswerRef, Batch, OutputFile
+from gemchain.records.states import BatchState
 from gemchain.runtime import Runtime
 
-__all__ = ["owners"]
+__all__ = ["Owners", "owners"]
 
 
 BREATH = 1_000
 """Rows of an output that are read between two breaths."""
 
 
+class Owners(NamedTuple):
+    """Whose rows without an id are.
+
+    Attributes:
+        found: The prompt's id by the row's place; None where rows with this request are more than prompts.
+            Rows that echo nothing the batch has asked are left out.
+        deferred: Rows that only the whole output tells apart, while the job still runs.
+    """
+
+    found: dict[AnswerRef, str | None]
+    deferred: set[AnswerRef]
+
+
 def owners(
     runtime: Runtime, batch: Batch, rows: Mapping[AnswerRef, Row], heartbeat: Callable[[], object]
-) -> dict[AnswerRef, str | None]:
+) -> Owners:
     """Whose these rows are, none of which names its prompt.
 
     Args:
         runtime: Where the files are.
-        batch: The batch that the rows answer.
+        batch: The batch that the rows answer, as it was read before them.
         rows: By their places.
         heartbeat: Called again and again while the whole output is read, which may take minutes.
-
-    Returns:
-        The id of the prompt; None where rows with this request are more than prompts. Rows that echo
-        nothing the batch has asked are left out.
     """
     files = _Files(runtime, batch, heartbeat)
     asking = _asking(files)
-    found: dict[AnswerRef, str | None] = {}
+    whole = batch.state is not BatchState.SENT
+    owned = Owners({}, set())
     for ref, row in rows.items():
-        twins = asking.get(_echoed(files.wire_format, row) or "", ())
-        if len(twins) == 1:
-            (found[ref],) = twins
-        elif twins:
-            found[ref] = _turns(files).get(files.place(ref.uri, ref.offset))
-    return found
+        candidates = asking.get(_echoed(files.wire_format, row) or "", ())
+        if len(candidates) == 1:
+            (owned.found[ref],) = candidates
+        elif candidates and whole:
+            owned.found[ref] = _turns(files).get(files.place(ref.uri, ref.offset))
+        elif candidates:
+            owned.deferred.add(ref)
+    return owned
 
 
 class _Files:

@@ -1,8 +1,15 @@
-"""Collect: a job that is over becomes parts of its output.
+"""Collect: the output of a job becomes parts, while the job runs and when it is over.
 
-Reads no output: parts are byte ranges of files whose size is known. Crash story: the batch moves
-to ARRIVED in the same commit that records its parts. Whoever dies before it asks the provider
-again; two collectors at once compute the same parts, and one of them loses the compare-and-set.
+Reads no output: parts are byte ranges of files whose size is known. A file that appears while the job runs
+becomes parts at once, so that its answers need not wait for the others. The batch is ARRIVED when the job is
+over.
+
+Crash story. The files, the parts and the state change in one commit of the batch, under its version. A
+process that dies before it leaves nothing, and the next one asks the provider again. Two collectors at once
+make the same parts, since parts are numbered on from those that the batch has; one of them loses the
+compare-and-set. A process that dies after the commit leaves parts that wait; `dispatch` and the sweep find
+them without a hint. A job that fails after it has delivered files is not abandoned: its answers are paid, so
+the batch arrives with them, and the prompts without a row get the job's failure.
 """
 
 import logging
@@ -12,11 +19,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from gemchain.engine.batches.outages import Outages
-from gemchain.engine.endings.batches import abandon, close
+from gemchain.engine.endings.batches import abandon, close, is_complete
 from gemchain.engine.rows.lines import split
 from gemchain.errors import ProviderError, ProviderRejectedError, StoreConflictError
 from gemchain.ports import Job, JobState
-from gemchain.records import Batch, Failure, Part
+from gemchain.records import Batch, Failure, OutputFile, Part
 from gemchain.records.identity import part_id
 from gemchain.records.states import BatchState
 from gemchain.runtime import Runtime
@@ -37,7 +44,7 @@ def collect(runtime: Runtime, *, without: Container[str] = ()) -> list[Batch]:
         without: Providers to leave alone, since they are known to be not set up.
 
     Returns:
-        The batches that are ARRIVED or FAILED now, or CLOSED for want of output.
+        The batches that are ARRIVED or FAILED now, or CLOSED without any output, and those with new parts.
 
     Raises:
         NotSetUpError: A provider lacks something; all others were asked.
@@ -61,10 +68,10 @@ def _is_due(batch: Batch, now: datetime) -> bool:
 
 
 def collect_one(runtime: Runtime, batch: Batch) -> list[Batch]:
-    """Ask after one SENT batch, due or not.
+    """Ask the provider about one SENT batch, whether it is due or not.
 
     Returns:
-        The batch, if it moved.
+        The batch, if it moved or got new parts.
     """
     try:
         job = runtime.providers.named(batch.provider).poll(batch)
@@ -72,47 +79,49 @@ def collect_one(runtime: Runtime, batch: Batch) -> list[Batch]:
         job = Job(batch.job or "", JobState.FAILED, failure=Failure("rejected", str(error)))
     except ProviderError as error:
         log.warning("batch %s: asking after its job failed, will ask again: %s", batch.id, error)
-        return _ask_later(runtime, batch)
+        return _ask_later(runtime, batch, ())
     match job.state:
         case JobState.RUNNING:
-            return _ask_later(runtime, batch)
+            return _ask_later(runtime, batch, job.output)
         case JobState.LANDED:
             return [_arrive(runtime, batch, job)]
         case JobState.FAILED:
             failure = job.failure or Failure(
                 "job", "the provider job failed without a reason", retryable=True
             )
+            if batch.output or job.output:
+                return [_arrive(runtime, batch, replace(job, failure=failure))]
             return [abandon(runtime, runtime.store.save_batch(replace(batch, failure=failure)))]
 
 
-def _ask_later(runtime: Runtime, batch: Batch) -> list[Batch]:
+def _ask_later(runtime: Runtime, batch: Batch, output: tuple[OutputFile, ...]) -> list[Batch]:
+    """Note when to ask again, and make parts of the files that are new."""
     settings, now = runtime.settings, runtime.store.now()
     age = (now - (batch.sent_at or now)).total_seconds()
     rest = min(max(settings.poll, age * PATIENCE), settings.poll_max)
-    runtime.store.save_batch(replace(batch, poll_at=now + timedelta(seconds=rest)))
-    return []
+    saved = _save(runtime, replace(batch, poll_at=now + timedelta(seconds=rest)), output)
+    return [saved] if saved.parts > batch.parts else []
 
 
 def _arrive(runtime: Runtime, batch: Batch, job: Job) -> Batch:
-    ranges = [
-        (file, start, end) for file in job.output for start, end in split(file, runtime.settings.part_bytes)
-    ]
+    now = runtime.store.now()
+    over = replace(batch, state=BatchState.ARRIVED, arrived_at=now, failure=job.failure)
+    arrived = _save(runtime, over, job.output)
+    # Without an open part nobody would come by to close it before the next sweep.
+    is_over = arrived.parts == batch.parts and is_complete(runtime, arrived)
+    return close(runtime, arrived) if is_over else arrived
+
+
+def _save(runtime: Runtime, batch: Batch, output: tuple[OutputFile, ...]) -> Batch:
+    """Save a batch together with the parts of those of these files that it does not know yet."""
+    files = tuple(file for file in output if file not in batch.output)
+    ranges = [(file, start, end) for file in files for start, end in split(file, runtime.settings.part_bytes)]
     parts = [
         Part(id=part_id(batch.id, index), batch_id=batch.id, index=index, file=file, start=start, end=end)
-        for index, (file, start, end) in enumerate(ranges)
+        for index, (file, start, end) in enumerate(ranges, batch.parts)
     ]
-    arrived = runtime.store.save_batch(
-        replace(
-            batch,
-            state=BatchState.ARRIVED,
-            arrived_at=runtime.store.now(),
-            output=job.output,
-            parts=len(parts),
-            failure=job.failure,
-        ),
-        parts=parts,
-    )
+    grown = replace(batch, output=(*batch.output, *files), parts=batch.parts + len(parts))
+    saved = runtime.store.save_batch(grown, parts=parts)
     for part in parts:
         runtime.waker.dispatch(part)
-    # Without a part nobody would come by to close it before the next sweep.
-    return arrived if parts else close(runtime, arrived)
+    return saved

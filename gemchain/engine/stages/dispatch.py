@@ -39,7 +39,7 @@ from gemchain.records import (
     Verdict,
 )
 from gemchain.records.frozen import frozen
-from gemchain.records.states import PartState, PromptState
+from gemchain.records.states import BatchState, PartState, PromptState
 from gemchain.runtime import Runtime
 
 __all__ = ["dispatch", "dispatch_part"]
@@ -99,9 +99,21 @@ def dispatch_part(runtime: Runtime, part: Part, without: Container[str] = ()) ->
     with returning(runtime, holder):
         _Run(runtime, batch, holder, without).to_the_end()
     with suppress(StoreConflictError):
-        if is_complete(runtime, batch):
-            close(runtime, batch)
+        _close_if_last(runtime, batch)
     return holder[-1]
+
+
+def _close_if_last(runtime: Runtime, batch: Batch) -> None:
+    """Close a batch of which this was the last part.
+
+    A batch whose job was running when the part began may have arrived meanwhile. Here the part is saved first
+    and the batch read after it; `collect` saves the batch as ARRIVED first and looks for open parts after it.
+    So at least one of the two sees that both are over. If that one dies, the sweep closes the batch.
+    """
+    if batch.state is not BatchState.ARRIVED:
+        batch = runtime.store.batches([batch.id]).get(batch.id, batch)
+    if is_complete(runtime, batch):
+        close(runtime, batch)
 
 
 class _Run:

@@ -1,4 +1,4 @@
-"""Rows without an id in an output that grows: matched at once where one prompt asks, else when it is whole."""
+"""Rows without an id while output grows: matched when one prompt asks, else when the output is whole."""
 
 from dataclasses import replace
 

@@ -61,6 +61,8 @@ class Checker:
         self.answers = {}
         self.creates = Counter()
         self.late = Counter()
+        self.inputs = {}
+        self.released = Counter()
         self.by_holder = Counter()
         self.holders = {}
         self.claims = Counter()
@@ -141,6 +143,9 @@ class Checker:
         self._check_answer(name, was, now)
         if after.kind == "wait":
             self._check_word(name, was, now)
+        released = was.state is P.CLAIMED and now.state not in (P.CANCELLED, P.PARKED)
+        if released and now.answer is None and now.failure is not None:
+            self._check_released(name, was.batch_id, now.failure)
         if was.state is P.CLAIMED and now.state is P.QUEUED:
             self.demand(now.attempt == was.attempt + 1, "each send is counted", (name, now.attempt))
             self.demand(now.attempt <= after.max_attempts, "no more sends than allowed", (name, now.attempt))
@@ -175,6 +180,22 @@ class Checker:
         text = self.world.service.row_of.get((now.answer.uri, now.answer.offset))
         wanted = self.texts[name]
         self.demand(text == wanted, "a row answers the prompt that asked", (name, wanted, text))
+
+    def _check_released(self, name, batch_id, failure):
+        """A prompt gets no answer from its batch only if no row of the known output has one for it."""
+        if failure.reason not in ("missing", "job", "rejected"):
+            return
+        text, service = self.texts[name], self.world.service
+        asked = [each for each in self.inputs[batch_id] if self.texts[each] == text]
+        rows = [row for file in self.batches[batch_id].output for row in service.answered[file.uri]]
+        named = {prompt for answered, prompt in rows if answered == text and prompt in asked}
+        self.demand(name not in named, "what is answered is used", (name, batch_id))
+        self.released[batch_id, text] += 1
+        if text not in service.doubled:
+            unkeyed = sum(answered == text and prompt is None for answered, prompt in rows)
+            most = len(asked) - len(named) - unkeyed
+            unused = self.released[batch_id, text] <= most
+            self.demand(unused, "what is answered is used", (name, batch_id, text))
 
     def _check_word(self, name, was, now):
         """A wait goes on once, with what one person said."""
@@ -342,6 +363,10 @@ class Checker:
         if after.state is not before.state:
             rule = "moves are in the table"
             self.demand(after.state in BATCH_MOVES[before.state], rule, (batch_id, before.state, after.state))
+        grown = after.output[: len(before.output)] == before.output
+        self.demand(grown, "an output never changes, but grows", batch_id)
+        once = len(set(after.output)) == len(after.output)
+        self.demand(once, "a file of an output is known once", batch_id)
         held = self.held.get(batch_id)
         match after.state:
             case BatchState.WRITTEN if before.state is BatchState.PLANNED:
@@ -350,9 +375,8 @@ class Checker:
                 job = self.world.service.named(after.job)
                 named = job is not None and job.display == job_name(batch_id)
                 self.demand(named, "a batch is sent as a job that exists", (batch_id, after.job))
-            case BatchState.ARRIVED:
-                known = before.output in ((), after.output)
-                self.demand(known, "an output never changes", batch_id)
+            case BatchState.ARRIVED if before.state is BatchState.SENT:
+                self._check_over(after)
             case BatchState.CLOSED | BatchState.FAILED:
                 self.demand(not held, "a batch that is over holds nothing", (batch_id, held))
                 left = [
@@ -362,6 +386,13 @@ class Checker:
                 ]
                 self.demand(not left, "a batch that is over has no part left", (batch_id, left))
 
+    def _check_over(self, batch):
+        """Only a job that is over, or that the service denies, has delivered everything."""
+        job = self.world.service.named(batch.job)
+        denied = batch.failure is not None and batch.failure.reason == "rejected"
+        over = job is not None and self.world.scheduler.now >= job.over_at
+        self.demand(over or denied, "a batch arrives when its job is over", (batch.id, batch.job))
+
     def _check_input(self, batch, held):
         world = self.world
         _, data = world.files.files[batch.input_uri]
@@ -369,6 +400,7 @@ class Checker:
         self.demand(
             len(names) == len(set(names)) == batch.requests, "each prompt is sent once", (batch.id, names)
         )
+        self.inputs[batch.id] = names
         self.demand(held <= set(names), "what is claimed is sent", (batch.id, held - set(names)))
         for name in names:
             prompt = self.prompts[name]
@@ -464,8 +496,10 @@ class CheckedStore:
 
     def save_batch(self, batch, *, parts=()):
         stored = self._inner.save_batch(batch, parts=parts)
+        new = {part.id for part in parts}
         for part in self._inner.batch_parts(batch.id) if parts else ():
-            self._checker.on_part(part)
+            if part.id in new:
+                self._checker.on_part(part)
         self._checker.on_batch(batch.id)
         return stored
 

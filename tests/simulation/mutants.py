@@ -20,8 +20,8 @@ from gemchain.engine import drive
 from gemchain.engine.answers import branches, delivery, replay, stored, transitions
 from gemchain.engine.endings import batches as batch_endings
 from gemchain.engine.endings import chains as chain_endings
-from gemchain.engine.rows import correlation
-from gemchain.engine.stages import dispatch, launch, sweep
+from gemchain.engine.rows import correlation, unkeyed
+from gemchain.engine.stages import collect, dispatch, launch, sweep
 from gemchain.functions.closures import Signer
 from gemchain.records import Move
 from gemchain.records.identity import random_id
@@ -287,6 +287,37 @@ def retried_value():
     return patched((chains, "retry_prompts", retry), (world, "retry_prompts", retry))
 
 
+def early_arrival():
+    """A batch arrives with the first files of a job that still runs."""
+    old = "return _ask_later(runtime, batch, job.output)"
+    new = "return [_arrive(runtime, batch, job)] if job.output else _ask_later(runtime, batch, ())"
+    return patched((collect, "collect_one", rewritten(collect.collect_one, old, new)))
+
+
+def abandoned_output():
+    """A job that fails takes with it what it had delivered."""
+    return patched(
+        (collect, "collect_one", rewritten(collect.collect_one, "batch.output or job.output", "False"))
+    )
+
+
+def repeated_parts():
+    """Each look at a running job makes parts of all its files."""
+    old = "file for file in output if file not in batch.output"
+    return patched((collect, "_save", rewritten(collect._save, old, "file for file in output")))
+
+
+def guessed_rows():
+    """Whose a row without an id is gets decided before the output is whole."""
+    owners = rewritten(unkeyed.owners, "batch.state is not BatchState.SENT", "True")
+    return patched((correlation, "owners", owners))
+
+
+def dropped_rows():
+    """Rows that were deferred are never dispatched again."""
+    return patched((batch_endings, "_to_repeat", lambda _: []))
+
+
 MUTANTS: dict[str, Callable[[], AbstractContextManager[None]]] = {
     each.__name__: each
     for each in (
@@ -320,5 +351,10 @@ MUTANTS: dict[str, Callable[[], AbstractContextManager[None]]] = {
         late_resend,
         blamed_branch,
         retried_value,
+        early_arrival,
+        abandoned_output,
+        repeated_parts,
+        guessed_rows,
+        dropped_rows,
     )
 }

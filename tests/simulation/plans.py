@@ -99,10 +99,12 @@ class Planner:
 
     Args:
         only_async: Whether all programs are async chains.
+        alike: Whether most prompts ask one of two things.
     """
 
-    def __init__(self, random: Random, *, only_async: bool = False) -> None:
+    def __init__(self, random: Random, *, only_async: bool = False, alike: bool = False) -> None:
         self.random = random
+        self.alike = alike
         self.share = 1.0 if only_async else ASYNC
         self.plan = Plan()
         self.room = 0
@@ -205,6 +207,8 @@ class Planner:
         if drawn < 0.08:
             return f"{REFUSED} {len(self.plan.nodes)}"
         # Few texts for many prompts: equal requests must not be mixed up either.
+        if self.alike and drawn < 0.9:
+            return f"text {self.random.randrange(2)}"
         return (
             f"text {self.random.randrange(6)}" if drawn < 0.5 else f"text {len(self.plan.nodes)} of its own"
         )

@@ -5,6 +5,7 @@ seen. What it charges for is counted by the checker.
 """
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import orjson
@@ -47,6 +48,13 @@ class SimulatedJob:
     delivered: bool = False
     charged: list[str] = field(default_factory=list)
     """The prompts whose answers are on the bill."""
+    over_at: int = 0
+    """When it is over; what it has written by `ready_at` shows before, file by file."""
+
+    @property
+    def grows(self) -> bool:
+        """Whether its output shows while it runs."""
+        return self.over_at > self.ready_at
 
 
 FATES = ("job_failed", "job_expired", "job_cancelled", "job_partial")
@@ -62,6 +70,10 @@ class Service:
         self.jobs: list[SimulatedJob] = []
         self.row_of: dict[tuple[str, int], str] = {}
         """Which request's text a row of output answers, by file and offset."""
+        self.answered: dict[str, list[tuple[str, str | None]]] = {}
+        """For each file, its rows with an answer: the text of the request, and the prompt's id if there is one."""
+        self.doubled: set[str] = set()
+        """Texts that some answer came twice for."""
 
     def create(self, batch):
         world = self.world
@@ -76,6 +88,7 @@ class Service:
             shown_at=world.scheduler.now + int(pick.random() * world.shape.lag * SECOND),
             fate=next((each for each in FATES if world.strikes(each)), "fine"),
         )
+        job.over_at = job.ready_at + world.growth.longer()
         world.checker.on_create(batch, job)
         self.jobs.append(job)
         return job
@@ -92,18 +105,29 @@ class Service:
         return next((each for each in self.jobs if each.name == name), None)
 
     def report(self, job):
-        if self.world.scheduler.now < job.ready_at:
+        now = self.world.scheduler.now
+        if now < job.ready_at:
             return Job(job.name, JobState.RUNNING)
+        if not job.delivered and (job.grows or job.fate != "job_failed"):
+            self._deliver(job)
+        if now < job.over_at:
+            return Job(job.name, JobState.RUNNING, self._shown(job, now))
         if job.fate == "job_failed":
             return Job(job.name, JobState.FAILED, failure=Failure("job", "simulated", retryable=True))
-        if not job.delivered:
-            self._deliver(job)
         said = TELLING.get(job.fate)
         failure = None if said is None else Failure("job", said, retryable=True)
         output = job.output
         if output and self.world.strikes("list_late"):
             output = output[:-1]
         return Job(job.name, JobState.LANDED, output, failure)
+
+    def _shown(self, job, now):
+        """The files that are finished by now, in any order."""
+        share = (now - job.ready_at) / (job.over_at - job.ready_at)
+        shown = list(job.output[: int(share * len(job.output)) + 1])
+        self.world.growth.random.shuffle(shown)
+        self.world.faults["output_early"] += bool(shown)
+        return tuple(shown)
 
     def _deliver(self, job):
         world, pick = self.world, self.world.random
@@ -118,18 +142,22 @@ class Service:
         if world.strikes("rows_shuffled"):
             pick.shuffle(rows)
         cut = pick.randrange(len(rows) + 1) if rows and pick.random() < 0.2 else len(rows)
+        cuts = [0, cut, *(world.growth.cuts(len(rows)) if job.grows else ()), len(rows)]
+        cuts.sort()
         job.output = tuple(
-            self._file(f"mem://batches/{job.batch_id}/output/{job.name}/{number}.jsonl", part)
-            for number, part in enumerate((rows[:cut], rows[cut:]))
-            if part
+            self._file(f"mem://batches/{job.batch_id}/output/{job.name}/{number}.jsonl", rows[start:end])
+            for number, (start, end) in enumerate(pairwise(cuts))
+            if start < end
         )
         job.delivered = True
         world.scheduler.note("output", (job.name, [what for _, what in rows]))
 
     def _file(self, uri, rows):
         data = bytearray()
+        answered = self.answered.setdefault(uri, [])
         for line, what in rows:
             self.row_of[uri, len(data)] = what
+            answered += _answered(line, what)
             data += line
             data += b"\r\n" if self.world.random.random() < 0.05 else b"\n"
         info = self.world.files.put(uri, data)
@@ -146,6 +174,7 @@ class Service:
             rows = [(line[: len(line) // 2], f"half of {what}")]
         if world.strikes("row_doubled"):
             rows.append(self._row(read))
+            self.doubled.add(asked_text(read["request"]))
         if world.strikes("row_stray"):
             stranger = {**read, "key": f"p{world.random.randrange(1 << 40):030x}"}
             rows.append(self._row(stranger))
@@ -170,6 +199,16 @@ class Service:
         else:
             row["response"] = _body(text)
         return orjson.dumps(row), text
+
+
+def _answered(line, text):
+    """The text that a row answers and the prompt it names; nothing for a row without an answer."""
+    try:
+        row = orjson.loads(line)
+    except ValueError:
+        return []
+    named = row.get("key") or row["request"].get("labels", {}).get(PROMPT_LABEL)
+    return [(text, named)] if row["response"] else []
 
 
 def _body(text):
@@ -238,5 +277,6 @@ class FaultyProvider(GeminiBatches):
 
     def _cancel(self, batch):
         job = self._service.named(batch.job)
-        if job is not None and self._world.scheduler.now < job.ready_at:
-            job.fate, job.ready_at = "job_cancelled", self._world.scheduler.now
+        now = self._world.scheduler.now
+        if job is not None and now < job.over_at:
+            job.fate, job.ready_at, job.over_at = "job_cancelled", min(job.ready_at, now), now

@@ -9,6 +9,7 @@ from random import Random
 from typing import Any
 
 from gemchain.settings import Settings
+from tests.simulation.scheduler import SECOND
 
 
 @dataclass(slots=True)
@@ -102,7 +103,7 @@ class Rates:
 
 COUNTED = (
     *(each.name for each in fields(Rates) if each.name not in ("switch", "longest_delay", "theme")),
-    *("lease_outlived", "listing_late", "late_create"),
+    *("lease_outlived", "listing_late", "late_create", "output_early"),
 )
 """All faults, and what follows from them: the summary shows above all those that never struck."""
 
@@ -139,6 +140,36 @@ def draw_rates(random: Random) -> Rates:
     for name, rate in THEMES.get(rates.theme, {}).items():
         setattr(rates, name, rate)
     return rates
+
+
+class Growth:
+    """How output grows while its job runs, under half of the seeds.
+
+    It has chance of its own: a seed without growth does what it did before there was any.
+
+    Args:
+        wanted: Whether output grows; the seed decides when None.
+    """
+
+    def __init__(self, seed: int, wanted: bool | None = None) -> None:
+        self.random = Random(f"growth of {seed}")
+        share = self.random.choice((0.0, 0.0, 0.5, 1.0))
+        self.share = share if wanted is None else float(wanted)
+
+    def longer(self) -> int:
+        """How long a job still runs when it has written its rows; 0 for one that shows them at its end."""
+        most = self.random.choice((3, 30)) * SECOND
+        return self.random.randrange(1, most) if self.random.random() < self.share else 0
+
+    def add_to(self, rates: Rates) -> None:
+        """Make more likely what growing output has to do with: rows without an id, and jobs that fail."""
+        if self.share:
+            rates.row_nameless = max(rates.row_nameless, 0.5)
+            rates.job_failed = max(rates.job_failed, 0.15)
+
+    def cuts(self, rows: int) -> list[int]:
+        """Where so many rows are cut into files."""
+        return sorted(self.random.choices(range(rows + 1), k=self.random.randrange(4)))
 
 
 @dataclass(slots=True)

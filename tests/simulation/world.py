@@ -29,7 +29,7 @@ from tests.simulation.rerun import check_program
 from tests.simulation.scheduler import SECOND, Process, Scheduler, Violation
 from tests.simulation.service import FaultyProvider, Service
 from tests.simulation.stores import Even, sqlite
-from tests.simulation.swarm import draw_rates, draw_shape
+from tests.simulation.swarm import Growth, draw_rates, draw_shape
 from tests.simulation.words import legend
 
 CHAOS = 900
@@ -104,16 +104,20 @@ class World:
         even: Whether the run must be the same on every store.
     """
 
-    def __init__(self, seed, open_store=None, *, even=False):
+    def __init__(self, seed, open_store=None, *, even=False, grows=None):
         self.seed = seed
+        self.growth = Growth(seed, grows)
         self.random = Random(seed)
         self.rates = draw_rates(self.random)
+        self.growth.add_to(self.rates)
         self.shape = draw_shape(self.random, self.rates)
         if even:  # which of the ready prompts goes into a batch is the store's choice: so all do
             settings = self.shape.settings.changed(max_batch_requests=100, group=50)
             self.shape = replace(self.shape, settings=settings, page=5_000, job_requests=100)
         self.chaos = EVEN_CHAOS if even else CHAOS
-        self.plan = Planner(self.random, only_async=self.rates.theme == "programs").draw()
+        self.plan = Planner(
+            self.random, only_async=self.rates.theme == "programs", alike=self.growth.share == 1
+        ).draw()
         self.scheduler = Scheduler(self.random, self.rates)
         self.checker = Checker(self)
         clock = SimpleNamespace(now=self.scheduler.time)
@@ -406,17 +410,18 @@ def _seeded(world):
             runtime.install(before)
 
 
-def simulate(seed, open_store=None, *, even=False):
+def simulate(seed, open_store=None, *, even=False, grows=None):
     """Run one seed.
 
     Args:
         seed: A whole number; the same number, the same run.
         open_store: Opens the store under test on the clock that it is given.
         even: Whether the run must be the same on every store; it is also shorter.
+        grows: Whether output grows while jobs run; the seed decides when None.
     """
     log = logging.getLogger("gemchain")
     before, log.disabled = log.disabled, True
-    world = World(seed, open_store, even=even)
+    world = World(seed, open_store, even=even, grows=grows)
     try:
         with _seeded(world):
             return world.run()

@@ -37,13 +37,13 @@ class Upload:
         self._chunk_bytes = chunk_bytes
         self._held_bytes = whole_bytes
         self._retry = retry
-        self._held = bytearray()
+        self._claimed = bytearray()
         self._stream: Any = None
 
     def write(self, data: bytes, /) -> int:
         """Append `data`."""
-        self._held += data
-        if len(self._held) > self._held_bytes:
+        self._claimed += data
+        if len(self._claimed) > self._held_bytes:
             self._send()
         return len(data)
 
@@ -51,7 +51,7 @@ class Upload:
         """Make the object appear."""
         if self._stream is None:
             with self._asking():
-                self._blob.upload_from_string(bytes(self._held), CONTENT_TYPE, retry=self._retry)
+                self._blob.upload_from_string(bytes(self._claimed), CONTENT_TYPE, retry=self._retry)
         else:
             self._send()
             with self._sending():
@@ -73,8 +73,8 @@ class Upload:
                     "wb", chunk_size=self._chunk_bytes, content_type=CONTENT_TYPE, retry=self._retry
                 )
                 self._held_bytes = self._chunk_bytes
-            self._stream.write(bytes(self._held))
-        self._held.clear()
+            self._stream.write(bytes(self._claimed))
+        self._claimed.clear()
 
     @contextlib.contextmanager
     def _sending(self) -> Iterator[None]:

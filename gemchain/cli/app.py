@@ -50,7 +50,7 @@ def _options(
 
 
 @app.command()
-def run(  # noqa: PLR0917 -- the command's options; typer passes them by name
+def run(  # noqa: PLR0913, PLR0917 -- the command's options; typer passes them by name
     target: Annotated[
         str, typer.Argument(metavar="FILE:FUNCTION", help="The function that starts a chain, and its file.")
     ],
@@ -146,7 +146,7 @@ def show(id: Id, state: State = None, as_json: Json = False, debug: Debug = Fals
 
 
 @app.command()
-def retry(  # noqa: PLR0917 -- the command's options; typer passes them by name
+def retry(
     ids: Ids = None,
     everything: Annotated[bool, typer.Option("--all", help="Every prompt that is FAILED or PARKED.")] = False,
     only: Annotated[
@@ -170,7 +170,7 @@ def retry(  # noqa: PLR0917 -- the command's options; typer passes them by name
 
 
 @app.command()
-def resume(  # noqa: PLR0917 -- the command's options; typer passes them by name
+def resume(
     id: Id,  # noqa: A002
     value: Annotated[str, typer.Argument(metavar="[VALUE]", help="JSON, or else taken as text.")] = "null",
     name: Annotated[
@@ -236,7 +236,7 @@ def cancel(id: Id, state: State = None, as_json: Json = False, debug: Debug = Fa
 
 
 @app.command()
-def gc(  # noqa: PLR0917 -- the command's options; typer passes them by name
+def gc(
     older_than: Annotated[
         str, typer.Option("--older-than", metavar="AGE", help="Age since the end, as 30d, 12h, 90m, 2w.")
     ] = "30d",

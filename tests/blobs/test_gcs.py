@@ -167,7 +167,7 @@ class TestRequests:
         with blobs.writer("a") as out:
             for _ in range(40):
                 out.write(b"x" * 100_000)
-                assert len(out._held) + len(out._stream._buffer if out._stream else b"") <= 2 * SMALL
+                assert len(out._claimed) + len(out._stream._buffer if out._stream else b"") <= 2 * SMALL
         assert blobs.stat(blobs.uri("a")).size == 4_000_000
 
     def test_an_object_marked_as_gzip_is_read_as_it_is_stored(self, bucket, blobs):

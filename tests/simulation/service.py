@@ -71,7 +71,7 @@ class Service:
         self.row_of: dict[tuple[str, int], str] = {}
         """Which request's text a row of output answers, by file and offset."""
         self.answered: dict[str, list[tuple[str, str | None]]] = {}
-        """For each file, its rows with an answer: the text of the request, and the prompt's id if there is one."""
+        """For each file, its rows with an answer: the request's text, and the prompt's id if it is named."""
         self.doubled: set[str] = set()
         """Texts that some answer came twice for."""
 

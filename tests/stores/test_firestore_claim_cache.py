@@ -114,13 +114,13 @@ def test_memory_is_bounded(given, spent, monkeypatch):
     assert spent().reads == 20
     assert len(given.read("q1", "q2", "q3")) == 3
     assert spent().reads == 1
-    assert given.store._held._size <= 10_000
+    assert given.store._claimed._size <= 10_000
 
 
 def test_a_batch_that_is_over_leaves_nothing_behind(given):
     claim(given, *NAMES)
     given.store.commit([given.unit(each, P.DONE) for each in given.read(*NAMES)])
-    kept = given.store._held
+    kept = given.store._claimed
     assert (kept._batches, kept._batch_of, kept._size) == ({}, {}, 0)
 
 

@@ -71,7 +71,7 @@ def test_a_prompt_that_goes_straight_takes_two_writes_and_no_read_and_any_other_
 
 
 def test_who_only_dispatches_reads_no_prompt_more_than_twice(engine, spent):
-    engine.runtime.store._held.add = lambda *_: None  # as if another process had claimed
+    engine.runtime.store._claimed.add = lambda *_: None  # as if another process had claimed
     bill, prompts, batches = run(engine, spent, BATCH)
     assert bill.reads <= 2 * prompts
     assert bill.reads <= 2 * BATCH + (prompts - BATCH) + BATCH_READS * batches + LAST_READS

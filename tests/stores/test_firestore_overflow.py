@@ -76,7 +76,7 @@ def check_whole(given):
     assert len(list(given.store.chain_prompts("j1"))) == 20
     assert given.store.counters().prompts == {P.DONE: 1, P.WAITING: 1, P.QUEUED: 20}
     assert [queue.ready for queue in given.store.queues()] == [20]
-    assert not given.store._births.holds("c-parent")
+    assert not given.store._overflow.holds("c-parent")
 
 
 def files(tmp_path):
@@ -195,7 +195,7 @@ def test_one_that_slept_creates_nothing_again(given, other):
     def slow(writes):
         calls.append(writes)
         if len(calls) == 2:
-            other.store._births.finish("large")
+            other.store._overflow.finish("large")
             connection.commit = send
             for each in other.read(*CHILDREN):
                 other.move(each, P.CANCELLED)

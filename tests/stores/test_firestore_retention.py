@@ -128,7 +128,7 @@ def test_a_chain_that_is_sent_back_to_work_between_look_and_removal_stays_whole(
 def test_a_chain_of_which_prompts_have_still_to_be_created_stays(given, monkeypatch):
     ended(given, "c1", C.CANCELLED, state=P.CANCELLED)
     given.clock.advance(1)
-    monkeypatch.setattr(given.store._births, "scopes", lambda: {"c1"})
+    monkeypatch.setattr(given.store._overflow, "scopes", lambda: {"c1"})
     assert forget(given) == Forgotten()
     monkeypatch.undo()
     assert forget(given) == Forgotten(chains=1, prompts=2)

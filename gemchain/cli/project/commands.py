@@ -37,7 +37,7 @@ def init(
         raise typer.Exit(write(folder, dry_run=dry_run))
 
 
-def dev(  # noqa: PLR0917 -- the command's options; typer passes them by name
+def dev(
     folder: Folder = Path(),
     minute: Annotated[
         float,

@@ -70,7 +70,7 @@ class Suite(StandIn):
         listen: Called with each line that is said.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- named options of a public call
         self,
         folder: Path,
         *,

@@ -75,7 +75,7 @@ class VertexEmulator(RestEmulator[VertexService]):
 
     exchange = _Exchange
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- named options of a public call
         self,
         port: int = 0,
         host: str = "127.0.0.1",

@@ -23,7 +23,7 @@ from gemchain.stores.firestore.client.connection import Connection, record_id
 from gemchain.stores.firestore.client.messages import Message, Write
 from gemchain.stores.firestore.client.query import NAME, Query
 from gemchain.stores.firestore.client.values import fields_of, fill
-from gemchain.stores.firestore.commits.overflow import Births
+from gemchain.stores.firestore.commits.overflow import OverflowWrites
 from gemchain.stores.firestore.documents.documents import batch_record
 from gemchain.stores.firestore.documents.spill import Spill
 from gemchain.stores.firestore.reads.reading import Reader
@@ -47,7 +47,7 @@ _STATES = (ChainState.DONE, ChainState.FAILED, ChainState.CANCELLED)
 class Retention:
     """What `FirestoreStore` does for `gemchain gc`."""
 
-    _births: Births
+    _overflow: OverflowWrites
     _connection: Connection
     _reader: Reader
     _spill: Spill
@@ -59,7 +59,7 @@ class Retention:
         with ThreadPoolExecutor(PARALLEL) as pool:
             for page in self._pages():
                 ended = (_Ended(document, keys=keys) for document in page)
-                growing = self._births.scopes()
+                growing = self._overflow.scopes()
                 over = [each for each in ended if each.ended_before(before) and each.id not in growing]
                 ripe = [each for each, may in zip(over, pool.map(self._may_go, over), strict=True) if may]
                 for group in _groups(ripe):

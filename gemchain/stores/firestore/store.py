@@ -20,15 +20,16 @@ from gemchain.records.codec import from_micros, to_micros
 from gemchain.records.identity import is_join
 from gemchain.records.states import BatchState, ChainState, PromptState
 from gemchain.stores.firestore.batches import Batches
-from gemchain.stores.firestore.claims.cache import Held
+from gemchain.stores.firestore.claims.cache import ClaimCache
 from gemchain.stores.firestore.claims.claim import Claim
+from gemchain.stores.firestore.claims.database import Database
 from gemchain.stores.firestore.claims.queues import Queues
 from gemchain.stores.firestore.client.connection import Connection, record_id
 from gemchain.stores.firestore.client.errors import Place
 from gemchain.stores.firestore.client.query import NAME, Query
 from gemchain.stores.firestore.client.values import version_of
 from gemchain.stores.firestore.commits.commit import Committer
-from gemchain.stores.firestore.commits.overflow import Births
+from gemchain.stores.firestore.commits.overflow import OverflowWrites
 from gemchain.stores.firestore.counters import CounterShards
 from gemchain.stores.firestore.documents.documents import (
     batch_record,
@@ -91,11 +92,12 @@ class FirestoreStore(Retention):
         self._spill = Spill(blobs, prefix)
         self._counters = CounterShards(self._connection)
         self._queues = Queues(self._connection, self._counters)
-        self._held = Held(self._count_claimed)
-        self._reader = Reader(self._connection, self._spill, self._held)
+        self._claimed = ClaimCache(self._count_claimed)
+        self._database = Database(self._connection, self._spill, self._counters, self._queues, self._claimed)
+        self._reader = Reader(self._connection, self._spill, self._claimed)
         self._waits = Waits(self._connection, self._counters, self._reader)
         self._batches = Batches(self._connection, self._spill, self._counters)
-        self._births = Births(self._connection, self._spill)
+        self._overflow = OverflowWrites(self._connection, self._spill)
         self._keep = keep
 
     @classmethod
@@ -126,13 +128,12 @@ class FirestoreStore(Retention):
 
     def commit(self, units: Sequence[Unit], *, into: Sequence[Batch] = ()) -> list[Verdict]:
         """Apply each unit whole or not at all; see `Store.commit`."""
-        self._held.moving(move for unit in units for move in unit.moves)
-        parts = (self._connection, self._spill, self._counters, self._queues)
-        committer = Committer(*parts, births=self._births, held=self._held, keep=self._keep, into=into)
+        self._claimed.moving(move for unit in units for move in unit.moves)
+        committer = Committer(self._database, self._overflow, keep=self._keep, into=into)
         verdicts = committer.commit(units)
         if into:  # whoever wanted prompts born into a lost batch commits their parents anew
             barred = [unit for unit, told in zip(units, verdicts, strict=True) if told is Verdict.CONFLICT]
-            self._held.staying(move for unit in barred for move in unit.moves)
+            self._claimed.staying(move for unit in barred for move in unit.moves)
         return verdicts
 
     def prompts(self, ids: Collection[str]) -> dict[str, Prompt]:
@@ -157,7 +158,7 @@ class FirestoreStore(Retention):
         """Whether any prompt of the chain, or of the join's branches, is unfinished."""
         field = "open_join" if is_join(chain_id) else "open_chain"
         query = Query([(field, "==", chain_id)], fields=[NAME], limit=1)
-        return self._births.holds(chain_id) or bool(self._connection.find("prompts", query))
+        return self._overflow.holds(chain_id) or bool(self._connection.find("prompts", query))
 
     def list_chains(
         self, *, state: ChainState | None = None, limit: int = 100, after: str | None = None
@@ -189,7 +190,7 @@ class FirestoreStore(Retention):
 
     def queues(self) -> list[QueueStatus]:
         """Every queue in which prompts wait; units that were broken off half-way are finished first."""
-        self._births.finish_left()
+        self._overflow.finish_left()
         return self._queues.statuses()
 
     def plan(self, batch: Batch) -> Batch:
@@ -198,8 +199,7 @@ class FirestoreStore(Retention):
 
     def claim(self, batch: Batch, *, limit: int, max_bytes: int) -> list[InputRow]:
         """Move ready prompts of the batch's queue from QUEUED to CLAIMED by this batch."""
-        parts = (self._connection, self._spill, self._counters, self._queues, self._held)
-        return Claim(*parts, batch=batch, limit=limit, room=max_bytes).run()
+        return Claim(self._database, batch=batch, limit=limit, room=max_bytes).run()
 
     def _count_claimed(self, batch_id: str) -> int:
         query = Query([("member", "==", member_key(batch_id, PromptState.CLAIMED))])

@@ -22,7 +22,7 @@ from gemchain.records.states import PromptState
 from gemchain.stores.firestore.client.connection import record_id
 from gemchain.stores.firestore.client.messages import Message
 
-__all__ = ["Held", "without_request"]
+__all__ = ["ClaimCache", "without_request"]
 
 HELD_BYTES = 32 << 20
 """Documents kept, in bytes as they travel."""
@@ -44,7 +44,7 @@ class _Batch:
     kept: dict[str, Message] = field(default_factory=dict)
 
 
-class Held:
+class ClaimCache:
     """The documents, batch by batch.
 
     Args:

@@ -16,16 +16,15 @@ from collections.abc import Sequence
 from gemchain.errors import StoreConflictError, StoreUnavailableError
 from gemchain.records import Batch, InputRow
 from gemchain.records.states import BatchState, PromptState
-from gemchain.stores.firestore.claims.cache import Held, without_request
-from gemchain.stores.firestore.claims.queues import Queues
+from gemchain.stores.firestore.claims.cache import without_request
+from gemchain.stores.firestore.claims.database import Database
 from gemchain.stores.firestore.claims.ready import Ready, input_rows
-from gemchain.stores.firestore.client.connection import PAUSES, Connection
+from gemchain.stores.firestore.client.connection import PAUSES
 from gemchain.stores.firestore.client.errors import FAILURES, PRECONDITIONS, TRANSIENT, translated
 from gemchain.stores.firestore.client.messages import Message, Write
 from gemchain.stores.firestore.client.values import fields_of, fill, version_of
-from gemchain.stores.firestore.counters import CounterShards, Deltas
+from gemchain.stores.firestore.counters import Deltas
 from gemchain.stores.firestore.documents.documents import member_key
-from gemchain.stores.firestore.documents.spill import Spill
 from gemchain.stores.firestore.documents.writes import fence
 
 __all__ = ["Claim"]
@@ -50,23 +49,8 @@ class Claim:
         room: Most bytes of requests to take, but for the first prompt.
     """
 
-    def __init__(
-        self,
-        connection: Connection,
-        spill: Spill,
-        counters: CounterShards,
-        queues: Queues,
-        held: Held,
-        *,
-        batch: Batch,
-        limit: int,
-        room: int,
-    ) -> None:
-        self._connection = connection
-        self._spill = spill
-        self._counters = counters
-        self._queues = queues
-        self._held = held
+    def __init__(self, database: Database, *, batch: Batch, limit: int, room: int) -> None:
+        self._connection, self._spill, self._counters, self._queues, self._claimed = database
         self._batch = batch
         self._version = batch.version
         self._limit = limit
@@ -130,7 +114,7 @@ class Claim:
         self._rows += input_rows(page, self._spill)
         # Whose times of update were lost with the reply is read again.
         taken = (_taken(document, model, at) for document, at in zip(page, times, strict=False))
-        self._held.add(self._batch.id, len(page), taken)
+        self._claimed.add(self._batch.id, len(page), taken)
 
     def _writes(self, page: Sequence[Message], sizes: Sequence[int], model: Message) -> list[Message]:
         writes = []

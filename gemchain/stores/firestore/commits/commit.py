@@ -20,16 +20,14 @@ from gemchain.errors import StoreFullError
 from gemchain.records import Batch, Unit, Verdict
 from gemchain.records.codec import to_micros
 from gemchain.records.states import check_move
-from gemchain.stores.firestore.claims.cache import Held
-from gemchain.stores.firestore.claims.queues import Queues
-from gemchain.stores.firestore.client.connection import PAUSES, Connection
+from gemchain.stores.firestore.claims.database import Database
+from gemchain.stores.firestore.client.connection import PAUSES
 from gemchain.stores.firestore.client.errors import CONTENDED, FAILURES, PRECONDITIONS, TRANSIENT, translated
 from gemchain.stores.firestore.client.messages import Message
 from gemchain.stores.firestore.client.values import fields_of, timestamp_of, version_of
 from gemchain.stores.firestore.commits.groups import Planned, halves, packed
-from gemchain.stores.firestore.commits.overflow import Births
-from gemchain.stores.firestore.counters import CounterShards, Deltas
-from gemchain.stores.firestore.documents.spill import Spill
+from gemchain.stores.firestore.commits.overflow import OverflowWrites
+from gemchain.stores.firestore.counters import Deltas
 from gemchain.stores.firestore.documents.writes import (
     UnitWriter,
     fence,
@@ -60,23 +58,15 @@ class Committer:
 
     def __init__(
         self,
-        connection: Connection,
-        spill: Spill,
-        counters: CounterShards,
-        queues: Queues,
+        database: Database,
+        overflow: OverflowWrites,
         *,
-        births: Births,
-        held: Held,
         keep: timedelta | None = None,
         into: Iterable[Batch] = (),
     ) -> None:
-        self._connection = connection
-        self._spill = spill
-        self._writer = UnitWriter(connection, spill, keep)
-        self._counters = counters
-        self._queues = queues
-        self._births = births
-        self._held = held
+        self._connection, self._spill, self._counters, self._queues, self._claimed = database
+        self._writer = UnitWriter(self._connection, self._spill, keep)
+        self._overflow = overflow
         self._into = {batch.id: batch for batch in into}
 
     def commit(self, units: Sequence[Unit]) -> list[Verdict]:
@@ -118,7 +108,7 @@ class Committer:
         creations = self._writer.creations(unit, pending)
         planned = Planned(place, unit, [*changes, *creations])
         if creations and planned.is_large and not self._entered(unit):
-            born = self._births.plan(unit.token, creations, pending)
+            born = self._overflow.plan(unit.token, creations, pending)
             planned = Planned(place, unit, [*changes, *born], split=True)
         if planned.size > CALL_BYTES and not self._entered(unit):
             raise StoreFullError(
@@ -157,7 +147,7 @@ class Committer:
             verdicts.update((each.place, APPLIED) for each in group)
         for each in group:
             if each.split and verdicts[each.place] is APPLIED:
-                self._births.finish(each.unit.token)
+                self._overflow.finish(each.unit.token)
 
     def _send(self, group: Sequence[Planned]) -> None:
         now = to_micros(self._connection.now()) or 0
@@ -169,14 +159,14 @@ class Committer:
             more = self._fences(group) + self._counters.writes(deltas) + self._queues.forget(deltas.left)
             reply = self._connection.commit(writes + more)
             self._queues.joined(deltas.joined)
-            self._held.born(writes, reply.write_results)
+            self._claimed.born(writes, reply.write_results)
 
     def _count_born(self, units: Iterable[Unit]) -> None:
         """Count the members that a call made whose reply was lost; they will be read."""
         for unit in units:
             for batch_id, number in Counter(draft.prompt.progress.batch_id for draft in unit.drafts).items():
                 if batch_id in self._into:
-                    self._held.add(batch_id, number, ())
+                    self._claimed.add(batch_id, number, ())
 
     def _fences(self, group: Iterable[Planned]) -> list[Message]:
         """What lets the call fail when a batch takes no more of the prompts that would be born into it."""

@@ -28,7 +28,7 @@ from gemchain.stores.firestore.client.query import NAME, Query
 from gemchain.stores.firestore.client.values import fields_of, fill, version_of
 from gemchain.stores.firestore.documents.spill import Spill
 
-__all__ = ["Births"]
+__all__ = ["OverflowWrites"]
 
 KIND = "births"
 GROUP = 1_000
@@ -49,7 +49,7 @@ class _GoneError(Exception):
     """Somebody else finished the birth."""
 
 
-class Births:
+class OverflowWrites:
     """Creates what does not fit into the call of its unit."""
 
     def __init__(self, connection: Connection, spill: Spill) -> None:

@@ -9,7 +9,7 @@ from gemchain.base.chunks import chunked
 from gemchain.errors import DamagedError
 from gemchain.records import Batch, Chain, InputRow, Part, Prompt
 from gemchain.records.codec import Unreadable, note_damage, to_micros
-from gemchain.stores.firestore.claims.cache import Held
+from gemchain.stores.firestore.claims.cache import ClaimCache
 from gemchain.stores.firestore.claims.ready import INPUT_FIELDS, input_rows
 from gemchain.stores.firestore.client.connection import Connection, record_id
 from gemchain.stores.firestore.client.messages import Message
@@ -31,14 +31,14 @@ _Record = Callable[[str, dict[str, Any], int], R]
 class Reader:
     """Reads records."""
 
-    def __init__(self, connection: Connection, spill: Spill, held: Held) -> None:
+    def __init__(self, connection: Connection, spill: Spill, held: ClaimCache) -> None:
         self._connection = connection
         self._spill = spill
-        self._held = held
+        self._claimed = held
 
     def prompts(self, ids: Collection[str]) -> Iterator[Prompt]:
         """The prompts with these ids."""
-        known = self._held.known(ids)
+        known = self._claimed.known(ids)
         names = {record_id(document) for document in known}
         rest = [each for each in ids if each not in names]
         found = (document for _, document in self._connection.get("prompts", rest, WITHOUT_REQUEST))

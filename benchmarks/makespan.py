@@ -6,6 +6,8 @@ only every second time when fewer than 20 prompts wait; 200 waiting go at once; 
 200, and each model has one batch at a time.
 
 `python -m benchmarks.makespan` prints the table; it takes a minute or two.
+
+Longer than 300 lines: the three ways of sending share one table.
 """
 
 import logging

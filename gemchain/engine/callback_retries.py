@@ -12,7 +12,7 @@ from gemchain.engine.answers.stored import reread
 from gemchain.engine.endings.chains import settle_marked
 from gemchain.errors import ModelError
 from gemchain.records import Prompt, Verdict
-from gemchain.records.codec import UNREADABLE
+from gemchain.records.damage import UNREADABLE
 from gemchain.records.states import PromptState
 from gemchain.runtime import Runtime
 

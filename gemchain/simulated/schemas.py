@@ -3,6 +3,8 @@
 Takes the OpenAPI dialect of `responseSchema` (types in capitals, `nullable`, `anyOf`) and the JSON schema of
 `responseJsonSchema` (`$ref`, `$defs`, `const`, `allOf`, lists of types). `pattern` is not looked at.
 https://ai.google.dev/api/caching#Schema
+
+Longer than 300 lines: each keyword of JSON Schema is a method of one class, and they call each other.
 """
 
 import itertools

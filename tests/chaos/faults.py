@@ -1,6 +1,8 @@
 """Havoc: three processes that share a world are killed again and again, and what is left is compared.
 
 Everything that is drawn comes from one seed; what the machine makes of it differs from run to run.
+
+Longer than 300 lines: a run injects faults, stops them and checks, and the three share its state.
 """
 
 import os

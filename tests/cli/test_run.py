@@ -1,4 +1,7 @@
-"""`gemchain run`: rows in, results out, and again."""
+"""`gemchain run`: rows in, results out, and again.
+
+Longer than 300 lines: one command, with its input, its output and its interruptions.
+"""
 
 import json
 import os

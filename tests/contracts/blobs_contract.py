@@ -1,4 +1,7 @@
-"""What every adapter of the `Blobs` port must do. Subclasses bring a fixture called `blobs`."""
+"""What every adapter of the `Blobs` port must do. Subclasses bring a fixture called `blobs`.
+
+Longer than 300 lines: it is the whole contract of one port.
+"""
 
 import abc
 import threading

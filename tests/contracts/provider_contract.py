@@ -1,4 +1,7 @@
-"""What every adapter of the `Provider` port must do. Subclasses bring a fixture called `service`."""
+"""What every adapter of the `Provider` port must do. Subclasses bring a fixture called `service`.
+
+Longer than 300 lines: it is the whole contract of one port.
+"""
 
 import abc
 from collections import Counter

@@ -1,4 +1,7 @@
-"""What `Store.commit` promises."""
+"""What `Store.commit` promises.
+
+Longer than 300 lines: it is the contract of one method.
+"""
 
 from dataclasses import replace
 from datetime import timedelta

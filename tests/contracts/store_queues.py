@@ -1,4 +1,7 @@
-"""What `Store` promises of claims, queues, retries and answers that wait."""
+"""What `Store` promises of claims, queues, retries and answers that wait.
+
+Longer than 300 lines: claims and queues are one contract.
+"""
 
 from dataclasses import replace
 from datetime import timedelta

@@ -1,4 +1,7 @@
-"""A part of an output becomes callbacks and commits, whoever dispatches it and however often."""
+"""A part of an output becomes callbacks and commits, whoever dispatches it and however often.
+
+Longer than 300 lines: one stage, with all that may happen to a part.
+"""
 
 import orjson
 import pytest

@@ -1,4 +1,7 @@
-"""What would be sent as soon as it is recorded is recorded as a batch's at once."""
+"""What would be sent as soon as it is recorded is recorded as a batch's at once.
+
+Longer than 300 lines: one module, with every death and every policy.
+"""
 
 from dataclasses import replace
 

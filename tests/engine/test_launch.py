@@ -1,4 +1,7 @@
-"""A batch with an input file becomes one provider job, however often it is tried."""
+"""A batch with an input file becomes one provider job, however often it is tried.
+
+Longer than 300 lines: one stage, with all that may happen around a job.
+"""
 
 import pytest
 from greenlet import greenlet

@@ -1,4 +1,7 @@
-"""Which prompt a row belongs to, whatever the service does to the rows."""
+"""Which prompt a row belongs to, whatever the service does to the rows.
+
+Longer than 300 lines: rows with and without an id share their fixtures.
+"""
 
 import random
 from dataclasses import replace

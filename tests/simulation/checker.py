@@ -2,6 +2,8 @@
 
 `CheckedStore` stands between the faults and the real store: it sees exactly what was applied, whatever
 the caller was told. The model is a copy of what was last seen; every write is compared with it.
+
+Longer than 300 lines: the promises share one model of all records.
 """
 
 import json

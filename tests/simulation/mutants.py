@@ -2,6 +2,8 @@
 
 Each is a patch of the real engine, made while a seed runs. A patch that finds nothing to change any more
 fails, so that no mutant can grow harmless unnoticed.
+
+Longer than 300 lines: it is one list.
 """
 
 import inspect

@@ -3,6 +3,8 @@
 The facts that faults decide (answered, failed, cancelled, what a person said) are taken from the records.
 That the program awaited exactly what is recorded, met what the records say, and ended as it did,
 follows from the body. Nothing of the engine's replay is used: frames and places are counted here again.
+
+Longer than 300 lines: it runs the programs a second time by rules of its own, which call each other.
 """
 
 import itertools

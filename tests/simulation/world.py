@@ -1,4 +1,7 @@
-"""One seed's run: chaos, then calm, then the final look."""
+"""One seed's run: chaos, then calm, then the final look.
+
+Longer than 300 lines: everything under one seed shares its state.
+"""
 
 import json
 import logging

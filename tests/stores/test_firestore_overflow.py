@@ -1,4 +1,7 @@
-"""Units that create more than one call takes: applied in one moment, whoever dies before or after it."""
+"""Units that create more than one call takes: applied in one moment, whoever dies before or after it.
+
+Longer than 300 lines: a death before and after every call needs one set of fixtures.
+"""
 
 from contextlib import contextmanager
 from dataclasses import replace

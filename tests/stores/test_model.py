@@ -1,6 +1,8 @@
 """Stores against one model in memory: any sequence of calls leaves both with the same records.
 
 The model knows nothing of rows, indexes or documents. A further store is one more entry in `SUBJECTS`.
+
+Longer than 300 lines: the model, its rules and its strategies are one state machine of Hypothesis.
 """
 
 from collections import Counter

@@ -1,4 +1,7 @@
-"""The contract on SQLite, and what only SQLite has: a file, a schema, a disk."""
+"""The contract on SQLite, and what only SQLite has: a file, a schema, a disk.
+
+Longer than 300 lines: all that holds for SQLite alone.
+"""
 
 import multiprocessing
 import sqlite3

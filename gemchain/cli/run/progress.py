@@ -4,6 +4,8 @@ Knows nothing that the store does not know; it may be missed or drawn twice with
 terminal it is a small board that is redrawn in place, elsewhere a plain line now and then. A thread
 of its own looks at the store, since a stage can be busy with one part for many seconds; it holds no
 lock while it waits for the store.
+
+Longer than 300 lines: the terminal and the plain form show the same snapshot.
 """
 
 import logging

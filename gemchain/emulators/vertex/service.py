@@ -1,6 +1,8 @@
 """The batch prediction service in memory: what each call does to its jobs.
 
 Nothing runs between two calls. Each call first ends the jobs whose time has come, and writes their output.
+
+Longer than 300 lines: it is the whole service, one call after the other.
 """
 
 import itertools

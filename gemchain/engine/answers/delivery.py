@@ -22,7 +22,7 @@ from gemchain.records import (
     Failure,
     Prompt,
 )
-from gemchain.records.codec import UNREADABLE
+from gemchain.records.damage import UNREADABLE
 from gemchain.records.retry_policy import rest
 from gemchain.runtime import Runtime
 

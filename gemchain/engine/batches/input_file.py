@@ -13,7 +13,7 @@ from gemchain.engine.policy.limits import LINE, rules
 from gemchain.engine.policy.policy import FlushLimits
 from gemchain.ports import BlobWriter, Provider
 from gemchain.records import Batch, InputRow, queue_names
-from gemchain.records.codec import UNREADABLE
+from gemchain.records.damage import UNREADABLE
 from gemchain.records.identity import batch_id
 from gemchain.records.states import BatchState, PromptState
 from gemchain.runtime import Runtime

@@ -16,7 +16,7 @@ from gemchain.engine.answers.branches import chain_end
 from gemchain.engine.answers.delivery import Delivery, Outcome, deliver
 from gemchain.engine.answers.stored import join_outcome
 from gemchain.records import Chain, ChainMove, Failure, Prompt, Unit, Verdict
-from gemchain.records.codec import UNREADABLE, note_damage
+from gemchain.records.damage import UNREADABLE, note_damage
 from gemchain.records.identity import is_join, random_id
 from gemchain.records.states import ChainState, PromptState
 from gemchain.runtime import Runtime

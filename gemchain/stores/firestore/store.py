@@ -4,6 +4,8 @@ A document for each prompt, chain, batch and part, readable in the console (`fir
 prompt takes three writes and two reads: created, claimed (read with its request), looked up for its
 answer, moved; the second read is spared where the process that claimed it also dispatches it.
 `FIRESTORE_EMULATOR_HOST` leads to an emulator instead, without credentials.
+
+Longer than 300 lines: it is the whole `Store` port, one short method after the other.
 """
 
 import re

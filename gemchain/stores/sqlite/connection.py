@@ -5,6 +5,8 @@ write-ahead log lies in the system's page cache; a transaction it was in is gone
 cut may take the last commits that were not `durable`, always a whole tail of them: the log is read
 up to the first frame that did not reach the disk, so what is left is a state that once was. Every
 durable commit also brings all earlier ones to the disk.
+
+Longer than 300 lines: opening, transactions and errors share one lock and one file.
 """
 
 import shutil

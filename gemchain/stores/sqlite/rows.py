@@ -14,7 +14,7 @@ from math import isfinite
 from typing import Any
 
 from gemchain.errors import DamagedError
-from gemchain.records import NO_USAGE, AnswerRef, Progress, Prompt, Usage, codec
+from gemchain.records import NO_USAGE, AnswerRef, Progress, Prompt, Usage, codec, damage
 from gemchain.records.states import PromptState
 
 __all__ = [
@@ -142,7 +142,7 @@ def prompt_record(row: tuple[Any, ...], queues: Queues, names: Callable[[int], s
         return _inspected(row, shape, queues, names)
     try:
         return _quickly(row, queues, names)
-    except codec.UNREADABLE:
+    except damage.UNREADABLE:
         return _closely(row, queues, names)
 
 
@@ -243,14 +243,14 @@ _ALL_COLUMNS = ("chain_id", "queue", "version", "seq", *PROMPT_COLUMNS, *PROGRES
 
 
 def _closely(row: tuple[Any, ...], queues: Queues, names: Callable[[int], str]) -> Prompt:
-    """The prompt in a row that may be anything: see `codec.prompt_of`."""
+    """The prompt in a row that may be anything: see `damage.prompt_of`."""
     read = dict(zip(_ALL_COLUMNS, row, strict=True))
     found: dict[str, Any] = {name: read[name] for name in ("chain_id", *PROMPT_COLUMNS, *PROGRESS_COLUMNS)}
 
     def decoded(name: str, decode: Callable[[], Any]) -> None:
         try:
             found[name] = decode()
-        except codec.UNREADABLE:
+        except damage.UNREADABLE:
             found[name] = _NONSENSE
 
     for name in _TIMES:
@@ -263,12 +263,12 @@ def _closely(row: tuple[Any, ...], queues: Queues, names: Callable[[int], str]) 
     decoded("model", lambda: queues(read["queue"])[2])
     decoded("state", lambda: _STATES[read["state"]])
     decoded("failure", lambda: codec.failure_from_text(read["failure"]))
-    decoded("usage", lambda: codec.usage_of({name: read[name] for name in Usage._fields}))
+    decoded("usage", lambda: damage.usage_of({name: read[name] for name in Usage._fields}))
     decoded("batch_id", lambda: None if read["batch"] is None else names(read["batch"]))
     decoded("answer", lambda: _answer(read, names))
     # A version that does not lead back to its row would move another.
     whose = read["version"] // CHANGES == read["seq"] if type(read["version"]) is int else False
-    return codec.prompt_of(found, found, read["version"] if whose else 0)
+    return damage.prompt_of(found, found, read["version"] if whose else 0)
 
 
 _NONSENSE = object()
@@ -277,7 +277,7 @@ _NONSENSE = object()
 def _answer(read: Mapping[str, Any], names: Callable[[int], str]) -> AnswerRef | None:
     if read["answer_file"] is None:
         return None
-    return codec.answer_of(
+    return damage.answer_of(
         [
             names(read["answer_file"]),
             *(read[f"answer_{name}"] for name in ("generation", "offset", "length")),

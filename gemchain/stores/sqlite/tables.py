@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
 from gemchain.errors import DamagedError
-from gemchain.records import Batch, Chain, Part, codec
+from gemchain.records import Batch, Chain, Part, codec, damage
 from gemchain.records.states import BatchState, ChainState, PartState
 from gemchain.stores.sqlite.rows import SHAPES, insert
 
@@ -87,11 +87,11 @@ class Table(Generic[R]):
         try:
             for name, (_, decode) in self._codecs.items():
                 read[name] = decode(read[name])
-        except codec.UNREADABLE as error:
+        except damage.UNREADABLE as error:
             raise DamagedError(f"{name!r} cannot be read ({type(error).__name__})") from error
         if known:
             return self._build(**read)
-        record: R = codec.record_of(self._kind, read)
+        record: R = damage.record_of(self._kind, read)
         if len(self._shapes) < SHAPES:
             self._shapes.add(shape)
         return record
@@ -103,7 +103,7 @@ class Table(Generic[R]):
             try:
                 found.append(self.record(row))
             except DamagedError as error:
-                codec.note_damage(self.name, row[0], error)
+                damage.note_damage(self.name, row[0], error)
         return found
 
 

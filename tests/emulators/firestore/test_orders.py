@@ -1,4 +1,7 @@
-"""Ordering, limits and cursors (https://firebase.google.com/docs/firestore/query-data/order-limit-data)."""
+"""Ordering, limits and cursors (https://firebase.google.com/docs/firestore/query-data/order-limit-data).
+
+Longer than 300 lines: one table of values in every order.
+"""
 
 import datetime as dt
 import random

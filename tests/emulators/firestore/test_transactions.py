@@ -1,6 +1,8 @@
 """Transactions (https://firebase.google.com/docs/firestore/manage-data/transactions), one step at a time.
 
 Real threads are in test_contention.py; here the interleavings are written out.
+
+Longer than 300 lines: the cases follow the documentation of one RPC family.
 """
 
 import datetime as dt

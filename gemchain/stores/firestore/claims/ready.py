@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from gemchain.records import InputRow
-from gemchain.records.codec import Unreadable
+from gemchain.records.damage import Unreadable
 from gemchain.stores.firestore.client.connection import MEMORY_BYTES, Connection, record_id
 from gemchain.stores.firestore.client.messages import Message
 from gemchain.stores.firestore.client.query import Query

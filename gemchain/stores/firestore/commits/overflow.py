@@ -20,7 +20,8 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from gemchain.errors import DamagedError, StoreUnavailableError
-from gemchain.records.codec import from_micros, note_damage
+from gemchain.records.codec import from_micros
+from gemchain.records.damage import note_damage
 from gemchain.records.states import ChainState, PromptState
 from gemchain.stores.firestore.client.connection import Connection, record_id
 from gemchain.stores.firestore.client.messages import CommitRequest, DecodeError, Message, Write

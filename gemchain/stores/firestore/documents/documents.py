@@ -35,7 +35,7 @@ from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from gemchain.records import AnswerRef, Batch, Chain, Part, Progress, Prompt, Usage, codec
+from gemchain.records import AnswerRef, Batch, Chain, Part, Progress, Prompt, Usage, codec, damage
 from gemchain.records.states import (
     OPEN_BATCH,
     UNFINISHED_PROMPT,
@@ -205,17 +205,17 @@ def prompt_record(prompt_id: str, content: Mapping[str, Any], version: int) -> P
     """The prompt in a document; its request may be missing. What makes no sense is in its `damage`."""
     asked = {name: content[name] for name in _ASKED if name in content} | {"id": prompt_id}
     asked["accept"] = _decoded(tuple, asked.get("accept", ()))
-    return codec.prompt_of(asked, _standing(content), version)
+    return damage.prompt_of(asked, _standing(content), version)
 
 
 def _standing(content: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a prompt's progress; each is looked at by `codec.prompt_of`."""
+    """The fields of a prompt's progress; each is looked at by `damage.prompt_of`."""
     standing = {name: content[name] for name in _STANDING if name in content}
     standing["state"] = _decoded(PromptState, content.get("state"))
     if _ANSWER[0] in content:
-        standing["answer"] = _decoded(codec.answer_of, [content.get(name) for name in _ANSWER])
+        standing["answer"] = _decoded(damage.answer_of, [content.get(name) for name in _ANSWER])
     amounts = {name: content[name] for name in Usage._fields if name in content}
-    standing["usage"] = _decoded(codec.usage_of, amounts)
+    standing["usage"] = _decoded(damage.usage_of, amounts)
     standing["failure"] = _decoded(codec.failure_from_text, content.get("failure"))
     standing["unsettled"] = "unsettled" in content
     return standing
@@ -224,8 +224,8 @@ def _standing(content: Mapping[str, Any]) -> dict[str, Any]:
 def _decoded(decode: Callable[[Any], Any], value: Any) -> Any:
     try:
         return decode(value)
-    except codec.UNREADABLE as error:
-        return codec.Unreadable(type(error).__name__)  # its text may hold what nobody should log
+    except damage.UNREADABLE as error:
+        return damage.Unreadable(type(error).__name__)  # its text may hold what nobody should log
 
 
 # Chains, batches, parts: their fields are called as in the record
@@ -255,7 +255,7 @@ def _record(kind: type[R], state: type[Any], record_id: str, content: Mapping[st
     for name in _CODECS.keys() & values.keys():
         values[name] = _decoded(_CODECS[name][1], values[name])
     values["state"] = _decoded(state, values.get("state"))
-    return codec.record_of(kind, values | {"id": record_id, "version": version})
+    return damage.record_of(kind, values | {"id": record_id, "version": version})
 
 
 def chain_fields(chain: Chain, keep: timedelta | None = None) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from gemchain.errors import BlobError, BlobNotFoundError, DamagedError, StoreUnavailableError
 from gemchain.ports import Blobs
-from gemchain.records.codec import Unreadable
+from gemchain.records.damage import Unreadable
 from gemchain.stores.firestore.documents.documents import SPILLABLE
 
 __all__ = ["REQUEST_BYTES", "TEXT_BYTES", "Spill"]

@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 from gemchain.base.chunks import chunked
 from gemchain.errors import DamagedError
 from gemchain.records import Batch, Chain, InputRow, Part, Prompt
-from gemchain.records.codec import Unreadable, note_damage, to_micros
+from gemchain.records.codec import to_micros
+from gemchain.records.damage import Unreadable, note_damage
 from gemchain.stores.firestore.claims.cache import ClaimCache
 from gemchain.stores.firestore.claims.ready import INPUT_FIELDS, input_rows
 from gemchain.stores.firestore.client.connection import Connection, record_id

@@ -92,11 +92,11 @@ def test_the_glossary_is_sorted():
     assert words == sorted(words)
 
 
-def test_every_decision_has_its_number_context_choice_and_price():
+def test_every_decision_has_its_number_context_decision_and_consequences():
     decisions = sorted((ROOT / "docs" / "decisions").glob("*.md"))
     for number, decision in enumerate(decisions, 1):
         text = decision.read_text(encoding="utf-8")
         assert decision.name.startswith(f"{number:04d}-")
         assert text.startswith(f"# {number}. ")
-        assert re.findall(r"^## (\w+)", text, re.MULTILINE) == ["Context", "Choice", "Price"]
+        assert re.findall(r"^## (\w+)", text, re.MULTILINE) == ["Context", "Decision", "Consequences"]
         assert len(text.splitlines()) < 60

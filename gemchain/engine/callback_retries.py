@@ -1,7 +1,7 @@
-"""Revisit: callbacks that rest, run again on the answers that were kept.
+"""Callback retries: callbacks that raised, run again on the answers that were kept.
 
-Crash story. Nothing is held meanwhile: whoever dies leaves the prompts ANSWERED and due, and two that
-revisit at once both run the callback, of which one commits.
+Crash story. No lease is held meanwhile. A process that dies leaves the prompts ANSWERED and due. Two
+processes at once both run the callback, and one of them commits.
 """
 
 from dataclasses import replace
@@ -19,16 +19,15 @@ from gemchain.runtime import Runtime
 __all__ = ["retry_callbacks"]
 
 REVISITED = 500
-"""Callbacks that run again in one go: nobody holds a lease on them meanwhile."""
+"""Callbacks that run again in one commit: no lease is held on them meanwhile."""
 
 _ANSWERED = frozenset({PromptState.ANSWERED, PromptState.WAITING})
 
 
 def retry_callbacks(runtime: Runtime) -> int:
-    """Run the callbacks of ANSWERED prompts again whose rest is over.
+    """Run the callbacks of ANSWERED prompts again whose delay is over.
 
-    Their answers are read where they lie. Two that revisit at once both run the callback, and one
-    of them commits.
+    Their answers are read from the output where they lie.
 
     Returns:
         How many prompts moved.

@@ -1,7 +1,7 @@
-"""Drive: the stages in one process, again and again until there is nothing left to do.
+"""Drive: run the stages in one process until nothing is left to do.
 
-Holds no state that matters: whatever it knows it read from the store, so it can be killed between
-any two lines, and several processes can drive one state at the same time.
+It keeps no state of its own: all it knows was read from the store. So it can be killed between any two lines,
+and several processes can drive one state at the same time.
 """
 
 import gc
@@ -27,10 +27,10 @@ __all__ = ["Driver", "drive", "is_idle"]
 log = logging.getLogger("gemchain")
 
 COLLECT_EVERY = 500_000
-"""Objects between two collections of garbage, while driving: more than a group of answers holds at once."""
+"""Objects between two garbage collections while driving: more than a group of answers holds at once."""
 
-BLINK = 0.005
-"""Shortest rest, in seconds: a look at the store is not free."""
+MIN_SLEEP = 0.005
+"""Shortest sleep in seconds: reading the store is not free."""
 
 PATIENCE = 5
 """Times in a row that an unavailable store is asked again before the error is raised."""
@@ -41,7 +41,7 @@ def is_idle(runtime: Runtime) -> bool:
     store = runtime.store
     counts = store.counters().prompts
     open_prompts = any(counts.get(state) for state in OPEN_PROMPT)
-    # A process that died may have left the last word on a chain unsaid, with nothing else open.
+    # A process that died may have left a chain to be settled, with nothing else open.
     return not (
         open_prompts or store.open_batches() or store.unsettled_chains(limit=1) or store.ended_waits(limit=1)
     )
@@ -60,9 +60,9 @@ class Driver:
     """Runs the stages.
 
     Attributes:
-        watch: Called after every piece of work, for whoever shows progress; keep it quick.
+        watch: Called after every piece of work, for a display of progress; keep it quick.
         aside: Providers that a person has to set up first, and what each lacks. They are asked again when
-            they were left alone for `poll_max`: somebody may have mended it meanwhile.
+            they were left alone for `poll_max`, since a person may have mended it.
         lost: Why a part of an output could not be read in the last turn.
     """
 
@@ -95,7 +95,7 @@ class Driver:
         try:
             return ask()
         except StoreConflictError:
-            return otherwise  # somebody else moved it, which is as good
+            return otherwise  # another process moved it, which is as good
         except StoreUnavailableError as error:
             self._failures += 1
             if self._failures > PATIENCE:
@@ -196,7 +196,7 @@ class Driver:
         return self.lost is None and batch.parts > 0 and bool(self.runtime.store.open_parts(batch.id))
 
     def rest(self, until: datetime | None) -> None:
-        """Rest until something is due, somebody hurries, or `until`."""
+        """Sleep until something is due, or until `until`."""
         runtime = self.runtime
         now = runtime.store.now()
         ends = [now + timedelta(seconds=runtime.settings.poll)]
@@ -204,7 +204,7 @@ class Driver:
             ends += self._due_times(now)
         if until is not None:
             ends.append(until)
-        runtime.clock.sleep(max(BLINK, (min(ends) - now).total_seconds()))
+        runtime.clock.sleep(max(MIN_SLEEP, (min(ends) - now).total_seconds()))
 
     def _due_times(self, now: datetime) -> list[datetime]:
         store = self.runtime.store
@@ -217,7 +217,7 @@ class Driver:
             any(_is_stuck(batch, now) for batch in batches) or store.unsettled_chains(limit=1)
         ):
             self._sweep_at = now
-        # What was due before the last turn began and is still there belongs to somebody else.
+        # What was due before the last turn began and is still there is leased by another process.
         turned_at = self._turned_at or now
         return [each for each in times if each is not None and each > turned_at]
 
@@ -228,7 +228,7 @@ def _batch_due(batch: Batch) -> datetime | None:
 
 
 def _is_stuck(batch: Batch, now: datetime) -> bool:
-    """Whether a batch's writer fell silent: only the sweep takes those over."""
+    """Whether the writer of a batch stopped renewing its lease: only the sweep takes such batches over."""
     until = batch.leased_until_at
     return batch.state is BatchState.PLANNED and until is not None and until <= now
 
@@ -263,7 +263,7 @@ def drive(
 
 @contextmanager
 def _rare_collections() -> Iterator[None]:
-    """Records come by the thousand and hold no cycles: looking for garbage at every 700th costs 6 %."""
+    """Collect garbage rarely: records hold no cycles, and a collection at every 700th object costs 6 %."""
     before = gc.get_threshold()
     gc.set_threshold(max(before[0], COLLECT_EVERY), *before[1:])
     try:

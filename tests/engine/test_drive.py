@@ -284,4 +284,4 @@ def test_whoever_watches_is_called_after_every_part(stand):
     drive(stand.runtime, watch=lambda: seen.append(stand.store.counters().prompts.get(PromptState.DONE, 0)))
     assert len(seen) >= batch.parts
     assert seen == sorted(seen)
-    assert driving.BLINK > 0
+    assert driving.MIN_SLEEP > 0

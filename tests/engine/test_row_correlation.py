@@ -284,7 +284,7 @@ def test_a_file_that_is_lost_holds_up_no_row_of_another(stand, twins):
 
 
 def test_a_part_is_held_while_the_whole_output_is_read(stand, twins, monkeypatch):
-    monkeypatch.setattr(unkeyed, "BREATH", 1)
+    monkeypatch.setattr(unkeyed, "HEARTBEAT_ROWS", 1)
     _, batch, lines = twins
     stand.provider.land(batch, lines)
     collect(stand.runtime)

@@ -1,7 +1,7 @@
-"""Branches: what the prompts of a chain, or of a join, amount to once all of them have ended.
+"""Branches: the value of a chain or of a join, once all of its prompts have ended.
 
-Never counted by deliveries: read again from the prompts themselves, so a delivery that came twice,
-or never, changes nothing.
+It is read from the prompts themselves and never counted by deliveries. So a delivery that came twice, or
+never, changes nothing.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -68,7 +68,7 @@ def gathered(members: Iterable[Prompt], count: int, *, return_exceptions: bool) 
         None when a branch was cancelled, or sent back, so that there is nothing to go on with, or not yet.
 
     Raises:
-        DamagedError: Nobody can tell whether a branch has ended.
+        DamagedError: It cannot be told whether a branch has ended.
     """
     ends: dict[int, list[Prompt]] = {index: [] for index in range(count)}
     for leaf in _leaves(members):

@@ -1,9 +1,9 @@
 """Replay: an async chain goes on when the outcome of something it awaits is known.
 
-Crash story. The program is run again from its start against its own finished prompts; what it
-asks for next becomes records under ids that derive from places, in the commit that marks the
-awaited prompt DONE. A process that dies before that commit left nothing; one that runs it twice
-makes the same records, and the second commit finds its prompt moved on.
+Crash story. The program runs again from its start against its own finished prompts. What it asks for next
+becomes records under ids that derive from places, in the commit that marks the awaited prompt DONE. A process
+that dies before that commit leaves nothing. A process that runs it twice makes the same records, and the
+second commit conflicts.
 
 Inside `shared()`, answers to many branches of one gather share one run of the program.
 """
@@ -72,7 +72,7 @@ def shared() -> Iterator[None]:
 
 @contextmanager
 def _session(runtime: Runtime, chain_id: str) -> Iterator[_Session]:
-    """The session of a chain. Kept, if sessions are shared and it made branches that nobody ran yet."""
+    """The session of a chain. It is kept if sessions are shared and some branches have not run yet."""
     sessions = _sessions.get()
     kept = None if sessions is None else sessions.pop(chain_id, None)
     session = kept or _Session(runtime.store.chains([chain_id])[chain_id])

@@ -1,16 +1,16 @@
-"""Straight into a batch: what would be sent as soon as it is recorded is recorded as a batch's at once.
+"""Eager batching: prompts that would be sent at once are created as members of a batch.
 
 Once the callbacks of a group have run, what they submitted is known before it is committed. If the policy
-would send it now, a batch is planned, its prompts are born CLAIMED in the very commit that moves their
+would send it now, a batch is planned, its prompts are created as CLAIMED in the very commit that moves their
 parents, and its input file is written from memory. That saves the claim: on Firestore one write of three,
 and a read. What the policy holds is QUEUED as ever, and so is what the batch has no room for; what waited
 in the queue before goes first, into the same batch.
 
-Crash story. The batch is PLANNED under a lease before anything is born into it, and each commit holds only if
-it still is, under the same fence. Whoever dies in between leaves what a death in `assemble` leaves: a PLANNED
-batch with some members or none, which the sweep takes over when the lease is out, and sends with what it
-has. A commit that comes too late for that conflicts, and is made anew with its children QUEUED. A second run
-finds the parents moved on, and commits nothing.
+Crash story. The batch is PLANNED under a lease before it gets members, and each commit holds only if it still
+is, under the same fence. A process that dies in between leaves what a death in `assemble` leaves: a PLANNED
+batch with some members or none, which the sweep takes over when the lease is out, and sends with what it has.
+A commit that comes too late for that conflicts, and is made anew with its children QUEUED. A second run finds
+the parents moved on, and commits nothing.
 """
 
 import logging
@@ -42,7 +42,7 @@ __all__ = ["commit"]
 log = logging.getLogger("gemchain")
 
 MOST = 100
-"""Prompts of one unit that go straight; a larger one hardly fits into one call of the store."""
+"""Prompts of one unit that are batched eagerly; a larger unit hardly fits into one call of the store."""
 
 LONG = 5_000
 """Prompts that wait in a queue, beyond which to claim them all takes longer than a dispatch should."""
@@ -51,7 +51,7 @@ SHARE = 3
 """What part of a lease may pass while an input file is written; then it goes with what it has."""
 
 Planned = list[tuple[Batch, set[str]]]
-"""Batches, each with the prompts to be born into it."""
+"""Batches, each with the ids of the prompts that are created as its members."""
 
 
 def commit(
@@ -82,10 +82,11 @@ def commit(
 
 def _commit(runtime: Runtime, units: Sequence[Unit], planned: Planned) -> list[Verdict]:
     batches = [batch for batch, _ in planned]
-    newborns = _newborns(runtime, planned)
-    born = [_with(unit, newborns) for unit in units]
-    verdicts = runtime.store.commit(born, into=batches)
-    applied = [unit for unit, verdict in zip(born, verdicts, strict=True) if verdict is Verdict.APPLIED]
+    progress = _member_progress(runtime, planned)
+    with_members = [_with_members(unit, progress) for unit in units]
+    verdicts = runtime.store.commit(with_members, into=batches)
+    pairs = list(zip(with_members, verdicts, strict=True))
+    applied = [unit for unit, verdict in pairs if verdict is Verdict.APPLIED]
     barred = [place for place, verdict in enumerate(verdicts) if verdict is not Verdict.APPLIED]
     anew = runtime.store.commit([units[place] for place in barred]) if barred else []
     for place, verdict in zip(barred, anew, strict=True):
@@ -101,7 +102,7 @@ def _write(runtime: Runtime, batch: Batch, rows: Sequence[InputRow]) -> None:
     try:
         write_input(runtime, batch, until, rows=rows)
     except StoreConflictError:
-        pass  # somebody took it over, and sends it
+        pass  # another process took it over, and sends it
     except (GemchainError, OSError) as error:
         log.warning("batch %s: its input was not written, the sweep will do it: %s", batch.id, error)
 
@@ -126,7 +127,7 @@ def _planned(
     waiting = {each.queue: each for each in runtime.store.queues()}
     outlook = observe()
     for name, prompts in ready.items():
-        with suppress(ConfigurationError, ModelError):  # whoever assembles tells
+        with suppress(ConfigurationError, ModelError):  # the assemble stage reports it
             yield from _filled(runtime, waiting.get(name, QueueStatus(name, ready=0)), prompts, outlook)
 
 
@@ -169,21 +170,21 @@ def _grown(runtime: Runtime, queue: QueueStatus, prompts: Sequence[Prompt]) -> Q
     )
 
 
-def _newborns(runtime: Runtime, planned: Planned) -> dict[str, Progress]:
-    """How each prompt stands that is born into a batch."""
-    now, born = runtime.store.now(), dict[str, Progress]()
+def _member_progress(runtime: Runtime, planned: Planned) -> dict[str, Progress]:
+    """The progress of each prompt that is created as a member of a batch."""
+    now, progress = runtime.store.now(), dict[str, Progress]()
     for batch, names in planned:
-        born |= dict.fromkeys(names, Progress(PromptState.CLAIMED, batch_id=batch.id, claimed_at=now))
-    return born
+        progress |= dict.fromkeys(names, Progress(PromptState.CLAIMED, batch_id=batch.id, claimed_at=now))
+    return progress
 
 
-def _with(unit: Unit, born: Mapping[str, Progress]) -> Unit:
-    """The unit, with those of its prompts born CLAIMED."""
-    if not any(draft.prompt.id in born for draft in unit.drafts):
+def _with_members(unit: Unit, progress: Mapping[str, Progress]) -> Unit:
+    """The unit, with these of its prompts created as CLAIMED."""
+    if not any(draft.prompt.id in progress for draft in unit.drafts):
         return unit
     drafts = tuple(
-        Draft(draft.prompt.standing(born[draft.prompt.id]), draft.request)
-        if draft.prompt.id in born
+        Draft(draft.prompt.standing(progress[draft.prompt.id]), draft.request)
+        if draft.prompt.id in progress
         else draft
         for draft in unit.drafts
     )

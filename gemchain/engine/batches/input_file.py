@@ -1,4 +1,4 @@
-"""The input file of a batch: filled by whoever holds the batch's lease, at the first try or a later one."""
+"""The input file of a batch: written by the holder of its lease, at the first try or a later one."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -55,21 +55,22 @@ def write_input(
 ) -> Batch:
     """Fill a PLANNED batch that this process holds the lease of, and make it WRITTEN.
 
-    Out of time it claims nothing more, and goes with what it has: a smaller batch now is worth more than a
-    full one later. Only what an earlier holder had claimed must be in the file to the last line; when even
-    that takes too long, the batch is given back, without a file, for the next run to begin again.
+    When the time is over it claims nothing more and sends what it has: a smaller batch now is worth more than
+    a full one later. Only what an earlier holder had claimed must be in the file completely. When even that
+    takes too long, the batch is given back without a file, and the next run begins again.
 
     Args:
         runtime: Where the batch is.
         batch: The batch as this process leased it.
         until: When to stop, by the store's clock; None takes as long as it takes.
-        rows: What was born into the batch, where that is known; a batch that was taken over looks it up.
+        rows: The members that were created with the batch, where they are known; after a take-over they are
+            read.
 
     Returns:
         The batch: WRITTEN, CLOSED when there was nothing to claim, or PLANNED when it was given back.
 
     Raises:
-        StoreConflictError: Somebody else took the batch over.
+        StoreConflictError: Another process took the batch over.
     """
     try:
         with giving_back(runtime, batch):
@@ -99,7 +100,7 @@ def _fill(
     line = partial(_provider(runtime, batch.queue).input_line, batch)
     limit = rules(runtime, batch.queue)
     requests = size = 0
-    for rows in chain(_bites(known), _pages(runtime, batch)):
+    for rows in chain(_chunks(known), _pages(runtime, batch)):
         if requests and is_over(runtime, until):
             raise _OutOfTimeError
         written = _write_rows(runtime, rows, line, out)
@@ -140,7 +141,7 @@ def _write_rows(
 
 
 def _park(runtime: Runtime, damaged: dict[str, str]) -> None:
-    """Whoever dies before this finds the same requests again among those that the batch holds."""
+    """A process that dies before this leaves the requests to the next one, which finds them again."""
     found = runtime.store.prompts(damaged)
     prompts = {key: each for key, each in found.items() if each.progress.state is PromptState.CLAIMED}
     parked = [
@@ -162,18 +163,18 @@ def _room(limit: FlushLimits, requests: int, size: int) -> tuple[int, int] | Non
     return (count, min(left - count * LINE, PAGE_BYTES)) if count > 0 and left > LINE else None
 
 
-def _bites(rows: Iterable[InputRow]) -> Iterator[list[InputRow]]:
-    """So many rows at a time as may be in memory twice."""
-    bite: list[InputRow] = []
+def _chunks(rows: Iterable[InputRow]) -> Iterator[list[InputRow]]:
+    """As many rows at a time as may be in memory twice."""
+    chunk: list[InputRow] = []
     size = 0
     for row in rows:
-        bite.append(row)
+        chunk.append(row)
         size += len(row.request)
         if size >= PAGE_BYTES:
-            yield bite
-            bite, size = [], 0
-    if bite:
-        yield bite
+            yield chunk
+            chunk, size = [], 0
+    if chunk:
+        yield chunk
 
 
 def _pages(runtime: Runtime, batch: Batch) -> Iterator[list[InputRow]]:

@@ -1,8 +1,8 @@
-"""Leases: who works on a batch or a part, and until when.
+"""Leases: which process works on a batch or a part, and until when.
 
-A lease is a time in the record, compared with the store's clock, and a fence that every new holder
-raises by compare-and-set. A holder that was silent for too long finds its next write refused,
-because the fence (and with it the version) has moved on.
+A lease is a time in the record, compared with the store's clock, and a fence that every new holder raises by
+compare-and-set. A holder whose lease ran out gets a conflict at its next write, because the fence, and with
+it the version, has changed.
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ __all__ = ["free", "giving_back", "lease_part", "leased_until", "renew_part", "r
 
 
 def free(record: Batch | Part, now: datetime) -> bool:
-    """Whether nobody works on the record."""
+    """Whether no process works on the record."""
     return record.leased_until_at is None or record.leased_until_at <= now
 
 
@@ -31,22 +31,22 @@ def lease_part(runtime: Runtime, part: Part) -> Part:
     """Take a part.
 
     Raises:
-        StoreConflictError: Somebody else was faster.
+        StoreConflictError: Another process was faster.
     """
     return runtime.store.save_part(replace(part, fence=part.fence + 1, leased_until_at=leased_until(runtime)))
 
 
 def renewal_due(runtime: Runtime, part: Part) -> datetime:
-    """When a third of the lease is over: time to commit what there is, and to prolong it."""
+    """When a third of the lease is over: time to commit what there is, and to renew it."""
     assert part.leased_until_at is not None
     return part.leased_until_at - timedelta(seconds=runtime.settings.lease * 2 / 3)
 
 
 def renew_part(runtime: Runtime, part: Part) -> Part:
-    """Prolong the lease on a part.
+    """Renew the lease on a part.
 
     Raises:
-        StoreConflictError: Somebody took the part over; stop working on it.
+        StoreConflictError: Another process took the part over; stop working on it.
     """
     return runtime.store.save_part(replace(part, leased_until_at=leased_until(runtime)))
 
@@ -55,8 +55,8 @@ def renew_part(runtime: Runtime, part: Part) -> Part:
 def returning(runtime: Runtime, holder: list[Part]) -> Iterator[None]:
     """Give a part back when the block is left by an error or by Ctrl-C.
 
-    Only a courtesy to whoever continues, who need not wait for the lease to end: a process that is
-    killed cannot do it, and nothing depends on it. The part is the last item of `holder`.
+    Then the next process need not wait for the lease to end. Nothing depends on it: a process that is killed
+    cannot do it. The part is the last item of `holder`.
     """
     try:
         yield
@@ -68,9 +68,9 @@ def returning(runtime: Runtime, holder: list[Part]) -> Iterator[None]:
 
 @contextmanager
 def giving_back(runtime: Runtime, batch: Batch) -> Iterator[None]:
-    """Give a batch back when the block is left by an error or by Ctrl-C: the same courtesy as `returning`.
+    """Give a batch back when the block is left by an error or by Ctrl-C, as `returning` does.
 
-    Whoever continues finds what any crash leaves, only without having to wait for the lease to end.
+    The next process finds what any crash leaves, without having to wait for the lease to end.
     """
     try:
         yield

@@ -1,7 +1,7 @@
-"""Troubles: what one provider lacks must not hold up the others.
+"""Provider outages: a provider that is not set up must not hold up the others.
 
-A person has to set it up first (credentials, a permission, an API that is off), or no provider of that name
-exists here. A stage goes on with everything else and tells in the end.
+Credentials or a permission are missing, an API is off, or no provider of that name exists here. A stage goes
+on with everything else and reports the outage at its end.
 """
 
 from collections.abc import Container, Iterator

@@ -1,4 +1,4 @@
-"""Endings of joins and of forked chains: looked up in the store by whoever may have brought one about.
+"""Endings of joins and forked chains: read from the store by each process that may have caused one.
 
 Crash story. `settle` asks the store, after one's own commit, whether anything in the chain or the join is
 open. Two processes that ask at once compute the same values, and one compare-and-set wins. A join fires in
@@ -25,7 +25,7 @@ __all__ = ["scope_of", "settle", "settle_marked"]
 
 
 def settle_marked(runtime: Runtime, limit: int = 1000) -> int:
-    """Settle the chains that somebody marked, with all joins inside them; returns how many."""
+    """Settle the chains that are marked, with all joins inside them; returns how many."""
     chains = runtime.store.unsettled_chains(limit=limit)
     for chain_id in chains:
         marked, joins = _to_settle(runtime, chain_id)
@@ -108,7 +108,7 @@ def _settle_join(runtime: Runtime, join_id: str) -> list[str]:
         outcome = join_outcome(runtime, join)
         if outcome is None:
             return []
-        # A mark of its own stays: it is what tells of the join to whoever goes on when this one dies.
+        # A mark of its own stays: it leads the next process to the join if this one dies.
         marked = join.progress.unsettled
         return _move_join(runtime, join, deliver(runtime, join, outcome, marked=marked))
     return _around(join)
@@ -134,6 +134,6 @@ def _move_join(runtime: Runtime, join: Prompt, delivery: Delivery) -> list[str]:
 
 
 def _around(join: Prompt) -> list[str]:
-    """What may end with a join: whoever moved it, before or just now, may have died before looking there."""
+    """The scopes that may end with a join: the process that moved it may have died before it looked there."""
     ended = join.progress.state in (PromptState.DONE, PromptState.FAILED)
     return [scope_of(join)] if join.forked and ended else []

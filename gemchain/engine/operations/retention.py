@@ -1,8 +1,8 @@
-"""Retention: what ended long ago is removed, records and files. No stage: it runs when a person asks for it.
+"""Retention: remove what ended long ago, records and files. It runs when an operator asks for it.
 
 Crash story. Chains go first, each whole; then the batches that no prompt names any more, the files of one
-before its record. Whoever dies in between left chains that are whole or gone, and batches whose record
-still tells where the rest of their files lie: the next run goes on with them. Beside it everybody keeps
+before its record. A process that dies in between leaves chains that are whole or gone, and batches whose
+record still tells where the rest of their files lie: the next run goes on with them. Other processes keep
 working: what is open is never touched, and two runs at once remove each thing once.
 """
 

@@ -1,4 +1,4 @@
-"""Outlook: what goes on outside a queue, read from the store, and what the policy makes of it."""
+"""Outlook: what is in flight outside a queue, read from the store, and the decision of the policy on it."""
 
 from collections.abc import Container, Mapping
 from datetime import datetime, timedelta
@@ -18,7 +18,7 @@ RECENT = 20
 
 
 class Outlook(NamedTuple):
-    """What was under way when somebody looked; see `policy.Workload`.
+    """What was in flight at one moment; see `policy.Workload`.
 
     Attributes:
         waits: Prompts that wait for others: for branches, for a chain's end, for a person.
@@ -32,11 +32,11 @@ class Outlook(NamedTuple):
 
 
 def observe(runtime: Runtime, without: Container[str] = (), *, handled: str | None = None) -> Outlook:
-    """What is under way.
+    """What is in flight now.
 
     Args:
         runtime: Where to look.
-        without: Providers that nobody waits for: what is for them may never be sent.
+        without: Providers that are not waited for: their prompts may never be sent.
         handled: A batch whose parts are all dispatched, or will be in a moment.
     """
     store, now = runtime.store, runtime.store.now()

@@ -1,7 +1,7 @@
 """Cut an output file into parts without reading it, and read the lines that belong to one part.
 
 A part is a byte range; it owns the lines that *start* inside it. So the parts of a file own each
-line exactly once, wherever the cuts fall, and nobody has to look for line ends beforehand.
+line exactly once, wherever the cuts fall, and no line end has to be looked for beforehand.
 """
 
 from collections.abc import Iterator

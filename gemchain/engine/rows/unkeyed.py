@@ -31,8 +31,8 @@ from gemchain.runtime import Runtime
 __all__ = ["Owners", "owners"]
 
 
-BREATH = 1_000
-"""Rows of an output that are read between two breaths."""
+HEARTBEAT_ROWS = 1_000
+"""Rows of an output that are read between two heartbeats."""
 
 
 class Owners(NamedTuple):
@@ -100,7 +100,7 @@ class _Files:
         return f"{self._numbers.get(uri)} {offset}"
 
     def kept(self, kind: str, find: Callable[[], Iterable[str]]) -> list[str]:
-        """The lines that somebody has left, or else those that are found, and left, now."""
+        """The lines that were stored, or else those that are found and stored now."""
         name = self._name.format(kind)
         if self.blobs.stat(self.blobs.uri(name)) is None:
             self.blobs.put(name, "".join(f"{line}\n" for line in find()).encode(), if_absent=True)
@@ -136,17 +136,17 @@ def _turns(files: _Files) -> dict[str, str]:
 
 
 def _find_turns(files: _Files) -> Iterator[str]:
-    twins = {digest: ids for digest, ids in _asking(files).items() if len(ids) > 1}
-    several = {prompt_id for ids in twins.values() for prompt_id in ids}
+    shared = {digest: ids for digest, ids in _asking(files).items() if len(ids) > 1}
+    several = {prompt_id for ids in shared.values() for prompt_id in ids}
     named: set[str] = set()
     places: defaultdict[str, list[tuple[bool, int, int]]] = defaultdict(list)
     for number, offset, row in _output(files):
         if row.prompt_id is not None:
             named |= {row.prompt_id} & several
-        elif (digest := _echoed(files.wire_format, row) or "") in twins:
+        elif (digest := _echoed(files.wire_format, row) or "") in shared:
             places[digest].append((row.failure is not None, number, offset))
     for digest, rows in places.items():
-        unnamed = (each for each in twins[digest] if each not in named)
+        unnamed = (each for each in shared[digest] if each not in named)
         for (_, number, offset), prompt_id in zip(sorted(rows), unnamed, strict=False):
             yield f"{number} {offset} {prompt_id}"
 
@@ -156,7 +156,7 @@ def _output(files: _Files) -> Iterator[tuple[int, int, Row]]:
     for number, file in enumerate(files.batch.output):
         lines = read_lines(files.blobs, file, 0, file.size)
         with suppress(BlobNotFoundError):
-            while some := list(islice(lines, BREATH)):
+            while some := list(islice(lines, HEARTBEAT_ROWS)):
                 files.heartbeat()
                 for offset, line in some:
                     with suppress(ValueError):  # a damaged row, counted where it is dispatched

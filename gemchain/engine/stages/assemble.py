@@ -1,13 +1,12 @@
 """Assemble: ready prompts become a batch with an input file.
 
-Crash story. The batch is recorded as PLANNED under a lease before it claims anything. Prompts are
-claimed page by page and written as they come; the file appears whole or not at all; then one
-compare-and-set makes the batch WRITTEN. Whoever dies in between leaves a PLANNED batch whose
-lease runs out. The sweep takes it over with `write_input`, which first writes again what the
-batch had claimed, into a file named after the new fence, so that a process that was only slow
-cannot overwrite it. Two assemblers at once make two batches; no prompt is in both. A batch that
-found nothing to claim is closed. A run whose time is over stops between two claims, and sends what it has
-claimed; the next run finds the rest queued.
+Crash story. The batch is recorded as PLANNED under a lease before it claims anything. Prompts are claimed
+page by page and written as they come. The file appears whole or not at all. Then one compare-and-set makes
+the batch WRITTEN. A process that dies in between leaves a PLANNED batch whose lease runs out. The sweep takes
+it over with `write_input`, which first writes again what the batch had claimed. The new file is named after
+the new fence, so a process that was only slow cannot overwrite it. Two assemblers at once make two batches;
+no prompt is in both. A batch that found nothing to claim is closed. A run whose time is over stops between
+two claims and sends what it has claimed; the next run finds the rest queued.
 """
 
 from collections.abc import Container

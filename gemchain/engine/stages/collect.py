@@ -107,7 +107,7 @@ def _arrive(runtime: Runtime, batch: Batch, job: Job) -> Batch:
     now = runtime.store.now()
     over = replace(batch, state=BatchState.ARRIVED, arrived_at=now, failure=job.failure)
     arrived = _save(runtime, over, job.output)
-    # Without an open part nobody would come by to close it before the next sweep.
+    # Without an open part nothing else would close it before the next sweep.
     is_over = arrived.parts == batch.parts and is_complete(runtime, arrived)
     return close(runtime, arrived) if is_over else arrived
 

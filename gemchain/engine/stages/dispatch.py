@@ -1,11 +1,11 @@
 """Dispatch: a part of an output becomes callbacks and one commit for each group of rows.
 
-Crash story. A part is leased, read row by row, and handled in groups; a group's callbacks run
-first, then everything that follows from them is committed at once, each prompt on condition that it
-is still CLAIMED as it was read. Whoever dies before a commit left nothing of that group. Whoever
-dies after it left a part that is not DONE: when its lease is over it is dispatched again, and the
-rows that were handled find their prompts moved on. The part becomes DONE last, after the forked
-chains that ended in it were settled, those that a predecessor handled included.
+Crash story. A part is leased, read row by row, and handled in groups. The callbacks of a group run first.
+Then all that follows from them is committed at once, each prompt on condition that it is still CLAIMED as it
+was read. A process that dies before a commit leaves nothing of that group. A process that dies after it
+leaves a part that is not DONE: when its lease is over the part is dispatched again, and the prompts of
+handled rows have moved on. The part becomes DONE last, after the forked chains that ended in it were settled,
+also those of an earlier run.
 """
 
 from collections import Counter
@@ -47,22 +47,22 @@ __all__ = ["dispatch", "dispatch_part"]
 GROUP_BYTES = 16 << 20
 """Bytes of output whose rows are committed at once."""
 
-BITE, BITE_BYTES = 5_000, 8 << 20
-"""Rows and bytes that are read, looked up and delivered in one go, and in memory at once."""
+CHUNK, CHUNK_BYTES = 5_000, 8 << 20
+"""Rows and bytes that are read, matched and delivered together, and held in memory at once."""
 
 GROUP_SECONDS = 1.0
 """Callbacks of one group run no longer than this before what they did is committed."""
 
 
 def dispatch(runtime: Runtime, *, without: Container[str] = ()) -> Iterator[Part]:
-    """Dispatch every part that nobody works on.
+    """Dispatch every part that no process works on.
 
     Args:
         runtime: Where the parts are.
         without: Providers that nothing is to be sent to, since they are known to be not set up.
 
     Yields:
-        Each part when it is DONE, so that whoever drives can look around in between.
+        Each part when it is DONE, so that the caller can do other work in between.
 
     Raises:
         NotSetUpError: The provider of some part is not known here; all other parts are dispatched.
@@ -87,12 +87,12 @@ def dispatch_part(runtime: Runtime, part: Part, without: Container[str] = ()) ->
     """Dispatch one part, and close its batch if it was the last.
 
     Raises:
-        StoreConflictError: Somebody else works on the part; nothing is lost by stopping.
+        StoreConflictError: Another process works on the part; nothing is lost by stopping.
         NotSetUpError: Its provider is not known here.
     """
     batch = runtime.store.batches([part.batch_id]).get(part.batch_id)
     if batch is None:
-        raise StoreConflictError(f"batch {part.batch_id!r} was closed, and removed, by somebody else")
+        raise StoreConflictError(f"batch {part.batch_id!r} was closed and removed by another process")
     with outage_of(batch.provider):
         runtime.providers.named(batch.provider)
     holder = [lease_part(runtime, part)]
@@ -142,7 +142,7 @@ class _Run:
     def to_the_end(self) -> None:
         """All rows, then the chains and joins that ended, then the part."""
         with shared():
-            for rows in self._bites():
+            for rows in self._chunks():
                 self._take(rows)
             self.last = True
             while self.pending:
@@ -157,24 +157,24 @@ class _Run:
         )
         self.holder.append(self.runtime.store.save_part(done))
 
-    def _bites(self) -> Iterator[list[Found]]:
-        """The rows, a bite at a time."""
-        part, most = self.holder[-1], min(BITE, self.runtime.settings.group)
-        bite: list[Found] = []
+    def _chunks(self) -> Iterator[list[Found]]:
+        """The rows, chunk by chunk."""
+        part, most = self.holder[-1], min(CHUNK, self.runtime.settings.group)
+        chunk: list[Found] = []
         size = 0
         for offset, line in read_lines(self.runtime.blobs, part.file, part.start, part.end):
             ref = AnswerRef(part.file.uri, part.file.generation, offset, len(line))
             try:
-                bite.append(Found(ref, self.provider.read_row(line)))
+                chunk.append(Found(ref, self.provider.read_row(line)))
             except ValueError:
                 self.counts["malformed"] += 1
                 continue
             size += len(line)
-            if len(bite) >= most or size >= BITE_BYTES:
-                yield bite
-                bite, size = [], 0
-        if bite:
-            yield bite
+            if len(chunk) >= most or size >= CHUNK_BYTES:
+                yield chunk
+                chunk, size = [], 0
+        if chunk:
+            yield chunk
 
     def _take(self, rows: Sequence[Found]) -> None:
         """Run what follows these rows, and commit when enough has gathered."""
@@ -214,7 +214,7 @@ class _Run:
     def _write(self) -> None:
         """Commit what is pending, and prolong the lease where callbacks take their time.
 
-        Rows whose prompt somebody else moved meanwhile are matched anew: they count as what they are now.
+        Rows whose prompt another process moved meanwhile are matched again, and counted as what they are now.
         """
         pending, self.pending, self.size = self.pending, [], 0
         units = [each.delivery.unit for each in pending]
@@ -229,8 +229,8 @@ class _Run:
         self._note([each for each, verdict in pairs if verdict is Verdict.APPLIED])
         self._keep()
         self.write_at = self._write_at()
-        for start in range(0, len(outrun), BITE):
-            self._take([self._found(ref) for ref in outrun[start : start + BITE]])
+        for start in range(0, len(outrun), CHUNK):
+            self._take([self._found(ref) for ref in outrun[start : start + CHUNK]])
 
     def _keep(self) -> None:
         """Prolong the lease when it is time to."""

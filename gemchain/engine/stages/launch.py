@@ -41,7 +41,7 @@ log = logging.getLogger("gemchain")
 
 
 def launch(runtime: Runtime, *, without: Container[str] = ()) -> list[Batch]:
-    """Send every WRITTEN batch that nobody else is about to send.
+    """Send every WRITTEN batch that no other process is sending.
 
     Args:
         runtime: What to launch in.
@@ -102,11 +102,11 @@ def _create(runtime: Runtime, provider: Provider, asked: Batch, earlier: datetim
     """Create the job of a batch that says already that one may exist; `earlier` is what it said before.
 
     Raises:
-        StoreConflictError: The lease is over, or so nearly that whoever takes it next might not see the job.
+        StoreConflictError: The lease is over, or so nearly that its next holder might not see the job.
     """
     assert asked.leased_until_at is not None
     if runtime.store.now() >= asked.leased_until_at - timedelta(seconds=provider.listing_lag):
-        raise StoreConflictError(f"batch {asked.id} is somebody else's by now")
+        raise StoreConflictError(f"batch {asked.id} is held by another process by now")
     try:
         with _untouched(runtime, asked, earlier):
             job = provider.create(asked)
@@ -125,7 +125,7 @@ def _untouched(runtime: Runtime, held: Batch, create_at: datetime | None) -> Ite
     try:
         yield
     except ConfigurationError:
-        with suppress(StoreError):  # whoever holds it now, or the end of the lease, carries it on
+        with suppress(StoreError):  # its present holder, or the end of the lease, carries it on
             runtime.store.save_batch(replace(held, leased_until_at=None, create_at=create_at))
         raise
 
@@ -163,7 +163,7 @@ def _record(runtime: Runtime, provider: Provider, leased: Batch, job: Job) -> Ba
 
 
 def _cancel_ours(runtime: Runtime, provider: Provider, sent: Batch) -> None:
-    """Somebody took the batch over while the job was being created: one of two jobs must go."""
+    """Another process took the batch over while the job was created: one of two jobs must be cancelled."""
     stored = _decided(runtime, sent.id)
     if stored.job in (None, sent.job):
         return
@@ -175,9 +175,9 @@ def _cancel_ours(runtime: Runtime, provider: Provider, sent: Batch) -> None:
 
 
 def _decided(runtime: Runtime, batch_id: str) -> Batch:
-    """The batch once its present holder has recorded a job, or was silent for too long.
+    """The batch when its present holder has recorded a job, or let its lease run out.
 
-    Until then nobody knows which job must go: the holder may yet adopt the one that was created here.
+    Until then it is open which job must be cancelled: the holder may still adopt the one created here.
     """
     while True:
         stored = runtime.store.batches([batch_id])[batch_id]

@@ -1,8 +1,7 @@
-"""Sweep: finds again what a crash, or a lost hint, left half-way.
+"""Sweep: find what a crash or a lost hint left half-way.
 
-Asks the store, never a hint, and does nothing of its own: it leads what it finds back to the
-function whose work it is. Running it twice, or in two processes at once, is harmless for the
-same reasons as running those functions twice.
+It reads the store and no hint. It does no work of its own: it hands what it finds to the function whose work
+it is. So running it twice, or in two processes at once, is as safe as running those functions twice.
 """
 
 from collections.abc import Container
@@ -24,15 +23,15 @@ from gemchain.runtime import Runtime
 __all__ = ["sweep"]
 
 LATE = 500
-"""Prompts past their deadline that are ended in one go."""
+"""Prompts past their deadline that are ended in one commit."""
 
 
 def sweep(runtime: Runtime, until: datetime | None = None, *, without: Container[str] = ()) -> int:
-    """Lead everything that is stuck back to work.
+    """Hand everything that is stuck to the function that carries it on.
 
-    - a batch that was being written when its writer fell silent is taken over and written;
+    - a PLANNED batch whose lease ran out is taken over and written;
     - an arrived batch all of whose parts are dispatched is closed;
-    - parts that nobody works on are announced again;
+    - parts that no process works on are announced to the waker again;
     - chains with a marked prompt are settled, or cancelled to the end;
     - queued prompts past their deadline fail, and so does what waits for a person or a chain.
 
@@ -52,7 +51,7 @@ def sweep(runtime: Runtime, until: datetime | None = None, *, without: Container
     for batch in runtime.store.open_batches():
         if batch.provider not in outages:
             with outages.of(batch.provider):
-                found += _lead_back(runtime, batch, until)
+                found += _carry_on(runtime, batch, until)
     for part in runtime.store.open_parts():
         if free(part, runtime.store.now()):
             runtime.waker.dispatch(part)
@@ -61,7 +60,7 @@ def sweep(runtime: Runtime, until: datetime | None = None, *, without: Container
     return found
 
 
-def _lead_back(runtime: Runtime, batch: Batch, until: datetime | None) -> int:
+def _carry_on(runtime: Runtime, batch: Batch, until: datetime | None) -> int:
     if is_over(runtime, until):
         return 0
     with suppress(StoreConflictError):

@@ -13,16 +13,16 @@ GemchainError
 ├── ChainError                    asked of a chain that has no result to give
 │   ├── ChainNotFoundError        no chain has this id
 │   ├── ChainFailedError          one of its prompts or callbacks failed for good
-│   ├── ChainCancelledError       somebody cancelled it
+│   ├── ChainCancelledError       it was cancelled
 │   ├── ChainParkedError          it waits for a person
 │   └── ChainTimeoutError         it did not end within the time asked for
 ├── MoveError                     a record was asked to move against the table in states.py
 ├── StoreError                    the store failed; nothing is half-written
-│   ├── StoreConflictError        somebody else changed the record first
+│   ├── StoreConflictError        another process changed the record first
 │   ├── StoreUnavailableError     unreachable, exhausted or contended: the same call may work later
 │   ├── StoreRefusedError         permission denied or not set up: a person must mend it
 │   ├── StoreFullError            no room left on the disk, or a record is larger than the store takes
-│   ├── DamagedError              a record makes no sense: somebody else wrote it
+│   ├── DamagedError              a record makes no sense: gemchain did not write it so
 │   └── NewerSchemaError          the state was written by a newer gemchain
 ├── BlobError                     the file storage failed
 │   └── BlobNotFoundError         no such object, or not in this generation
@@ -165,7 +165,7 @@ class StoreError(GemchainError):
 
 
 class StoreConflictError(StoreError):
-    """Somebody else changed the record first; read it again."""
+    """Another process changed the record first; read it again."""
 
 
 class StoreUnavailableError(StoreError):

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from gemchain.base import logs  # noqa: F401 -- whoever logs does so harmlessly
+from gemchain.base import logs  # noqa: F401 -- installs the filter of the logger
 from gemchain.errors import ConfigurationError, ModelError
 from gemchain.functions.continuations import Continuations
 from gemchain.ports import Blobs, Clock, Format, Provider, Store, Waker
@@ -96,7 +96,7 @@ _active: Runtime | None = None
 
 
 def build_with(builder: Callable[[], Runtime]) -> None:
-    """Say how to build a runtime from the environment when somebody needs one and none is installed."""
+    """Say how to build a runtime from the environment when one is needed and none is installed."""
     global _builder  # noqa: PLW0603 -- one application, one runtime
     _builder = builder
 

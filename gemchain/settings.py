@@ -36,7 +36,7 @@ class Settings:
         max_running_batches: Batches of one model that run at the same time.
         part_bytes: Size of a part of an output.
         group: Most prompts in one commit; slow callbacks and a part's end make it smaller.
-        lease: How long a worker may be silent before its work is taken over.
+        lease: How long a process may go without renewing its lease before its work is taken over.
         poll: Shortest time between two questions after a job; grows with the job's age.
         poll_max: Longest time between two questions after a job.
         sweep: Time between two sweeps.

@@ -29,7 +29,7 @@ EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class VirtualClock:
-    """A clock that stands still until somebody sleeps on it or moves it."""
+    """A clock that stands still until `sleep` or `advance` moves it."""
 
     def __init__(self, start: datetime = EPOCH) -> None:
         self._now = start

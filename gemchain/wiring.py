@@ -30,7 +30,7 @@ VERTEX_MODEL, VERTEX_PATH = "gemini-", "publishers/google/models/"
 def configure(*, responder: Responder | None = None, clock: Clock | None = None, **settings: Any) -> Runtime:
     """Build the runtime that every later call uses.
 
-    Called by nobody, the environment decides (`GEMCHAIN_STATE`, …), and without that the defaults.
+    Without a call, the environment decides (`GEMCHAIN_STATE`, …), and without that the defaults.
 
     Args:
         responder: Answers `simulated/…` models in place of the built-in one: takes the request as a

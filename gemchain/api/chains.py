@@ -27,7 +27,7 @@ from gemchain.runtime import Runtime, active
 __all__ = ["Chain", "ChainStatus", "PromptHandle", "resume"]
 
 POLL = 1.0
-"""Seconds between two looks at a chain that somebody else drives."""
+"""Seconds between two looks at a chain that other processes drive."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,14 @@
-"""What a person does to a chain under way: cancel it, send its stuck prompts back, give it a value.
+"""Operations on a chain that runs: cancel it, retry its prompts, give a wait its value.
 
 Crash story of `cancel_chain`. A chain that never forked has exactly one prompt in progress: one commit
 cancels both, so it wins or loses against the callback as a whole. In a forked chain the first
 commit cancels the chain together with one of its prompts and marks that prompt `unsettled`; the
-others follow one by one until a query after the last commit finds nothing open. Whoever dies in
+others follow one by one until a query after the last commit finds nothing open. A process that dies in
 between leaves the mark, by which the sweep carries on. A callback that commits meanwhile loses
 its parent to the cancel, or adds children that the next query finds.
 
 Crash story of `retry_prompts`. Each prompt goes back by one commit, together with the joins and the chain
-around it, of the versions that were read: whoever dies in between has sent back those before, and the
+around it, of the versions that were read. A process that dies in between has sent back those before, and the
 next retry finds the others as they were. What ends or cancels the chain at the same moment conflicts with it.
 """
 
@@ -77,11 +77,11 @@ def retry_prompts(runtime: Runtime, prompts: Sequence[Prompt]) -> int:
 
     A prompt whose answer is safe only runs its callback again and pays nothing; any other is sent
     again, with all its attempts. Its chain, and the joins around it, if they had failed, run again. A
-    prompt inside a join that has gone on without it stays as it is: nobody waits for it any more. So does a
+    prompt inside a join that has gone on without it stays as it is: nothing waits for it any more. So does a
     branch of an async chain that raised before it awaited anything: there is nothing of it to run again.
 
     Returns:
-        How many prompts went back; those that somebody else moved first are not counted.
+        How many prompts went back; those that another process moved first are not counted.
     """
     again = [each for each in prompts if each.kind != "value"]
     again.sort(key=lambda each: each.path.count("."), reverse=True)
@@ -130,8 +130,8 @@ def _retry_unit(prompt: Prompt, joins: Sequence[Prompt], chain: Chain) -> Unit:
     """The prompt's move, and in the same commit those of its joins and its chain.
 
     A join that still waits, and a chain that still runs and has other prompts, are moved as well, to where
-    they stand: whoever is just adding up what is in them, or cancelling it, finds them changed, and does not
-    go on without this one.
+    they stand. A process that reads their members just now, or cancels the chain, then conflicts and does not
+    go on without this prompt.
     """
     revived = ChainMove(chain.id, chain.state, ChainState.RUNNING, version=chain.version)
     is_alone = not prompt.forked and prompt.join_id is None
@@ -151,7 +151,9 @@ def _retried(prompt: Prompt) -> Progress:
     reason = progress.failure.reason if progress.failure else ""
     fresh = replace(progress, callback_attempts=0, not_before_at=None, ended_at=None, unsettled=False)
     if prompt.kind == "wait" and progress.result is not None and reason in CALLBACK_ONLY:
-        return replace(fresh, state=PromptState.ANSWERED, failure=None)  # nobody is asked a second time
+        return replace(
+            fresh, state=PromptState.ANSWERED, failure=None
+        )  # nobody is asked twice
     if prompt.kind != "generate":
         return replace(fresh, state=PromptState.WAITING, failure=None, unsettled=True)
     if progress.answer is not None and reason in CALLBACK_ONLY:

@@ -112,7 +112,7 @@ def _lone_chain(runtime: Runtime, spec: PromptSpec | GatherSpec) -> Unit:
 
 
 def record_chains(runtime: Runtime, units: Sequence[Unit]) -> None:
-    """Record new chains. Those that exist already are left as they are: somebody else was first."""
+    """Record new chains. Those that exist already are left as they are: another process was first."""
     verdicts = runtime.store.commit(units)
     pairs = zip(units, verdicts, strict=True)
     refused = [unit.chain.id for unit, each in pairs if each is Verdict.CONFLICT and unit.chain is not None]

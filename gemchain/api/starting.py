@@ -132,7 +132,8 @@ def _row_key(row: Mapping[str, Any], key: str | Callable[[Mapping[str, Any]], st
 def function_name(function: Callable[..., Any]) -> str:
     """The name under which a starting function is recorded, and in which its keys are unique.
 
-    A script has the name by which others import it, so that its keys are the same whoever starts its chains.
+    A script has the name by which it is imported, so that its keys are the same for every way to start its
+    chains.
     """
     name = getattr(function, "__qualname__", None)
     if name is None or not callable(function):

@@ -1,7 +1,7 @@
 """What is logged: one line for each record, without a character that would steer a terminal.
 
 Services and records bring words from outside. A line break in them would forge a record, an escape code
-would move the cursor of whoever looks at the log, or worse.
+would move the cursor of a reader of the log, or worse.
 """
 
 import logging

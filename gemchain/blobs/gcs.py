@@ -49,7 +49,7 @@ class GcsBlobs:
     """Objects of one bucket, named below a prefix.
 
     What lies beside the prefix is not there, as far as these files go: addresses come from records too, and
-    the bucket may hold what is somebody else's.
+    the bucket may hold other owners' objects.
 
     Args:
         bucket: Name of the bucket, which exists.
@@ -83,7 +83,7 @@ class GcsBlobs:
         self._retry = DEFAULT_RETRY.with_timeout(retry_seconds)
         with refusals(self._root):
             client = storage.Client(project=None)
-        # For traces that nobody asked for it would look at the bucket, in threads of its own.
+        # For traces that were not asked for it would look at the bucket, in threads of its own.
         client._bucket_metadata_cache = None  # noqa: SLF001
         self._bucket = client.bucket(bucket)
         self._bucket_seen = False

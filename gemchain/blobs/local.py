@@ -2,7 +2,7 @@
 
 An object is written to a file in `.unfinished/`, made durable, and renamed to its name. So it is
 there whole or not at all, whenever the process or the machine stops. What a killed process leaves
-in `.unfinished/` is never listed; a later process removes it once it is old and nobody holds its lock.
+in `.unfinished/` is never listed; a later process removes it once it is old and not locked.
 
 The generation of an object is its time of modification in nanoseconds. It is set here, and later
 than that of the object which is replaced, because the clock of a file system ticks too slowly to

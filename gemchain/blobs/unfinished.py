@@ -14,7 +14,7 @@ from gemchain.errors import BlobError
 __all__ = ["Unfinished", "refusals", "remove_stale", "sync_folder"]
 
 STALE_SECONDS = 3600.0
-"""Age from which a file that nobody has locked counts as left behind."""
+"""Age from which a file that is not locked counts as left behind."""
 BUFFER_BYTES = 1 << 18
 COARSE_TICK_NS = 2_000_000_000
 """The slowest tick of a file system's times (FAT has it)."""

@@ -55,7 +55,7 @@ class Frame:
         path: Empty for the program, `2.1` for branch 1 of the gather at place 2.
         seed: From which chance derives: the chain's id.
         now: The time of the last outcome, which is what `gemchain.now()` shows.
-        begun: Branches that were made for some gather; those that nobody runs have to be closed.
+        begun: Branches that were made for some gather; those that are not run have to be closed.
     """
 
     path: str

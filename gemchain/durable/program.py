@@ -1,4 +1,4 @@
-"""`async def` chains: straight-line programs whose awaits may take days.
+"""`async def` chains: programs whose awaits may take days.
 
 No event log and no process that stays alive. Every await of a program has a *place*: a counter in its
 frame (`0`, `1`, …), and for what is awaited inside the i-th branch of the gather at place `2`, `2.i.0`,
@@ -147,7 +147,7 @@ class Replay:
         return self._run(branch, self._frame(path, now), "" if target == path else target)
 
     def close(self) -> None:
-        """Let go of the branches that nobody ran, lest Python warns that they were never awaited."""
+        """Close the branches that were not run, so that Python does not warn of them."""
         for branch in self._begun:
             branch.close()
         self._begun.clear()

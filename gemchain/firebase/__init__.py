@@ -14,7 +14,7 @@ gemchainDispatch  as a task, one for each part        dispatch
 gemchainSweep     every 5 minutes                     collect, sweep; finds again whatever the others lost
 ```
 
-Nobody but Cloud Scheduler, Cloud Tasks and Eventarc may call them: Firebase deploys them as private.
+Only Cloud Scheduler, Cloud Tasks and Eventarc may call them: Firebase deploys them as private.
 Importing this module also tells gemchain to keep its records in Firestore and its files in Cloud Storage,
 so that every other function of the codebase starts chains where these find them.
 
@@ -123,7 +123,7 @@ def gemchainDispatch(request: https_fn.CallableRequest[dict[str, str]]) -> None:
     """Run the callbacks of one part, and commit what follows from them.
 
     Raises:
-        HttpsError: The part is held by somebody else; the queue tries again later.
+        HttpsError: Another process holds the part; the queue tries again later.
     """
     from gemchain.firebase.stages import BusyError, dispatch_hinted
 

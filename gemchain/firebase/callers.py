@@ -1,4 +1,4 @@
-"""Who may start chains over HTTP: whoever holds the key.
+"""Who may start chains over HTTP: callers that send the key.
 
 Two walls stand before a function that starts chains. The outer one is Cloud Run's: a function deployed with
 `invoker="private"` is reached only with an identity that has the role `run.invoker`. It stands in the
@@ -28,13 +28,13 @@ __all__ = ["HEADER", "SHORTEST", "with_the_key"]
 
 HEADER = "X-Gemchain-Key"
 SHORTEST = 16
-"""Characters of a key, at least: a shorter one lets nobody in."""
+"""Characters of a key, at least. A shorter key lets no caller in."""
 
 _Function = Callable[[Request], Response]
 
 
 def with_the_key(function: _Function) -> _Function:
-    """Let nobody call an HTTP function but with the key; goes below `on_request`.
+    """Refuse calls of an HTTP function without the key; goes below `on_request`.
 
     Answers 401 when there is no key, 403 when it is the wrong one. Where no key of `SHORTEST` characters is
     deployed, every call gets 403: a forgotten secret closes the function and does not open it.

@@ -35,7 +35,7 @@ REMINDERS = 100
 
 
 class BusyError(Exception):
-    """Somebody works on the part, or did until it was killed: look again later."""
+    """Another process holds the lease of the part: the task must come again later."""
 
 
 class Moved(NamedTuple):
@@ -91,7 +91,7 @@ def dispatch_hinted(runtime: Runtime, batch_id: str, part_id: str) -> Part | Non
         The part; None when it was DONE before.
 
     Raises:
-        BusyError: Somebody else holds it, and may have died; the task must come again.
+        BusyError: Another process holds it, and may have died; the task must come again.
     """
     part = next((each for each in runtime.store.open_parts(batch_id) if each.id == part_id), None)
     if part is None:
@@ -110,7 +110,7 @@ def sweep_up(runtime: Runtime, until: datetime, takeover_until: datetime | None 
     Args:
         runtime: What to sweep.
         until: When to run no more callbacks; what is left waits for the next sweep.
-        takeover_until: When to stop writing a batch that somebody left half-way; the next sweep goes on.
+        takeover_until: When to stop writing a batch that a dead process left; the next sweep goes on.
 
     Raises:
         NotSetUpError: A provider lacks something; everything else was done.

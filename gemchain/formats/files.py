@@ -1,7 +1,7 @@
 """Local files in requests: uploaded once for each content, or sent along inside the request.
 
 Crash story. An object is named after its content and written before the prompt that refers to it is
-recorded. Whoever dies in between leaves an object that the next submit of the same file finds.
+recorded. A process that dies in between leaves an object that the next submit of the same file finds.
 """
 
 import hashlib

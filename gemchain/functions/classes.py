@@ -25,7 +25,7 @@ def find_model(name: str, module_of: Callable[[str], ModuleType]) -> Any:
         UnresolvedError: No such class, or one that may not be used; the message says which.
     """
     found = _find(name, module_of)
-    base = getattr(sys.modules.get("pydantic"), "BaseModel", None)  # loaded by whoever defined one
+    base = getattr(sys.modules.get("pydantic"), "BaseModel", None)  # loaded by the module that defined one
     if base is None or not isinstance(found, type) or not issubclass(found, base):
         raise UnresolvedError(f"{name!r} is no pydantic model class")
     return found
@@ -59,7 +59,7 @@ def _find(name: str, module_of: Callable[[str], ModuleType]) -> Any:
 
 
 def refusal(model: type, why: str) -> RequestError:
-    """The error for a class that nobody finds again when its answer arrives."""
+    """The error for a class that could not be found again when its answer arrives."""
     return RequestError(
         f"class {model.__qualname__!r} cannot be found again when its answer arrives: {why}; define it at "
         f"the top level of one of your modules, or pass schema={model.__name__}.model_json_schema() and get "

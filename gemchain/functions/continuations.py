@@ -96,7 +96,7 @@ class Continuations:
     def by_value(
         self, function: Callable[..., Any], role: str, params: Sequence[str] = (), *, first: str = "response"
     ) -> tuple[str, str]:
-        """The name under which a nameless function is stored, and the function itself as signed text.
+        """The name under which a function without a name is stored, and the function itself as signed text.
 
         Args:
             function: The function.

@@ -13,7 +13,7 @@ _ANY = object()
 
 
 def check_plain(function: Callable[..., Any]) -> None:
-    """Refuse what nobody finds again by its name.
+    """Refuse what cannot be found again by its name.
 
     Raises:
         ContinuationError: It is no function at the top level of a module.

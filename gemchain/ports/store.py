@@ -43,7 +43,7 @@ class Store(Protocol):
         - a prompt it moves is no longer as it was read (its version differs), or
         - the chain it creates exists already, or
         - the chain it moves is not in the state that the move names, or no longer of the version, or
-        - a prompt it creates is born CLAIMED by a batch of `into` that is not PLANNED any more, or whose
+        - a prompt it creates is CLAIMED by a batch of `into` that is not PLANNED any more, or whose
           fence was passed; or the unit, then, is too large for one call of the store.
 
         The prompts of a unit too large for one call of a store may come to be one after the other, once the
@@ -54,7 +54,7 @@ class Store(Protocol):
 
         Args:
             units: What to apply.
-            into: The batches, as their holder knows them, that prompts of these units are born into.
+            into: The batches, as their holder knows them, that prompts of these units are created in.
 
         Returns:
             One verdict for each unit, in their order.
@@ -118,10 +118,10 @@ class Store(Protocol):
     def claim(self, batch: Batch, *, limit: int, max_bytes: int) -> list[InputRow]:
         """Move ready prompts of the batch's queue from QUEUED to CLAIMED by this batch.
 
-        Atomic for each prompt: no prompt is ever claimed by two batches. Higher priority goes first,
-        then whoever waited longest where the store can tell. Prompts that rest until later are left.
-        Takes fewer than `limit` when the requests would pass `max_bytes`, yet at least one when any
-        is ready. Each call claims further prompts; those claimed before are in `input_rows`.
+        Atomic for each prompt: no prompt is ever claimed by two batches. Higher priority goes first, then the
+        prompt that waited longest, where the store can tell. Prompts that wait for a later time are left.
+        Takes fewer than `limit` when the requests would pass `max_bytes`, yet at least one when any is ready.
+        Each call claims further prompts; those claimed before are in `input_rows`.
 
         Returns:
             What was claimed by this very call; empty when nothing is ready.
@@ -190,9 +190,9 @@ class Store(Protocol):
     def settle(self, prompts: Sequence[Prompt]) -> None:
         """Clear the `unsettled` mark of each of these prompts that is still as it was read. It is not a move.
 
-        A mark that was made, or made anew, since its prompt was read stays. So whoever reads the marks,
-        then looks whether their chain has ended, and then clears what it read, clears no mark of an end
-        that the look could not see.
+        A mark that was made, or made anew, since its prompt was read stays. So a process that reads the
+        marks, then looks whether their chain has ended, and then clears what it read, clears no mark of an
+        end that the look could not see.
         """
 
     def forget_chains(
@@ -202,9 +202,9 @@ class Store(Protocol):
 
         A chain stays while it is RUNNING; while any of its prompts is unfinished (PARKED ones are kept for
         ever) or marked `unsettled`; while a batch that is still open holds one of them; and while another
-        chain waits for it. Of a chain with a key the record stays, without its arguments, so that whoever
-        starts it again finds it and its result, and nothing is paid twice. Safe to call at any time, beside
-        anything, and to break off; a chain that somebody sends back to work meanwhile stays.
+        chain waits for it. Of a chain with a key the record stays, without its arguments, so that a caller
+        who starts it again finds it and its result, and nothing is paid twice. Safe to call at any time,
+        beside anything, and to break off; a chain that is retried meanwhile stays.
 
         Args:
             before: The end of a chain's days.

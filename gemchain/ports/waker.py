@@ -14,4 +14,4 @@ class Waker(Protocol):
         """A part waits to be dispatched."""
 
     def hurry(self) -> None:
-        """Something changed; whoever drives the engine may look now rather than later."""
+        """Something changed; the driver of the engine may look now rather than later."""

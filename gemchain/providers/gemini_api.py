@@ -5,7 +5,7 @@ https://ai.google.dev/gemini-api/docs/batch-api
 The input goes up through the File API, and the result comes down into the file storage, where it is read
 like any other output. Files live there for 48 hours, longer than a job does.
 
-Crash story. A job bears its batch's name as display name, so whoever comes after a crash around `create`
+Crash story. A job bears its batch's name as display name, so the next process after a crash around `create`
 finds it; an upload without a job is dropped by the service. Each download has a name of its own, and the
 first that is there counts: a collector that dies half-way leaves nothing, and two at once do not replace
 each other's.

@@ -4,7 +4,7 @@ Every job is a small JSON record under `simulated/jobs/<display name>/`, so that
 processes and restarts, in a folder as in a bucket. Like Vertex, it makes a new job each time it is asked,
 even under the same display name, and writes `prediction-model-<time>/predictions.jsonl`.
 
-Crash story. Nothing runs between two calls: a job is over once its time is reached, and whoever polls it
+Crash story. Nothing runs between two calls: a job is over once its time is reached. The process that polls it
 then writes its answers and marks the record. They follow from the seed, the job and the input, so a poller
 that dies before the mark loses nothing: the next one writes the same rows again. Two pollers at once write
 two files with the same rows, each its own, so neither takes away what the other has already reported.
@@ -51,7 +51,7 @@ class JobRecord:
     Attributes:
         draw: Seeds what the job draws: display name and number among the jobs of that name.
         ready_at: When it is over.
-        stopped: Share of its rows that were finished when it was cancelled; None when nobody did.
+        stopped: Share of its rows that were finished when it was cancelled; None when it was not.
         state: The word for its state, once over.
         output_uri: Its output, once over.
     """

@@ -2,7 +2,7 @@
 
 https://docs.cloud.google.com/gemini-enterprise-agent-platform/models/capabilities/batch-prediction-from-cloud-storage
 
-Crash story. A job bears its batch's name as display name and its batch's id as a label, so whoever comes
+Crash story. A job bears its batch's name as display name and its batch's id as a label, so the next process
 after a crash around `create` finds it and adopts it. Each create writes below a folder of its own, so two
 jobs of one batch, should it ever come to that, never mix their rows.
 """
@@ -121,7 +121,7 @@ class VertexProvider(GeminiBatches):
         from gemchain.providers.vertex_errors import translated
 
         if not str(batch.input_uri).startswith(f"{self._blobs.uri(f'batches/{batch.id}')}/"):
-            # Vertex reads with rights of its own: a record must not make it read what is somebody else's.
+            # Vertex reads with rights of its own: a record must not make it read another owner's files.
             raise ProviderRejectedError(f"input {batch.input_uri!r} is not one of this batch, {batch.id!r}")
         client, place = self._opened()
         folder = self._blobs.uri(f"{output_folder(batch.id)}/{secrets.token_hex(4)}")

@@ -48,7 +48,7 @@ def translated(what: str, place: Place) -> Iterator[None]:
 
 
 def no_credentials(error: Exception) -> ConfigurationError:
-    """The error of a machine that nobody has logged in."""
+    """The error of a machine without credentials."""
     return ConfigurationError(
         f"no usable Google credentials: {error}; log in with: gcloud auth application-default login"
     )

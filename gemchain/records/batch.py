@@ -62,7 +62,7 @@ class Batch:
 
     Attributes:
         fence: How many leases were taken on it. A writer acts only under the fence it leased.
-        leased_until_at: Somebody works on it until then, by the store's clock.
+        leased_until_at: The end of the lease, by the store's clock; None when no process holds it.
         requests: Prompts in the input file, once WRITTEN.
         size: Bytes of the input file.
         job: The provider's name of the job, once SENT.

@@ -16,7 +16,7 @@ class Chain:
 
     Attributes:
         key: The user's key, or the chain's own id where a function that may run again started it; None for
-            a chain that nobody can start twice.
+            a chain that cannot be started twice.
         function: `module:qualname` of the function that started it.
         args: JSON text of the function's arguments, for people and for replay.
         code_version: The version of an async chain that it runs on to its end.
@@ -47,7 +47,7 @@ class ChainMove(NamedTuple):
 
     Attributes:
         version: The version that the chain was read with, in state `before`, where the change rests on more
-            than that: it applies only while nobody has moved the chain since. None where the state is enough.
+            than that: it applies only while the chain has not moved since. None where the state is enough.
     """
 
     chain_id: str

@@ -64,12 +64,12 @@ def prompt_of(asked: Mapping[str, Any], standing: Mapping[str, Any], version: in
     """The prompt that fields describe, as far as they do.
 
     What is missing, or of another type than it must be, gets a neutral value, and the prompt's `damage`
-    names it. Without a readable state it stands as PARKED, where nobody carries it on.
+    names it. Without a readable state it stands as PARKED, where the engine leaves it alone.
 
     Args:
         asked: The fields of the prompt itself.
         standing: The fields of its progress.
-        version: The store's own mark, which nobody else writes.
+        version: The store's own mark, which only the store writes.
     """
     about, flaws = _sound(Prompt, asked, leave=("progress", "version", "damage"))
     progress, more = _sound(Progress, standing)

@@ -55,7 +55,7 @@ def check_text(what: str, text: Any) -> None:
 
 
 def random_id(kind: str) -> str:
-    """An id that nobody else draws."""
+    """A random id, unique for all practical purposes."""
     return kind + secrets.token_hex(_DIGITS // 2)
 
 

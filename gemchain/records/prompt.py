@@ -38,7 +38,7 @@ class Progress:
         callback_attempts: How often the callback raised on this answer.
         failure: The last failure; None once the prompt is DONE without `on_error`.
         result: JSON text of what the callback returned.
-        unsettled: The prompt ended outside a part's dispatch, and nobody has yet looked whether its
+        unsettled: The prompt ended outside a part's dispatch, and it has not been looked yet whether its
             forked chain ended with it. Indexed only while true.
     """
 
@@ -90,7 +90,7 @@ class Prompt:
             Its `path` is then its place in the program.
         join_id: The join that waits for this branch; None outside of any.
         branch: Place of the branch in its join.
-        request_hash: Canonical hash of the request, where somebody needed one.
+        request_hash: Canonical hash of the request, where one was needed.
         version: The store's mark of this state of the record, for compare-and-set.
         damage: What of the stored record makes no sense, in words; None for one that gemchain wrote. Such
             a prompt is parked with these words, and nothing of it is run or sent.
@@ -161,7 +161,7 @@ class InputRow(NamedTuple):
 
 
 class Move(NamedTuple):
-    """A prompt as it was read, and where it shall stand. Applies only if nobody moved it since."""
+    """A prompt as it was read, and where it shall stand. Applies only if it has not moved since."""
 
     prompt: Prompt
     after: Progress

@@ -1,7 +1,7 @@
 """The states of every record, and all moves between them.
 
 Everything that affects the state machine lives in this file. A move that is not in a table
-raises `MoveError`, whoever asks for it.
+raises `MoveError`.
 
 Prompt::
 
@@ -12,11 +12,11 @@ Prompt::
                    ▼           ▼  ╲──▶ PARKED    needs a person; retry sends it back
                  FAILED ◀──────╯
 
-What a callback submits, and the policy would send at once, is born CLAIMED. A prompt that sends nothing
-(a join, a person's approval, another chain's end) begins as WAITING and moves on like one that is CLAIMED.
-A QUEUED prompt whose deadline passes goes where its failure leads. Any open state moves to CANCELLED. An
-operator's retry sends FAILED and PARKED back to QUEUED (send again), to ANSWERED (the answer is there: only
-its callback runs again), or to WAITING.
+A prompt that a callback submits, and the policy would send at once, is created as CLAIMED. A prompt that
+sends nothing (a join, a person's approval, another chain's end) begins as WAITING and moves on like one that
+is CLAIMED. A QUEUED prompt whose deadline passes goes where its failure leads. Any open state moves to
+CANCELLED. An operator's retry sends FAILED and PARKED back to QUEUED (send again), to ANSWERED (the answer is
+there: only its callback runs again), or to WAITING.
 """
 
 from collections.abc import Mapping
@@ -84,7 +84,7 @@ PROMPT_MOVES: Mapping[PromptState, frozenset[PromptState]] = {
     P.QUEUED: frozenset({P.CLAIMED, P.DONE, P.ANSWERED, P.PARKED, P.FAILED, P.CANCELLED}),
     P.CLAIMED: frozenset({P.DONE, P.QUEUED, P.ANSWERED, P.PARKED, P.FAILED, P.CANCELLED}),
     P.ANSWERED: frozenset({P.ANSWERED, P.DONE, P.QUEUED, P.PARKED, P.FAILED, P.CANCELLED}),
-    # A join whose branch is sent again is touched: whoever adds up its branches just now must see it.
+    # A join whose branch is sent again is written: a process that reads its branches now must conflict.
     P.WAITING: frozenset({P.WAITING, P.DONE, P.ANSWERED, P.PARKED, P.FAILED, P.CANCELLED}),
     P.PARKED: frozenset({P.QUEUED, P.ANSWERED, P.WAITING, P.CANCELLED}),
     P.FAILED: frozenset({P.QUEUED, P.ANSWERED, P.WAITING}),
@@ -100,7 +100,7 @@ BATCH_MOVES: Mapping[BatchState, frozenset[BatchState]] = {
     B.FAILED: frozenset(),
 }
 CHAIN_MOVES: Mapping[ChainState, frozenset[ChainState]] = {
-    # A chain whose prompt is sent back is touched: whoever just ends or cancels it must see that, or be seen.
+    # A chain whose prompt is sent back is written: a process that ends or cancels it now must conflict.
     C.RUNNING: frozenset({C.RUNNING, C.DONE, C.FAILED, C.CANCELLED}),
     C.FAILED: frozenset({C.RUNNING}),
     C.DONE: frozenset(),

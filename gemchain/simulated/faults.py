@@ -33,7 +33,7 @@ class Faults:
         keyless: The row does not echo `key`.
         unlabelled: The row does not echo the request's labels.
         expired: The job runs out of time; a part of its rows is there.
-        cancelled: Somebody cancels the job; a part of its rows is there.
+        cancelled: The job is cancelled; a part of its rows is there.
         partial: The job succeeds partially; a part of its rows is there.
         job_failed: The job fails; nothing is there.
     """

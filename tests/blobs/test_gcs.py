@@ -350,7 +350,7 @@ class TestFailures:
     def test_gemchain_and_the_local_adapter_load_none_of_it(self):
         script = (
             "import sys; before = set(sys.modules)\n"
-            "import gemchain, gemchain.blobs.local, gemchain.engine.lines\n"
+            "import gemchain, gemchain.blobs.local, gemchain.engine.rows.lines\n"
             "loaded = set(sys.modules) - before\n"
             "print([name for name in loaded if name.split('.')[0] in {'google', 'requests', 'urllib3'}])"
         )

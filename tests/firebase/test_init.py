@@ -40,7 +40,7 @@ def test_the_requirements_name_a_wheel_that_is_there_and_that_python_can_import(
     with zipfile.ZipFile(wheel) as inside:
         names = inside.namelist()
     assert "gemchain/firebase/__init__.py" in names
-    assert "gemchain/cli/codebase/main.py.txt" in names
+    assert "gemchain/cli/project/codebase/main.py.txt" in names
     program = "import gemchain, sys; print(gemchain.__file__)"
     done = subprocess.run(
         [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(wheel)!r}); {program}"],

@@ -116,7 +116,7 @@ def resume_one(state: str | None, text: str, value: str, *, name: str | None, as
 
 
 def _value(text: str) -> Any:
-    """JSON where it is JSON, else the text as it is: nobody wants to quote a word twice in a shell."""
+    """JSON where it is JSON, else the text as it is: so that a word need not be quoted twice in a shell."""
     try:
         return jsontext.load(text)
     except ValueError:

@@ -45,7 +45,7 @@ def complaining(debug: bool, go_on: str | None = None) -> Iterator[None]:
         complain("Interrupted. " + (f"Continue with:  {go_on}" if go_on else ""), mark="■")
         raise typer.Exit(INTERRUPTED) from None
     except BrokenPipeError:
-        # Whoever read our output has gone; Python would complain once more when it closes stdout.
+        # The reader of our output has gone; Python would complain once more when it closes stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(NOT_ALL_DONE) from None
     except GemchainError as error:

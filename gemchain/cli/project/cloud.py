@@ -17,7 +17,7 @@ class NotAnsweredError(Exception):
 
 
 class Cloud(Protocol):
-    """Asks, with the credentials of whoever runs the command."""
+    """Asks with the credentials of the user who runs the command."""
 
     def ask(self, url: str, *, post: bool = False) -> dict[str, Any] | None:
         """The answer; None when there is no such thing.
@@ -31,7 +31,7 @@ class GoogleCloud:
     """The real one.
 
     Args:
-        session: Carries the questions; one with the credentials of whoever runs this when None.
+        session: Carries the questions; one with the credentials of the user when None.
 
     Raises:
         ConfigurationError: There are no credentials.

@@ -24,7 +24,7 @@ __all__ = ["Change", "Plan", "init", "plan"]
 
 SOURCE = "functions"
 OTHER_SOURCE = "functions-gemchain"
-"""Where the codebase goes when `functions` belongs to somebody else."""
+"""Where the codebase goes when the folder `functions` is used already."""
 
 SECRETS = ".secret.local"
 

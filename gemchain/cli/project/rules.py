@@ -1,7 +1,7 @@
 """gemchain's part of a `firestore.rules` or `storage.rules` that is there already.
 
 Rules only ever add permission: a match that denies takes nothing away from another that allows. So what is
-put in says what holds anyway, for whoever reads the rules and for whoever changes them; and a rule of theirs
+put in says what holds anyway, for people who read or change the rules; and a rule of theirs
 that reaches every document is told, because nothing that is added could close it.
 
 https://firebase.google.com/docs/firestore/security/rules-structure

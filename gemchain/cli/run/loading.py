@@ -132,7 +132,7 @@ def _import(target: Target) -> ModuleType:
 
 
 def _refuse_taken(target: Target, module: ModuleType | None) -> None:
-    """A file called `json.py` would be found by nobody: the name is the standard library's."""
+    """Refuse a file called `json.py`: the name is the standard library's, so the file would not be found."""
     if module is None:
         return
     file = getattr(module, "__file__", None)

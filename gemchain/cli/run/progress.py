@@ -128,7 +128,7 @@ def _rise(now: Mapping[State, int], before: Mapping[State, int], key: State) -> 
 
 
 class Progress(Protocol):
-    """Somebody who shows how it goes."""
+    """A display of progress."""
 
     def watch(self) -> None:
         """Look at the store, and show it when it is time."""
@@ -253,7 +253,7 @@ def _batches(now: Snapshot) -> Text:
 
 
 class _Above(logging.Handler):
-    """Passes gemchain's own warnings to whoever shows progress."""
+    """Passes gemchain's own warnings to the display."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
         super().__init__(logging.WARNING)
@@ -272,7 +272,7 @@ def _watching(shown: Progress) -> Iterator[None]:
         rest = 0.0
         while not over.wait(rest):
             begun = time.monotonic()
-            with suppress(StoreError):  # whoever drives meets it too, and says so
+            with suppress(StoreError):  # the driver meets it too, and reports it
                 shown.watch()
             rest = max(1 / LOOKS, REST * (time.monotonic() - begun))
 

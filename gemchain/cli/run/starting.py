@@ -49,7 +49,7 @@ def start_rows(function: Callable[..., Any], rows: Iterable[Params]) -> Iterator
     """Start the chains that do not exist yet.
 
     Yields:
-        The same object after every group, for whoever shows progress.
+        The same object after every group, for the display of progress.
 
     Raises:
         InvalidInputError: The function raised, or submitted what can never work; the message names the row.

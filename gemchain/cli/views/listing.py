@@ -120,5 +120,5 @@ def _print(table: Table, found: list[Chain] | list[Batch], limit: int) -> None:
         return
     console.print(table, highlight=False)
     if len(found) == limit:
-        # How many there are in all nobody counts: the tally also holds what `gemchain gc` removed.
+        # The total is unknown: the counters also hold what `gemchain gc` removed.
         console.print(f"no more than {limit:,} are shown; see --limit", style="dim", highlight=False)

@@ -98,7 +98,7 @@ def _firestore(options: Sequence[str]) -> int:
 
 
 def _leave_with_parent() -> None:
-    """End when firebase-tools ends: it starts this in a group of its own, so nobody else would see to it."""
+    """End when firebase-tools ends: it starts this in a group of its own, so nothing else would end it."""
     parent = os.getppid()
     rest = threading.Event()
 

@@ -42,7 +42,7 @@ there may be taken again, by any connection, between the moment it was found fre
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of the loopback that nobody uses now, each told from the others."""
+    """Free ports of the loopback, all different."""
     with ExitStack() as stack:
         found: list[int] = []
         for port in random.sample(PORTS, len(PORTS)):
@@ -166,7 +166,7 @@ class Suite(StandIn):
                 self._listen(line.rstrip("\n"))
                 if READY in line:
                     self._ready.set()
-        self._ready.set()  # nobody need wait for one that has ended
+        self._ready.set()  # nothing need wait for one that has ended
 
     def _child_environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if name not in _LEFT_OUT}

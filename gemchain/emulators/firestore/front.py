@@ -139,7 +139,7 @@ class _Http(BaseHTTPRequestHandler):
         self.wfile.write(payload)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name is the base class's
-        """Stay silent."""
+        """Log nothing."""
 
 
 def _pump(source: socket.socket, sink: socket.socket) -> None:

@@ -4,7 +4,7 @@ Clients retry an aborted transaction at once and give up after five attempts, tr
 serve those who lost. So wherever a transaction has just been aborted, the emulator stops racing and
 forms a line: a transaction that comes to such a topic waits until the older ones there are done. A retry
 that names the attempt it retries keeps that attempt's age, and claims what it touched from the start.
-Waits only go from younger to older, so nobody waits in a circle, and writes outside transactions never
+Waits only go from younger to older, so no wait is circular, and writes outside transactions never
 wait.
 """
 

@@ -28,7 +28,7 @@ class VertexJob:
         number: Its id, and the order of creation.
         asked: The BatchPredictionJob of the create call, in camelCase.
         ready_at: When it is over.
-        cancelled_at: When somebody asked for its end.
+        cancelled_at: When its end was asked for.
         stopped: Share of its rows that were finished by then.
         fate: How it ended; None while it has not.
         error: The google.rpc.Status of a job that failed or was cancelled.

@@ -106,7 +106,7 @@ class VertexEmulator(RestEmulator[VertexService]):
         self._service.set_faults(text)
 
     def settle(self) -> None:
-        """End the jobs whose time has come, which else happens when somebody asks after them."""
+        """End the jobs whose time has come, which otherwise happens when they are asked about."""
         self._service.settle()
 
     def jobs(self) -> list[VertexJob]:

@@ -275,7 +275,7 @@ class VertexService:
         counters = _RowTally()
         rows = counters.counting(output_rows(self._input(job), simulation))
         first = next(rows, b"")
-        # What a running job exports beside its output: nobody must take it for the result.
+        # What a running job exports beside its output: it must not be taken for the result.
         self._storage.write(f"{folder}/incremental_predictions.jsonl", [first])
         self._storage.write(
             f"{folder}/predictions.jsonl", pieces(itertools.chain([first] if first else [], rows))

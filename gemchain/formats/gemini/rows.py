@@ -126,7 +126,7 @@ def classify(error: Any) -> Failure:
     Args:
         error: The error's text, which may hold JSON, or its object with `code`, `message` and `status`.
 
-    An error that nobody knows counts as passing: rows that fail are not charged, and attempts are limited.
+    An unknown error counts as passing: rows that fail are not charged, and attempts are limited.
     At most `WORDS` characters of it are kept.
     """
     found = _error_object(error)

@@ -2,7 +2,7 @@
 
 Crash story. Every save leaves a token of its own. A call that failed is looked up: if the token is there it
 was applied and only its reply was lost; if the document is still as it was before, it is sent again;
-anything else is somebody else's save.
+anything else is another process's save.
 """
 
 import secrets
@@ -67,7 +67,7 @@ class Batches:
         return self._known(replace(part, version=self._save([write], Deltas(), token)))
 
     def known(self, records: Iterable[R]) -> list[R]:
-        """Remember the states of records that were read, so that nobody reads them again to change them."""
+        """Remember the states of records that were read, so that they are not read again to be changed."""
         return [self._known(each) for each in records]
 
     def _known(self, record: R) -> R:

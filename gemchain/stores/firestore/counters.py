@@ -118,7 +118,7 @@ class CounterShards:
         self.elsewhere()
 
     def elsewhere(self) -> None:
-        """Write into another document from now on, since somebody else writes into this one."""
+        """Write into another document from now on, since another process writes into this one."""
         with self._lock:
             self._shard = f"{random.randrange(SHARDS):02d}"
 

@@ -5,9 +5,9 @@ of `FirestoreStore` for what is left to it. Here a chain is read with its prompt
 that its document is as it was read: a retry that comes in between changes that document, and the
 chain stays.
 
-Crash story. A chain's prompts are deleted in groups, its document with the last of them, so whoever dies
-in between left a chain that the next run finds by its state. The names of the long texts that a group had
-are kept in the chain's document (`leftover`) by the commit that deletes the group, until they are deleted
+Crash story. A chain's prompts are deleted in groups, its document with the last of them, so a process that
+dies in between left a chain that the next run finds by its state. The names of the long texts that a group
+had are kept in the chain's document (`leftover`) by the commit that deletes the group, until they are deleted
 too. Two at once: one deletes, the other's condition fails, and it goes on to the next chain.
 """
 
@@ -71,7 +71,7 @@ class Retention:
             yield from self._connection.pages("chains", query, PAGE)
 
     def _may_go(self, chain: "_Ended") -> bool:
-        """Whether nothing in the chain is open, and nobody waits for it; its prompts are read."""
+        """Whether nothing in the chain is open, and no other chain waits for it; its prompts are read."""
         awaiting = Query([("awaits", "==", chain.id)], fields=[NAME], limit=1)
         if self._connection.find("prompts", awaiting):
             return False
@@ -85,7 +85,7 @@ class Retention:
         return not any(each.state in OPEN_BATCH for each in holders.values())
 
     def _forget_all(self, chains: "Sequence[_Ended]") -> Forgotten:
-        """Delete chains in one commit; each in commits of its own, if somebody has touched one."""
+        """Delete chains in one commit; each in commits of its own, if one was changed."""
         if len(chains) == 1:
             return self._forget(chains[0])
         prompts = [each for chain in chains for each in chain.prompts]
@@ -94,7 +94,7 @@ class Retention:
         return _sum(map(self._forget, chains))
 
     def _forget(self, chain: "_Ended") -> Forgotten:
-        """Delete a chain group by group; nothing more of it once somebody else has touched it."""
+        """Delete a chain group by group; nothing more of it once another process has changed it."""
         gone = 0
         while chain.prompts:
             group, chain.prompts = chain.prompts[:GROUP], chain.prompts[GROUP:]
@@ -119,7 +119,7 @@ class Retention:
         return chain.told(gone) if self._sent_of(chain, [chain.end()]) else Forgotten(prompts=gone)
 
     def _sent_of(self, chain: "_Ended", writes: Sequence[Message]) -> bool:
-        """Commit, the chain's own write last; whether nobody had touched the chain."""
+        """Commit, the chain's own write last; whether the chain was unchanged."""
         changed_at = self._sent(writes)
         if changed_at is None:
             return False
@@ -127,9 +127,9 @@ class Retention:
         return True
 
     def _sent(self, writes: Sequence[Message]) -> Message | None:
-        """Commit; the time of the last write, or None if somebody had touched one of the chains.
+        """Commit; the time of the last write, or None if one of the chains was changed.
 
-        What a call did whose reply was lost is counted by nobody.
+        What a call did whose reply was lost is not counted.
 
         Raises:
             StoreError: The service failed.

@@ -54,10 +54,10 @@ _ADDRESS = re.compile(r"firestore://(?P<project>[^/?#]+)(/(?P<database>[^/?#]*))
 class FirestoreStore(Retention):
     """A `Store` in Firestore. `gemchain.ports.Store` is the contract.
 
-    What it adds to the contract: among prompts of one priority a short queue gives whoever waited longest
-    first, a long one anybody; chains are listed by id, batches newest first. Times are the service's own.
-    Threads may share one store. What the service does not take is tried four times within some two seconds;
-    a try that hears nothing lasts half a minute.
+    What it adds to the contract: among prompts of one priority a short queue gives the one that waited
+    longest first, a long one anybody; chains are listed by id, batches newest first. Times are the service's
+    own. Threads may share one store. What the service does not take is tried four times within some two
+    seconds; a try that hears nothing lasts half a minute.
 
     Args:
         project: The Google Cloud project.
@@ -133,7 +133,7 @@ class FirestoreStore(Retention):
         self._claimed.moving(move for unit in units for move in unit.moves)
         committer = Committer(self._database, self._overflow, keep=self._keep, into=into)
         verdicts = committer.commit(units)
-        if into:  # whoever wanted prompts born into a lost batch commits their parents anew
+        if into:  # the caller commits the parents again, without the lost batch
             barred = [unit for unit, told in zip(units, verdicts, strict=True) if told is Verdict.CONFLICT]
             self._claimed.staying(move for unit in barred for move in unit.moves)
         return verdicts

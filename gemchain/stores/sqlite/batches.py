@@ -1,7 +1,7 @@
 """Batches and their parts: compare-and-set by version.
 
 Every batch that is saved is durable against a power cut. A provider job is created between two saves:
-the first says that a job may exist, and were it lost, nobody would look for the job before paying
+the first says that a job may exist, and if it were lost, no process would look for the job before paying
 for another.
 """
 

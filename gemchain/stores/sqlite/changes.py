@@ -13,7 +13,7 @@ from gemchain.records.states import UNFINISHED_PROMPT, PromptState
 from gemchain.stores.sqlite.connection import Connection
 from gemchain.stores.sqlite.counters import Deltas
 from gemchain.stores.sqlite.names import Names
-from gemchain.stores.sqlite.progress import IN_MANY, MANY, birth, move
+from gemchain.stores.sqlite.progress import IN_MANY, MANY, insertion, move
 from gemchain.stores.sqlite.retention import HIGHEST_ROW
 from gemchain.stores.sqlite.rows import (
     NOTHING_RARE,
@@ -162,7 +162,7 @@ class Changes:
             else:
                 rows[_INSERT_PROMPT].append((*row, *rare))
             rows[_INSERT_REQUEST].append((seq, request))
-            sql, values = birth(self._names, seq, prompt, token, self._now)
+            sql, values = insertion(self._names, seq, prompt, token, self._now)
             rows[sql].append(values)
         for sql, each in rows.items():
             self._insert(sql, each)

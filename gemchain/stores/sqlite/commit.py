@@ -73,7 +73,7 @@ def _apply_all(db: Connection, names: Names, units: Sequence[Unit], into: Iterab
 
 
 def _closed(db: Connection, into: Iterable[Batch]) -> set[str]:
-    """Of the batches that prompts are born into, those that take no more."""
+    """Of the batches that get new members, those that take no more."""
     closed = set()
     for batch in into:
         try:

@@ -14,7 +14,7 @@ __all__ = [
     "IN_MANY",
     "MANY",
     "STOPPED",
-    "birth",
+    "insertion",
     "move",
 ]
 
@@ -65,7 +65,7 @@ _FINISH = _update((*_OUTCOME, *_ANSWER), "state = 'DONE', failure = NULL, result
 _FINISH_WITH = _update((*_OUTCOME, *_ANSWER, "failure", "result"), "state = 'DONE', ")
 
 
-def birth(names: Names, seq: int, prompt: Prompt, token: str, now: int) -> tuple[str, Values]:
+def insertion(names: Names, seq: int, prompt: Prompt, token: str, now: int) -> tuple[str, Values]:
     """The statement that records where a new prompt stands, and what it takes."""
     key = token, seq * CHANGES + 1, seq
     if prompt.join_id is None and _is_only_claimed(prompt.progress):
@@ -85,7 +85,7 @@ _NOTHING_ELSE = (1, None, None, 0, None, None, NO_USAGE, None, None, False)
 
 
 def _is_only_claimed(now: Progress) -> bool:
-    """Whether a new prompt was born into a batch, and nothing else is to be said of it."""
+    """Whether a new prompt is a member of a batch, and has no other progress."""
     if now.state is not P.CLAIMED or now.batch_id is None:
         return False
     return (

@@ -59,7 +59,7 @@ def check_fence(db: Connection, batch: Batch) -> None:
     """Refuse prompts for a batch that takes no more of them.
 
     Raises:
-        StoreConflictError: It is not PLANNED any more, or somebody took it over.
+        StoreConflictError: It is not PLANNED any more, or another process took it over.
     """
     found = db.row("SELECT state, fence FROM batches WHERE id = ?", (batch.id,))
     if found is None:

@@ -4,9 +4,10 @@ Candidates are looked for outside of any transaction, window by window, and look
 one that removes them: other writers wait for a group of rows, never for the search. SQLite keeps the pages
 that become free and fills them again; only `compact` makes the file smaller.
 
-Crash story. A chain goes in one transaction, with all of its rows, so whoever dies left it whole or gone; the
-next run begins anew and finds what is left. Two at once remove each row once. A prompt's row number is
-part of its version, so numbers are never given out again: the highest that was removed is kept in `counters`.
+Crash story. A chain goes in one transaction, with all of its rows, so a process that dies leaves it whole or
+gone; the next run begins anew and finds what is left. Two at once remove each row once. A prompt's row number
+is part of its version, so numbers are never given out again: the highest that was removed is kept in
+`counters`.
 """
 
 import json
@@ -79,7 +80,7 @@ class Retention:
 
     def _forget(self, group: list[Ripe], before: datetime, *, keys: bool) -> Forgotten:
         with self._db.transaction():
-            # Somebody may have sent one back to work since, or removed it.
+            # One may have been retried since, or removed.
             ripe: list[Ripe] = self._db.rows(_OF_GROUP, (to_micros(before), keys, _rows(group)))
             self._remove_prompts(_rows(ripe))
             self._db.execute_all(

@@ -1,6 +1,6 @@
 """Rows of `schema.sql` that hold prompts, to records and back; `tables.py` has those of all others.
 
-A prompt's version is `seq * 2^20 + changes`: whoever holds the record holds its row number too, so
+A prompt's version is `seq * 2^20 + changes`: a process that holds the record holds its row number too, so
 a move finds its row without the index of ids.
 
 Rows are not trusted, since anything may have written them, and checking every value of every row would cost

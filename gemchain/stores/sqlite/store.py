@@ -63,7 +63,7 @@ _SETTLE = "UPDATE progress SET unsettled = 0 WHERE unsettled = 1 AND version = ?
 class SqliteStore(Retention):
     """A `Store` in one SQLite file. `gemchain.ports.Store` is the contract.
 
-    What it adds to the contract: among prompts of one priority, whoever waited longest goes first, a
+    What it adds to the contract: among prompts of one priority, the one that waited longest goes first, a
     retried prompt counting from the end of its rest; chains and batches are listed newest first.
     Threads may share one store. A forked process opens its own.
 

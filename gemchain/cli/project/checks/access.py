@@ -1,4 +1,4 @@
-"""Who may do what: those who have to, and nobody else.
+"""Who may do what: only those who have to.
 
 Cloud Run alone keeps strangers out of the functions that schedules, tasks and events call: firebase-functions
 checks no caller. So whether its policy still does is a check of its own.
@@ -64,7 +64,7 @@ def _wanted(site: Site) -> Iterator[tuple[str, str]]:
 
 
 def strangers(site: Site) -> Iterator[Finding]:
-    """Nobody without an identity of the project's may call what dispatches parts or starts chains."""
+    """Only identities of the project may call what dispatches parts or starts chains."""
     for role, member in sorted(site.granted()):
         if member in PUBLIC:
             project = site.setup.project

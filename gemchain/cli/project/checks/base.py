@@ -19,7 +19,7 @@ class Finding(NamedTuple):
     """What one check found.
 
     Attributes:
-        good: Whether all is well; None where nobody could look, or where it is only to be known.
+        good: Whether all is well; None where it could not be looked, or where it is only to be known.
         mend: The command that mends it.
     """
 

@@ -39,7 +39,7 @@ def _within(region: str, place: str) -> bool:
 
 
 def billing(site: Site) -> Iterator[Finding]:
-    """Somebody pays: functions and batch jobs need the Blaze plan."""
+    """Billing: functions and batch jobs need the Blaze plan."""
     project = site.setup.project
     found = site.ask(f"https://cloudbilling.googleapis.com/v1/projects/{project}/billingInfo") or {}
     on = found.get("billingEnabled", False)

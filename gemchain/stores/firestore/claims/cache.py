@@ -2,7 +2,7 @@
 
 A claim reads every prompt whole and learns from the service under which version each is stored then; of
 prompts that it created as a batch's own, a process knows as much. So the documents are known as they stand,
-until somebody moves them. Whether somebody did is asked for a whole batch at once: the moves that a CLAIMED
+until a process moves them. Whether one did is asked for a whole batch at once: the moves that a CLAIMED
 prompt can make lead out of its batch's CLAIMED members for good, so while the service counts as many of those
 as this process left there, all of them are as it left them. A count costs one read for a thousand. Where the
 numbers differ, everything is read as usual.
@@ -68,21 +68,21 @@ class ClaimCache:
             while self._size > HELD_BYTES:
                 self._drop(next(iter(self._batches)))
 
-    def born(self, writes: Sequence[Message], results: Sequence[Message]) -> None:
+    def note_new_members(self, writes: Sequence[Message], results: Sequence[Message]) -> None:
         """Remember the prompts that a commit created as members of a batch.
 
         Args:
             writes: What was committed.
             results: What the service said of each of them.
         """
-        born: dict[str, list[Message]] = {}
+        created: dict[str, list[Message]] = {}
         for write, result in zip(writes, results, strict=False):
             document = write.update
             if _is_newborn_member(write):
                 document.create_time.CopyFrom(result.update_time)
                 batch_id = document.fields["batch_id"].string_value
-                born.setdefault(batch_id, []).append(without_request(document, result.update_time))
-        for batch_id, documents in born.items():
+                created.setdefault(batch_id, []).append(without_request(document, result.update_time))
+        for batch_id, documents in created.items():
             self.add(batch_id, len(documents), documents)
 
     def _keep(self, batch_id: str, batch: _Batch, document: Message) -> None:
@@ -132,7 +132,7 @@ class ClaimCache:
                     self._forget(prompt.progress.batch_id, prompt.id)
 
     def staying(self, moves: Iterable[Move]) -> None:
-        """Count again prompts that were not moved after all; whoever needs them reads them."""
+        """Count again prompts that were not moved after all; a process that needs them reads them."""
         for prompt, _ in moves:
             if prompt.progress.state is PromptState.CLAIMED and prompt.progress.batch_id is not None:
                 self.add(prompt.progress.batch_id, 1, ())

@@ -4,8 +4,8 @@ The index of `queue` lists its own values: the first one, then the first one bey
 counted where it stands. Nothing that decides whether a prompt is found rests on a number kept elsewhere.
 
 Since when the longest-waiting prompt waits is in no index, since one that rises with time would slow every
-submit. Whoever first sees prompts in a queue leaves a small document that says so, and whoever takes
-prompts out of it removes that document. So the time is right or a little late, never early.
+submit. The first process that sees prompts in a queue writes a small document that says so, and a process
+that takes prompts out of it removes that document. So the time is right or a little late, never early.
 """
 
 import threading

@@ -1,6 +1,6 @@
 """One database of Firestore: calls with a bound on time and repetition, and the service's own time.
 
-Reads are repeated a few times when they may work in a moment. A commit is sent once: whoever sends it
+Reads are repeated a few times when they may work in a moment. A commit is sent once: the code that sends it
 must look what became of it before sending it again. Nothing is repeated by the SDK, whose tries would go
 on for minutes and hide what became of the first.
 """
@@ -83,7 +83,7 @@ class Connection:
             raise translated(error, self.place, "connecting") from error
 
     def close(self) -> None:
-        """Close the client, unless somebody else made it."""
+        """Close the client, unless the caller made it."""
         if self._owned:
             self._client.close()
 
@@ -168,7 +168,7 @@ class Connection:
         """Apply writes, all of them or none; sent once.
 
         Raises:
-            GoogleAPIError: Whether anything was applied, nobody knows.
+            GoogleAPIError: It is unknown whether anything was applied.
         """
         request = types.CommitRequest.wrap(CommitRequest(database=self._database, writes=writes))
         before = self._clock.now()

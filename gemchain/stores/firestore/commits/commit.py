@@ -52,8 +52,8 @@ class Committer:
     """One commit of units.
 
     Args:
-        keep: How long ended records stay, where somebody wants them removed.
-        into: The batches that prompts are born into.
+        keep: How long ended records stay, where they are to be removed.
+        into: The batches that get new members.
     """
 
     def __init__(
@@ -108,8 +108,8 @@ class Committer:
         creations = self._writer.creations(unit, pending)
         planned = Planned(place, unit, [*changes, *creations])
         if creations and planned.is_large and not self._entered(unit):
-            born = self._overflow.plan(unit.token, creations, pending)
-            planned = Planned(place, unit, [*changes, *born], split=True)
+            rest = self._overflow.plan(unit.token, creations, pending)
+            planned = Planned(place, unit, [*changes, *rest], split=True)
         if planned.size > CALL_BYTES and not self._entered(unit):
             raise StoreFullError(
                 f"one commit of {len(unit.moves):,} moves takes {planned.size:,} bytes, and Firestore takes "
@@ -159,7 +159,7 @@ class Committer:
             more = self._fences(group) + self._counters.writes(deltas) + self._queues.forget(deltas.left)
             reply = self._connection.commit(writes + more)
             self._queues.joined(deltas.joined)
-            self._claimed.born(writes, reply.write_results)
+            self._claimed.note_new_members(writes, reply.write_results)
 
     def _count_born(self, units: Iterable[Unit]) -> None:
         """Count the members that a call made whose reply was lost; they will be read."""
@@ -169,13 +169,13 @@ class Committer:
                     self._claimed.add(batch_id, number, ())
 
     def _fences(self, group: Iterable[Planned]) -> list[Message]:
-        """What lets the call fail when a batch takes no more of the prompts that would be born into it."""
+        """The writes that let the call fail when a batch takes no more members."""
         batches = {batch.id: batch for each in group for batch in self._entered(each.unit)}
         name = self._connection.name
         return [fence(name("batches", each.id), each, each.version) for each in batches.values()]
 
     def _entered(self, unit: Unit) -> list[Batch]:
-        """The batches that prompts of a unit are born into."""
+        """The batches that get prompts of a unit as members."""
         if not self._into:
             return []
         ids = {draft.prompt.progress.batch_id for draft in unit.drafts}

@@ -1,18 +1,19 @@
-"""Units larger than one call: most of what they create comes to be right after them, call by call.
+"""Overflow writes: a unit larger than one call is decided by one call and completed by others.
 
 The creations that do not fit are written to blobs first, group by group, as the very calls that will make
 them. One call then commits the unit: its moves, its chain, its first prompts (joins before all others, so
-that no branch is without its join), and its *birth*, a small document that names the blobs. From here on the
-unit is applied. Then every group is created by a call of its own, on condition that the birth still stands;
-the last one ends the birth. While it stands, the chain and the joins that it names count as open; and since
-prompts to be sent come last, one of them ends after it, and makes somebody look again.
+that no branch is without its join), and an *overflow* document that names the blobs. From here on the unit is
+applied. Then every group is created by a call of its own, on condition that the overflow document still
+exists; the last call deletes it. While it exists, the chain and the joins that it names count as open.
+Prompts to be sent come last, so one of them ends after the overflow, and its end brings the next look at the
+chain.
 
-Crash story. Who dies before the commit leaves blobs that nobody refers to, and nothing else. Who dies after
-it leaves a birth, and whoever looks at the queues finishes those that nobody has finished within half a
-minute. A group that is there already, because its creator died or its reply was lost, is passed over. Two
-that finish one birth at once create each group once, and one that slept finds no birth and creates nothing.
-If the chain was cancelled meanwhile, one of the newborn prompts is marked `unsettled`, so that the sweep
-cancels them as well.
+Crash story. A process that dies before the commit leaves blobs without a reference, and nothing else. A
+process that dies after it leaves an overflow document, and a process that looks at the queues completes those
+older than half a minute. A group that exists already, because its creator died or its reply was lost, is
+passed over. Two processes that complete one overflow create each group once; one that was suspended finds no
+document and creates nothing. If the chain was cancelled meanwhile, one of the new prompts is marked
+`unsettled`, so that the sweep cancels them as well. The stored collection is called `births`.
 """
 
 import hashlib
@@ -39,15 +40,15 @@ GROUP_BYTES = 4 << 20
 """Bytes that one call creates: half of what it may, since entries of indexes count as well."""
 
 PATIENCE = timedelta(seconds=30)
-"""How old a birth is before others finish it."""
+"""Age from which other processes complete an overflow."""
 
 
 TRIES = 10
-"""Times in a row that others may change what a call wants unchanged."""
+"""Times in a row that other processes may change what a call wants unchanged."""
 
 
 class _GoneError(Exception):
-    """Somebody else finished the birth."""
+    """Another process completed the overflow."""
 
 
 class OverflowWrites:
@@ -58,14 +59,14 @@ class OverflowWrites:
         self._spill = spill
 
     def plan(self, token: str, creations: Sequence[Message], pending: dict[str, bytes]) -> list[Message]:
-        """What the unit's own call shall contain of its creations: the first of them, and its birth.
+        """The creations in the unit's own call: the first ones, and the overflow document.
 
         Args:
             token: The unit's token.
             creations: The writes that create its prompts.
             pending: Takes the other groups, to be uploaded before.
         """
-        birth_id = _birth_id(token)
+        overflow_id = _birth_id(token)
         first, *later = _groups(sorted(creations, key=_order))
         if not later:
             return first
@@ -74,14 +75,14 @@ class OverflowWrites:
             write.update.fields.pop("first", None)
         scopes = {scope: None for group in later for write in group for scope in _scopes(write)}
         groups = [
-            self._spill.put_whole(f"{birth_id}-{number:05d}", _call(group), pending)
+            self._spill.put_whole(f"{overflow_id}-{number:05d}", _call(group), pending)
             for number, group in enumerate(later)
         ]
-        birth = Write()
-        birth.update.name = self._connection.name(KIND, birth_id)
-        birth.current_document.exists = False
-        fill(birth.update.fields, {"scopes": list(scopes), "groups": groups})
-        return [*first, birth]
+        overflow = Write()
+        overflow.update.name = self._connection.name(KIND, overflow_id)
+        overflow.current_document.exists = False
+        fill(overflow.update.fields, {"scopes": list(scopes), "groups": groups})
+        return [*first, overflow]
 
     def holds(self, scope: str) -> bool:
         """Whether prompts of a chain or join have still to be created; ask before looking at the others."""
@@ -147,7 +148,7 @@ class OverflowWrites:
         """Create a group, or what is missing of it.
 
         Raises:
-            _GoneError: The birth is over.
+            _GoneError: The overflow is completed.
         """
         for _ in range(TRIES):
             if not writes or self._call([_still(name), *writes]):
@@ -156,13 +157,13 @@ class OverflowWrites:
         raise self._stuck()
 
     def _complete(self, name: str, writes: Sequence[Message]) -> None:
-        """Create the last group, and end the birth with it.
+        """Create the last group, and delete the overflow document with it.
 
-        In one call, so that whoever sees the last prompt of a branch end finds no birth any more; and on
-        condition that the chains are as they were when it was decided whether a mark is needed.
+        In one call, so that a process that sees the last prompt of a branch end finds no overflow any more;
+        and on condition that the chains are as they were when it was decided whether a mark is needed.
 
         Raises:
-            _GoneError: The birth is over.
+            _GoneError: The overflow is completed.
         """
         over = Write(delete=name)
         over.current_document.exists = True
@@ -186,10 +187,10 @@ class OverflowWrites:
         )
 
     def _as_chains_stand(self, writes: Sequence[Message]) -> list[Message]:
-        """The creations, with a mark where nobody would look at their chain again, and its condition.
+        """The creations, with a mark where nothing else would look at their chain again, and its condition.
 
-        That is where the chain has ended, so that what is born now must end as well, and where all that is
-        born has ended already.
+        That is where the chain has ended, so that what is created now must end as well, and where all that is
+        created has ended already.
         """
         last = {each.update.fields["chain_id"].string_value: each for each in writes}
         found = dict(self._connection.get("chains", last, ["state"]))

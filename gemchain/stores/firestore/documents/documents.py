@@ -225,7 +225,7 @@ def _decoded(decode: Callable[[Any], Any], value: Any) -> Any:
     try:
         return decode(value)
     except damage.UNREADABLE as error:
-        return damage.Unreadable(type(error).__name__)  # its text may hold what nobody should log
+        return damage.Unreadable(type(error).__name__)  # its text may hold what must not be logged
 
 
 # Chains, batches, parts: their fields are called as in the record

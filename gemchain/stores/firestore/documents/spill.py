@@ -1,7 +1,7 @@
 """Long texts lie in blobs: a document holds one mebibyte, and every reader of a document pays for all of it.
 
 A blob is named after its content and written before the commit that refers to it. A commit that
-fails leaves a blob that nobody refers to; whoever tries again writes the same one.
+fails leaves a blob without a reference; the next try writes the same one.
 """
 
 import hashlib

@@ -92,7 +92,7 @@ class UnitWriter:
     """Makes writes.
 
     Args:
-        keep: How long ended records stay, where somebody wants them removed.
+        keep: How long ended records stay, where they are to be removed.
     """
 
     def __init__(self, connection: Connection, spill: Spill, keep: timedelta | None = None) -> None:

@@ -32,10 +32,10 @@ _Record = Callable[[str, dict[str, Any], int], R]
 class Reader:
     """Reads records."""
 
-    def __init__(self, connection: Connection, spill: Spill, held: ClaimCache) -> None:
+    def __init__(self, connection: Connection, spill: Spill, claimed: ClaimCache) -> None:
         self._connection = connection
         self._spill = spill
-        self._claimed = held
+        self._claimed = claimed
 
     def prompts(self, ids: Collection[str]) -> Iterator[Prompt]:
         """The prompts with these ids."""

@@ -27,7 +27,7 @@ def marked(connection: Connection, limit: int) -> list[str]:
 
 
 def unmark(connection: Connection, prompts: Sequence[Prompt]) -> None:
-    """Clear the marks of prompts that nobody moved since they were read.
+    """Clear the marks of prompts that have not moved since they were read.
 
     Raises:
         StoreError: The service failed; some marks may be left.

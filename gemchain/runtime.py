@@ -37,6 +37,7 @@ class Providers:
         self._made: dict[str, Provider] = {}
         self._choose = choose
         self._chosen: dict[str, tuple[Provider, str]] = {}
+        self._formats: dict[tuple[str, str], Format] = {}
 
     def choose(self, model: str) -> tuple[Provider, str]:
         """The provider that serves `model`, and the model's name there.
@@ -56,7 +57,11 @@ class Providers:
         Raises:
             ModelError: There is no such provider.
         """
-        return self.named(prompt.provider).format(prompt.model)
+        key = prompt.provider, prompt.model
+        known = self._formats.get(key)
+        if known is None:
+            known = self._formats[key] = self.named(prompt.provider).format(prompt.model)
+        return known
 
     def named(self, name: str) -> Provider:
         """The provider of that name.

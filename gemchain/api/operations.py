@@ -151,9 +151,7 @@ def _retried(prompt: Prompt) -> Progress:
     reason = progress.failure.reason if progress.failure else ""
     fresh = replace(progress, callback_attempts=0, not_before_at=None, ended_at=None, unsettled=False)
     if prompt.kind == "wait" and progress.result is not None and reason in CALLBACK_ONLY:
-        return replace(
-            fresh, state=PromptState.ANSWERED, failure=None
-        )  # nobody is asked twice
+        return replace(fresh, state=PromptState.ANSWERED, failure=None)  # nobody is asked twice
     if prompt.kind != "generate":
         return replace(fresh, state=PromptState.WAITING, failure=None, unsettled=True)
     if progress.answer is not None and reason in CALLBACK_ONLY:

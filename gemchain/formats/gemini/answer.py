@@ -29,7 +29,11 @@ def parts(body: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def text(body: Mapping[str, Any]) -> str:
     """See `Format.text`."""
-    return "".join([part["text"] for part in parts(body) if _is_text(part)])
+    found = parts(body)
+    if len(found) == 1 and type(found[0].get("text")) is str and "thought" not in found[0]:
+        only: str = found[0]["text"]
+        return only
+    return "".join([part["text"] for part in found if _is_text(part)])
 
 
 def _is_text(part: Mapping[str, Any]) -> bool:

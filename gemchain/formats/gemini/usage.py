@@ -7,6 +7,11 @@ from gemchain.ports import TokenCounts
 
 __all__ = ["reported_usage", "usage"]
 
+RARE = frozenset({
+    "toolUsePromptTokenCount", "cachedContentTokenCount", "thoughtsTokenCount", "promptTokensDetails",
+})  # fmt: skip
+"""Counts that only some answers have."""
+
 MOST = 1 << 40
 """Tokens that no answer takes."""
 
@@ -22,13 +27,16 @@ def usage(body: Mapping[str, Any]) -> TokenCounts:
     told = reported_usage(body)
     if not told:
         return TokenCounts()
+    asked, answered = _count(told, "promptTokenCount"), _count(told, "candidatesTokenCount")
+    if not told.keys() & RARE:  # most answers have no more to tell, and a million of them are read
+        return TokenCounts(asked, 0, answered)
     thinking = _count(told, "thoughtsTokenCount")
     return TokenCounts(
-        _count(told, "promptTokenCount") + _count(told, "toolUsePromptTokenCount"),
+        asked + _count(told, "toolUsePromptTokenCount"),
         _count(told, "cachedContentTokenCount"),
-        _count(told, "candidatesTokenCount") + thinking,
+        answered + thinking,
         thinking,
-        _images(told) if "promptTokensDetails" in told else 0,
+        _images(told),
     )
 
 
@@ -39,6 +47,6 @@ def _count(told: Mapping[str, Any], name: str) -> int:
 
 
 def _images(told: Mapping[str, Any]) -> int:
-    details = told["promptTokensDetails"]
+    details = told.get("promptTokensDetails")
     images = [each for each in details if isinstance(each, dict)] if isinstance(details, list) else []
     return sum(_count(each, "tokenCount") for each in images if each.get("modality") == "IMAGE")

@@ -30,7 +30,7 @@ def undisturbed(nursery, tmp_path_factory):
 
 
 @pytest.mark.parametrize("kind", [SqliteWorld, FirestoreWorld])
-def test_three_processes_killed_again_and_again_end_like_one_that_nobody_disturbed(
+def test_three_processes_killed_again_and_again_end_like_one_undisturbed_process(
     kind, nursery, undisturbed, tmp_path
 ):
     killed = seed = 0

@@ -130,7 +130,7 @@ def test_a_job_that_failed_for_good_is_not_sent_again(stand, batch):
     assert stand.prompt(stand.ids[0]).progress.attempt == 1
 
 
-def test_a_job_that_nobody_knows_any_more_fails_its_batch(stand, batch):
+def test_a_job_that_the_provider_no_longer_knows_fails_its_batch(stand, batch):
     stand.provider.next("poll", ProviderRejectedError("no such job"))
     (failed,) = collect(stand.runtime)
     assert failed.state is BatchState.FAILED

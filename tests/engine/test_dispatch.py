@@ -189,7 +189,7 @@ def test_two_dispatchers_at_once_handle_every_prompt_once(stand, ids):
     assert stand.store.counters().usage == Usage(50, 25)
 
 
-def test_a_part_that_somebody_works_on_is_left_to_him(stand, ids):
+def test_a_leased_part_is_left_to_its_holder(stand, ids):
     seen = []
     stages.before_return.append(lambda: seen.append(dispatched(stand.runtime)))
     assert len(dispatched(stand.runtime)) == 1

@@ -88,7 +88,7 @@ def test_a_store_that_is_away_while_a_callback_starts_a_chain_is_not_the_callbac
         assert chain.status().state is ChainState.DONE
 
 
-def test_a_chain_that_nobody_has_settled_keeps_it_from_stopping(tmp_path):
+def test_a_chain_that_is_not_settled_keeps_the_driver_running(tmp_path):
     with embedded(tmp_path, responder=flows.echo) as engine:
         chain = gemchain.start(flows.fork_at_once, ["x", "y"])
         driver = Driver(engine.runtime)
@@ -267,7 +267,7 @@ def test_what_a_person_must_mend_is_raised_and_the_next_run_carries_on(moody, er
     assert chain.result(timeout=0) == "DRAFT X FROM (OUTLINE X)"
 
 
-def test_a_conflict_is_somebody_elses_success(moody):
+def test_a_conflict_is_the_success_of_another_process(moody):
     runtime, store, chain = moody
     store.error = StoreConflictError("taken")
     left = [True] * 3
@@ -276,7 +276,7 @@ def test_a_conflict_is_somebody_elses_success(moody):
     assert chain.result(timeout=0) == "DRAFT X FROM (OUTLINE X)"
 
 
-def test_whoever_watches_is_called_after_every_part(stand):
+def test_the_watcher_is_called_after_every_part(stand):
     stand.set(part_bytes=200)
     stand.submit(*"abcdef")
     batch = stand.arrived()

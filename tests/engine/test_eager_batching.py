@@ -226,7 +226,7 @@ def take_over(stand):
     sweep(stand.runtime)
 
 
-def test_a_batch_that_is_taken_over_before_anything_is_born_into_it_takes_nothing(stand):
+def test_a_batch_that_is_taken_over_before_it_has_members_gets_none(stand):
     ids = arrive(stand, *"abc")
     slow = stand.interrupted("commit", lambda: take_over(stand))
     dispatched(slow)
@@ -236,7 +236,7 @@ def test_a_batch_that_is_taken_over_before_anything_is_born_into_it_takes_nothin
     assert len(stages.calls) == 6
 
 
-def test_what_cannot_be_born_into_a_batch_that_was_lost_is_queued(stand):
+def test_prompts_whose_batch_was_lost_are_queued(stand):
     ids = arrive(stand, *"abc")
 
     def lose():
@@ -266,7 +266,7 @@ def assert_all_once(stand, ids):
         ("writer", "blobs"),
     ],
 )
-def test_whoever_dies_on_the_way_loses_and_doubles_nothing(stand, verb, port, after):
+def test_a_process_that_dies_on_the_way_loses_and_doubles_nothing(stand, verb, port, after):
     ids = arrive(stand, *"abc")
     with pytest.raises(Crash):
         dispatched(stand.killed(verb, port=port, after=after))

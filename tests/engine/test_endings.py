@@ -74,7 +74,7 @@ def test_prompts_without_a_row_are_sent_again_even_if_the_job_ended_for_good(sta
 
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize("verb", ["commit", "save_batch"])
-def test_whoever_dies_while_closing_leaves_it_to_the_next(stand, complete, verb, after):
+def test_a_process_that_dies_while_closing_leaves_the_batch_to_the_next(stand, complete, verb, after):
     with pytest.raises(Crash):
         close(stand.killed(verb, after=after), complete)
     if is_complete(stand.runtime, stand.batch(complete)):
@@ -172,7 +172,7 @@ def test_a_branch_of_a_join_that_ends_while_the_marks_are_cleared_is_not_forgott
     assert chain_of(stand, chain).state is ChainState.DONE
 
 
-def test_whoever_comes_second_at_a_join_looks_around_it_since_the_first_may_have_died(stand):
+def test_the_loser_at_a_join_looks_at_the_scope_around_it(stand):
     chain = stand.start(stages.gather_beside, "a", "b")
     stand.arrived()
     with pytest.raises(Crash):
@@ -190,7 +190,7 @@ def test_whoever_comes_second_at_a_join_looks_around_it_since_the_first_may_have
 
 
 @pytest.mark.parametrize("again", [False, True])
-def test_a_join_of_which_nobody_can_tell_whether_a_branch_has_ended_is_parked(stand, again):
+def test_a_join_with_a_damaged_branch_is_parked(stand, again):
     """Before it goes on, or when its function, which raised, is to run again."""
     chain = stand.start(stages.gather_taken, "a", "b")
     stand.arrived()

@@ -32,7 +32,7 @@ def test_a_batch_whose_writing_was_stopped_goes_on_at_once(tmp_path, monkeypatch
         assert [each.id for each in engine.runtime.store.list_batches()] == [batch.id]
 
 
-def test_a_batch_that_somebody_took_over_is_left_to_them(tmp_path, monkeypatch):
+def test_a_batch_that_was_taken_over_is_left_to_its_new_holder(tmp_path, monkeypatch):
     from dataclasses import replace
 
     with embedded(tmp_path, responder=lambda request: "yes") as engine:

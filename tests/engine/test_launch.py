@@ -219,7 +219,7 @@ def test_two_that_create_at_the_same_time_leave_one_job(stand, batch, monkeypatc
     assert stand.provider.cancelled == [first]
 
 
-def test_a_job_that_was_created_too_late_is_adopted_when_whoever_took_over_died(stand, batch):
+def test_a_late_job_is_adopted_when_the_new_holder_died(stand, batch):
     def take_over_and_die():
         stand.provider.next("create", Crash())
         with pytest.raises(Crash):

@@ -157,7 +157,7 @@ def test_a_provider_that_is_mended_while_others_run_is_asked_again(stand, other)
     assert stand.states(stuck) == ["DONE"]
 
 
-def test_a_queue_whose_provider_nobody_knows_here_holds_up_no_other(stand, other):
+def test_a_queue_of_an_unknown_provider_holds_up_no_other(stand, other):
     strange = stand.submit("a", model="other/x")
     stand.runtime = replace(
         stand.runtime, providers=Providers({"scripted": lambda: stand.provider}, lambda m: ("scripted", m))
@@ -177,7 +177,7 @@ def test_who_runs_for_ever_goes_on_without_it(stand, other):
     assert stand.states(stuck) == ["DONE"]
 
 
-def test_an_output_that_was_removed_holds_up_no_other_part_and_is_told_in_the_end(stand):
+def test_a_removed_output_holds_up_no_other_part_and_is_reported_in_the_end(stand):
     ids = stand.submit("a")
     batch = stand.arrived()
     stand.blobs.delete(batch.output[0].uri)

@@ -68,7 +68,7 @@ def test_the_files_of_a_batch_stay_as_long_as_any_prompt_needs_them(engine):
     assert waiting.status().state is ChainState.DONE
 
 
-def test_what_would_go_is_told_and_stays(engine):
+def test_a_dry_run_reports_and_removes_nothing(engine):
     ran(engine, gemchain.start(flows.outline, "a"), gemchain.start(flows.outline, "b", key="b"))
     before = names(engine)
     told = would_forget(engine.runtime, MONTH)

@@ -98,7 +98,7 @@ def test_a_row_cut_in_the_middle_sends_its_prompt_again(stand, ids, rows):
     assert stand.states(ids) == ["DONE", "QUEUED", "DONE"]
 
 
-def test_a_row_of_nobody_is_counted(stand, ids, rows):
+def test_a_row_of_no_prompt_is_counted(stand, ids, rows):
     batch, lines = rows
     stranger = answer({**orjson.loads(lines[0]), "key": "p000"})
     unasked = nameless(answer({"key": "x", "request": {"contents": [{"parts": [{"text": "never asked"}]}]}}))
@@ -176,7 +176,7 @@ def test_identical_requests_in_groups_of_one_take_each_one_row(stand, twins):
     assert sorted(results(stand, ids)) == ["first", "second", "third"]
 
 
-def test_a_named_row_takes_its_own_prompt_before_its_twins_do(stand, twins):
+def test_a_row_with_an_id_takes_its_prompt_before_rows_without_one(stand, twins):
     ids, batch, lines = twins
     named = answer(stand.provider.inputs(batch)[ids[0]], "mine")
     assert land(stand, batch, [*lines[:2], named]) == counts(done=3)
@@ -188,14 +188,14 @@ def test_one_row_too_many_for_identical_requests_is_a_duplicate(stand, twins):
     assert land(stand, batch, [*lines, lines[0]]) == counts(done=3, duplicate=1)
 
 
-def test_a_twin_that_failed_leaves_the_answers_to_the_others(stand, twins):
+def test_a_failed_prompt_leaves_the_answers_to_those_with_the_same_request(stand, twins):
     ids, batch, lines = twins
     line = next(iter(stand.provider.inputs(batch).values()))
     assert land(stand, batch, [nameless(error(line)), *lines[:2]]) == counts(done=2, retried=1)
     assert sorted(stand.states(ids)) == ["DONE", "DONE", "QUEUED"]
 
 
-def test_a_twin_that_another_batch_holds_by_now_takes_no_row_from_the_others(stand, twins):
+def test_a_prompt_that_another_batch_holds_takes_no_row_of_those_with_the_same_request(stand, twins):
     """The first part fails one of them, which is sent again; then the rest of the output is dispatched."""
     ids, batch, lines = twins
     failed = nameless(error(next(iter(stand.provider.inputs(batch).values()))))
@@ -213,7 +213,7 @@ def test_a_twin_that_another_batch_holds_by_now_takes_no_row_from_the_others(sta
     assert sorted(results(stand, ids)) == ["first", "same", "second"]
 
 
-def test_two_parts_dispatched_at_once_give_no_twin_two_rows_and_none_no_row(stand, twins):
+def test_two_parts_at_once_give_each_prompt_with_the_same_request_one_row(stand, twins):
     ids, batch, lines = twins
     stand.provider.land(batch, lines[:1], lines[1:])
     collect(stand.runtime)
@@ -225,7 +225,7 @@ def test_two_parts_dispatched_at_once_give_no_twin_two_rows_and_none_no_row(stan
     assert stand.batch(batch).counts == counts(done=3)
 
 
-def test_a_part_that_is_dispatched_again_gives_every_twin_the_row_it_had(stand, twins):
+def test_a_part_that_is_dispatched_again_gives_every_prompt_the_row_it_had(stand, twins):
     stand.set(group=1)
     ids, batch, lines = twins
     stand.provider.land(batch, lines)
@@ -241,7 +241,7 @@ def test_a_part_that_is_dispatched_again_gives_every_twin_the_row_it_had(stand, 
     assert before.items() <= after.items()
 
 
-def test_no_twin_is_sent_again_for_a_row_that_failed_the_first_of_them(stand, twins):
+def test_a_failed_row_sends_only_its_own_prompt_again(stand, twins):
     """The failed row comes first, and whoever dispatched it died before its twins had theirs."""
     stand.set(group=1)
     ids, batch, lines = twins
@@ -359,7 +359,7 @@ def test_the_turns_of_those_that_ask_the_same_are_left_for_the_others(stand, twi
     assert turns == [f"0 2 {ids[0]}", f"1 {len(named) + 1} {ids[2]}"]
 
 
-def test_turns_that_somebody_damaged_leave_rows_without_a_prompt_and_no_prompt_without_an_end(stand, twins):
+def test_a_damaged_turns_file_leaves_rows_without_a_prompt_and_no_prompt_without_an_end(stand, twins):
     ids, batch, lines = twins
     stand.blobs.put(f"batches/{batch.id}/turns-1.jsonl.txt", b"\xff\n\n0 0\n0 1 p000\nx y z\n")
     assert land(stand, batch, lines) == counts(duplicate=3, missing=3)

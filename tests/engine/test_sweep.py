@@ -84,7 +84,7 @@ def test_two_sweeps_at_once_take_a_batch_over_once(stand):
     assert (batch.state, batch.fence) == (BatchState.WRITTEN, 2)
 
 
-def test_a_batch_that_nobody_closed_is_closed(stand):
+def test_a_batch_that_was_left_open_is_closed(stand):
     stand.submit("a", callback=stages.take)
     stand.arrived()
     with pytest.raises(Crash):
@@ -96,7 +96,7 @@ def test_a_batch_that_nobody_closed_is_closed(stand):
     assert stand.batch(batch).counts.done == 1
 
 
-def test_an_arrived_batch_without_a_part_that_nobody_closed_is_closed(stand):
+def test_an_arrived_batch_without_parts_that_was_left_open_is_closed(stand):
     stand.submit("a")
     batch = stand.sent()
     stand.provider.land(batch, [])
@@ -108,7 +108,7 @@ def test_an_arrived_batch_without_a_part_that_nobody_closed_is_closed(stand):
     assert stand.batch(batch).state is BatchState.CLOSED
 
 
-def test_parts_that_nobody_works_on_are_announced_again(stand):
+def test_parts_without_a_lease_are_announced_again(stand):
     stand.submit("a")
     stand.arrived()
     stand.runtime.waker.take()
@@ -116,7 +116,7 @@ def test_parts_that_nobody_works_on_are_announced_again(stand):
     assert stand.runtime.waker.take()
 
 
-def test_parts_that_somebody_works_on_are_not_announced(stand):
+def test_leased_parts_are_not_announced(stand):
     stand.submit("a", callback=stages.take)
     stand.arrived()
     stand.runtime.waker.take()

@@ -93,7 +93,7 @@ def test_a_join_goes_on_although_its_mark_is_cleared_just_then(stand):
     assert stand.chain(lost.id).state is ChainState.DONE
 
 
-def test_a_join_that_was_sent_back_and_goes_on_is_found_when_nobody_looked_around_it(stand):
+def test_a_retried_join_is_found_when_no_process_looked_around_it(stand):
     stand.set(callback_attempts=1)
     stages.before_return.append(stages.not_now)
     chain = stand.start(stages.gather_beside, "a", "b")
@@ -132,7 +132,7 @@ def test_a_wait_is_resumed_although_its_mark_is_cleared_just_then(stand):
     assert stand.states([wait.id]) == ["ANSWERED"]
 
 
-def test_a_wait_that_somebody_else_resumed_just_then_is_not_resumed_again(stand):
+def test_a_wait_that_was_resumed_meanwhile_is_not_resumed_again(stand):
     chain = stand.start(stages.ask_somebody)
     (wait,) = prompts_of(stand, chain, PromptState.WAITING)
     other = partial(resume_chain, stand.runtime, chain.id, "no", None)

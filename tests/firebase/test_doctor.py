@@ -192,7 +192,7 @@ def test_indexes_are_looked_for_under_the_names_of_the_collections(cloud):
     assert bad(cloud, other) == {}
 
 
-def test_places_far_from_each_other_are_told(cloud):
+def test_locations_far_from_each_other_are_reported(cloud):
     cloud.answers["databases/(default)"] = {"type": "FIRESTORE_NATIVE", "locationId": "nam5"}
     far = replace(SETUP, vertex_location="us-east4")
     told = {each.name: each for each in check_cloud(cloud, far) if each.good is None}

@@ -154,7 +154,7 @@ def test_a_dry_run_shows_what_would_be_put_into_the_rules(init, tmp_path):
     assert (tmp_path / "firestore.rules").read_text() == THEIR_RULES
 
 
-def test_rules_that_open_everything_are_told_with_their_path_and_an_exit_code(tmp_path):
+def test_rules_that_open_everything_are_reported_with_their_path_and_an_exit_code(tmp_path):
     wide = THEIR_RULES.replace("/shoes/{shoe}", "/{any=**}")
     (tmp_path / "firestore.rules").write_text(wide)
     done = CliRunner().invoke(app, ["init", str(tmp_path)])

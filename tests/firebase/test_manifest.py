@@ -47,7 +47,7 @@ def test_the_manifest_is_what_the_docs_say(manifest):
     assert manifest == yaml.safe_load((HERE / "functions.yaml").read_text()), yaml.dump(manifest)
 
 
-def test_nobody_unauthenticated_reaches_a_function(manifest):
+def test_no_unauthenticated_caller_reaches_a_function(manifest):
     for name, endpoint in manifest["endpoints"].items():
         # Firebase opens to the public only what has an httpsTrigger without an invoker of its own.
         invoker = endpoint.get("httpsTrigger", {"invoker": ["private"]})["invoker"]

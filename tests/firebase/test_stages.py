@@ -91,7 +91,7 @@ def test_a_task_dispatches_its_part_and_a_second_one_finds_it_done(runtime, sent
     assert dispatch_hinted(runtime, sent.id, f"{sent.id}-00000") is None
 
 
-def test_a_task_for_a_part_that_somebody_holds_must_come_again(runtime, sent):
+def test_a_task_for_a_part_that_is_leased_must_come_again(runtime, sent):
     arrive(runtime, sent)
     (part,) = runtime.store.open_parts(sent.id)
     until = runtime.store.now() + timedelta(seconds=30)

@@ -121,7 +121,7 @@ def production():
         running.close()
 
 
-def test_without_the_key_nobody_starts_a_chain(production):
+def test_without_the_key_no_chain_is_started(production):
     before = production.chains()
     assert production.post("startArticles", ROWS)[0] == 401
     for wrong in ("", "x", KEY[:-1], KEY + "x", KEY.upper(), "ü"):
@@ -210,7 +210,7 @@ def test_an_event_of_an_upload_that_is_not_there_starts_nothing(production, chan
     assert production.chains() == before
 
 
-def test_an_upload_that_is_there_starts_its_chain_once_however_often_it_is_told(production):
+def test_an_upload_starts_its_chain_once_however_often_its_event_comes(production):
     before = len(production.chains())
     assert [production.event("articleUploaded", "uploads/wasps.txt")[0] for _ in range(2)] == [200, 200]
     assert len(production.chains()) == before + 1

@@ -67,7 +67,7 @@ def test_prompts_of_many_programs_share_batches(engine):
     assert len(engine.runtime.store.list_batches()) == 3
 
 
-def test_a_failure_that_nobody_catches_fails_the_chain(tmp_path):
+def test_an_uncaught_failure_fails_the_chain(tmp_path):
     with embedded(tmp_path, responder=blocks("bad")):
         with pytest.raises(gemchain.ChainFailedError, match="SAFETY"):
             gemchain.start(programs.careless, "bad").result()

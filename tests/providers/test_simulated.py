@@ -199,7 +199,7 @@ def test_a_responders_error_becomes_the_error_of_the_row(blobs, clock, error, re
     assert failure.retryable is retryable
 
 
-def test_a_responder_that_returns_something_else_is_told_so(blobs, clock):
+def test_a_responder_that_returns_something_else_gets_an_error(blobs, clock):
     provider = SimulatedProvider(blobs, clock, responder=lambda request: 42, turnaround=TURNAROUND)
     service = serving(provider, blobs, clock)
     failure = service.rows(service.landed(service.batch(1)))[0].failure

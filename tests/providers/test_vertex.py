@@ -230,7 +230,7 @@ class TestTrouble:
         with pytest.raises(ModelError):
             service.provider.check("publishers/google/models/", asking("x"))
 
-    def test_a_machine_that_nobody_has_logged_in_says_how_to(self, blobs, monkeypatch):
+    def test_a_machine_without_credentials_says_how_to_log_in(self, blobs, monkeypatch):
         def refuse(**_):
             raise auth_errors.DefaultCredentialsError("none found")
 
@@ -239,7 +239,7 @@ class TestTrouble:
         with pytest.raises(ConfigurationError, match="gcloud auth application-default login"):
             provider.find(Service(provider, blobs, None, None, None).batch(1))
 
-    def test_a_project_that_nobody_named_is_asked_for(self, blobs, monkeypatch):
+    def test_a_project_that_is_not_named_is_asked_for(self, blobs, monkeypatch):
         from google.auth.credentials import AnonymousCredentials
 
         monkeypatch.delenv("GOOGLE_CLOUD_PROJECT", raising=False)

@@ -131,7 +131,7 @@ def births(given, batch):
     ]
 
 
-def test_twenty_that_were_born_into_a_batch_are_known_for_the_price_of_one(given, spent):
+def test_twenty_members_of_a_batch_are_known_for_the_price_of_one(given, spent):
     claim(given, *NAMES, batch="b0")
     batch = given.plan("b1")
     given.store.commit(births(given, batch), into=[batch])
@@ -141,7 +141,7 @@ def test_twenty_that_were_born_into_a_batch_are_known_for_the_price_of_one(given
     assert spent().reads == 1
 
 
-def test_what_was_born_is_what_a_read_would_give(given, other):
+def test_a_remembered_member_is_what_a_read_would_give(given, other):
     claim(given, *NAMES, batch="b0")
     batch = given.plan("b1")
     given.store.commit(births(given, batch), into=[batch])
@@ -149,7 +149,7 @@ def test_what_was_born_is_what_a_read_would_give(given, other):
     assert given.read(*children) == other.read(*children)
 
 
-def test_a_birth_whose_reply_was_lost_leaves_nothing_stale(given, other, spent, faults):
+def test_a_creation_whose_reply_was_lost_leaves_nothing_stale(given, other, spent, faults):
     claim(given, *NAMES, batch="b0")
     others = [f"q{name}" for name in NAMES]
     given.queue(*others)

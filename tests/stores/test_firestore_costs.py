@@ -61,7 +61,7 @@ def test_a_prompt_of_a_linear_chain_takes_three_writes_and_two_reads(engine, spe
     assert bill.deletes <= batches
 
 
-def test_a_prompt_that_goes_straight_takes_two_writes_and_no_read_and_any_other_three_and_one(engine, spent):
+def test_an_eagerly_batched_prompt_takes_two_writes_and_no_read_and_any_other_three_and_one(engine, spent):
     chains = 2 * BATCH
     bill, prompts, batches = run(engine, spent, chains)
     straight = prompts - chains

@@ -290,7 +290,7 @@ class TestRetention:
         kept.store.commit([replace(unit, ending=kept.end("c-p1"))])
         assert "expire_at" not in raw("prompts", "p1").keys() | raw("chains", "c-p1").keys()
 
-    def test_a_chain_that_was_settled_stays_until_somebody_removes_it_with_its_prompts(self, kept, raw):
+    def test_a_settled_chain_stays_until_it_is_removed_with_its_prompts(self, kept, raw):
         kept.start("c1")
         kept.store.commit([Unit("t", ending=kept.end("c1"))])
         assert "expire_at" not in raw("chains", "c1")

@@ -272,7 +272,7 @@ class TestTime:
         assert abs(other.now() - given.clock.now()) < timedelta(seconds=1)
         other.close()
 
-    def test_the_time_is_asked_for_when_nothing_told_it_for_long(self, given, spent):
+    def test_the_time_is_asked_for_when_no_reply_told_it_for_long(self, given, spent):
         given.store.now()
         spent()
         given.clock.advance(3_600)

@@ -136,7 +136,7 @@ def test_a_process_may_die_at_any_call(given, other, clock, at, after):
     check_whole(other)
 
 
-def test_a_birth_under_way_is_left_to_its_process(given, other):
+def test_a_young_overflow_is_left_to_its_process(given, other):
     unit = large(given)
     with killed(given, 0, after=True):
         given.store.commit([unit])
@@ -144,7 +144,7 @@ def test_a_birth_under_way_is_left_to_its_process(given, other):
     assert len(other.store.prompts(CHILDREN)) < 20
 
 
-def test_what_is_not_born_yet_keeps_its_join_and_chain_open(given, other):
+def test_prompts_of_an_overflow_keep_their_join_and_chain_open(given, other):
     unit = large(given)
     with killed(given, 0, after=True):
         given.store.commit([unit])
@@ -210,7 +210,7 @@ def test_one_that_slept_creates_nothing_again(given, other):
     assert given.store.counters().prompts == {P.DONE: 1, P.WAITING: 1, P.CANCELLED: 20}
 
 
-def test_what_is_born_into_a_cancelled_chain_is_marked_to_be_cancelled(given, other, clock):
+def test_prompts_created_in_a_cancelled_chain_are_marked_to_be_cancelled(given, other, clock):
     unit = large(given)
     with killed(given, 1):
         given.store.commit([unit])
@@ -222,7 +222,7 @@ def test_what_is_born_into_a_cancelled_chain_is_marked_to_be_cancelled(given, ot
     assert {other.state(each) for each in CHILDREN} == {P.CANCELLED}
 
 
-def test_what_is_born_as_ended_is_marked_so_that_somebody_looks_again(given, other, clock):
+def test_prompts_created_as_ended_are_marked_to_be_settled(given, other, clock):
     """Whoever looked while it was not there yet took its chain for open, and nothing else will end."""
     unit = large(given)
     ended = [
@@ -236,7 +236,7 @@ def test_what_is_born_as_ended_is_marked_so_that_somebody_looks_again(given, oth
     assert not other.store.has_open("c-parent")
 
 
-def test_a_chain_that_is_cancelled_while_the_last_prompts_are_born_is_marked(given, other):
+def test_a_chain_that_is_cancelled_while_its_last_prompts_are_created_is_marked(given, other):
     unit = large(given)
     connection = given.store._connection
     send, calls = connection.commit, count()
@@ -268,7 +268,7 @@ def test_a_chain_that_exists_is_not_begun_again(given):
     assert given.store.prompts(CHILDREN) == {}
 
 
-def test_a_birth_that_makes_no_sense_is_named_and_stops_nobody(given, other, clock, tmp_path, caplog):
+def test_a_damaged_overflow_is_named_and_stops_no_process(given, other, clock, tmp_path, caplog):
     unit = large(given)
     with killed(given, 1):
         given.store.commit([unit])
@@ -281,7 +281,7 @@ def test_a_birth_that_makes_no_sense_is_named_and_stops_nobody(given, other, clo
 
 
 @pytest.mark.parametrize("content", [{}, {"scopes": 3, "groups": "x"}, {"scopes": [1], "groups": [True, 2]}])
-def test_a_birth_that_anybody_may_have_written_is_taken_for_nothing(given, clock, content):
+def test_a_forged_overflow_is_ignored(given, clock, content):
     write = overflow.Write()
     write.update.name = given.store._connection.name("births", "b")
     overflow.fill(write.update.fields, {name: value or None for name, value in content.items()})
@@ -291,7 +291,7 @@ def test_a_birth_that_anybody_may_have_written_is_taken_for_nothing(given, clock
     assert given.store.queues() == []
 
 
-def test_the_calls_of_a_birth_can_do_nothing_but_create_prompts(given, clock):
+def test_the_calls_of_an_overflow_can_only_create_prompts(given, clock):
     given.start("c1", "p1")
     pending = {}
     foreign = overflow.Write(delete=given.store._connection.name("chains", "c1"))

@@ -42,7 +42,7 @@ def test_a_look_while_nothing_ends_costs_a_handful_of_reads(given, spent):
     assert spent().reads <= 10 * (1 + SHARDS)
 
 
-def test_where_nobody_waits_a_look_costs_one_read(on_firestore, spent):
+def test_a_look_at_an_empty_queue_costs_one_read(on_firestore, spent):
     on_firestore.start("c1", "p1")
     spent()
     assert over(on_firestore) == []

@@ -19,8 +19,8 @@ from rich.panel import Panel
 from rich.table import Table
 
 from examples.stdlib import functions
-from gemchain.cli.output.errors import complaining
-from gemchain.cli.run.command import Order, run_rows
+from gemchain.cli.output.errors import reporting_errors
+from gemchain.cli.run.command import RunOptions, run_rows
 
 CHAIN = Path(__file__).with_name("docstrings.py")
 MODEL = os.environ.get("DEMO_MODEL", "simulated/gemini-3.5-flash-lite")
@@ -50,10 +50,10 @@ def main() -> int:
     )
     console.print(f"[dim]$[/] {' '.join(command)}\n", highlight=False, soft_wrap=True)
     os.environ.setdefault("GEMCHAIN_SIMULATED_TURNAROUND", TURNAROUND)
-    order = Order(f"{CHAIN}:start", rows, results, str(STATE), command=tuple(command))
+    options = RunOptions(f"{CHAIN}:start", rows, results, str(STATE), command=tuple(command))
     try:
-        with complaining(debug=False, go_on=order.how_to_go_on()):
-            code = run_rows(order)
+        with reporting_errors(debug=False, continue_with=options.command_to_continue()):
+            code = run_rows(options)
     except typer.Exit as stopped:
         return stopped.exit_code
     _show_some(console, results)

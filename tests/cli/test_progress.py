@@ -7,8 +7,9 @@ import pytest
 from rich.console import Console
 
 import gemchain
-from gemchain.cli.output.wording import Models, amount, count, duration, money
-from gemchain.cli.run.progress import Board, Lines, Meter, Snapshot, as_line, showing
+from gemchain.cli.output.formatting import Models, amount, count, duration, money
+from gemchain.cli.run.meter import Meter, Snapshot
+from gemchain.cli.run.progress import Board, Lines, as_line, showing
 from gemchain.records import NO_USAGE, Usage
 from gemchain.records.states import ChainState
 from gemchain.testing import embedded
@@ -72,7 +73,7 @@ def test_chains_of_other_runs_are_not_counted(tmp_path):
         engine.run()
         meter = Meter(engine.runtime.store)
         gemchain.submit("new", "simulated/gemini-3.5-flash-lite")
-        meter.own({}, 1)
+        meter.set_chains({}, 1)
         before = meter.read()
         assert (before.chains, before.done, before.queued, before.prompts_done) == (1, 0, 1, 0)
         assert before.usage == NO_USAGE
@@ -88,7 +89,7 @@ def test_chains_of_an_earlier_run_of_the_same_rows_are_counted(tmp_path):
         gemchain.submit("mine", "simulated/gemini-3.5-flash-lite")
         engine.run()
         meter = Meter(engine.runtime.store)
-        meter.own({ChainState.DONE: 1}, 1)
+        meter.set_chains({ChainState.DONE: 1}, 1)
         assert meter.read().done == 1
 
 

@@ -8,10 +8,10 @@ import requests
 
 import gemchain
 from gemchain.cli.project.checks import STAGES, Setup
-from gemchain.cli.project.checks.access import RUNTIME_ROLES
-from gemchain.cli.project.checks.ground import APIS
+from gemchain.cli.project.checks.permissions import RUNTIME_ROLES
+from gemchain.cli.project.checks.prerequisites import APIS
 from gemchain.cli.project.checks.quotas import SERVICES
-from gemchain.cli.project.cloud import NotAnsweredError
+from gemchain.cli.project.google_cloud import NotAnsweredError
 from gemchain.emulators.serving import Listener
 from tests.firebase import kit
 

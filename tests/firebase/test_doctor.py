@@ -14,10 +14,10 @@ from typer.testing import CliRunner
 import gemchain
 from gemchain.cli.app import app
 from gemchain.cli.project.checks import STAGES, Finding, check_cloud
-from gemchain.cli.project.checks.access import RUNTIME_ROLES
-from gemchain.cli.project.cloud import GoogleCloud, NotAnsweredError
+from gemchain.cli.project.checks.permissions import RUNTIME_ROLES
 from gemchain.cli.project.doctor import check_store, setup_of
 from gemchain.cli.project.dotenv import Places
+from gemchain.cli.project.google_cloud import GoogleCloud, NotAnsweredError
 from gemchain.emulators.firestore import FirestoreEmulator
 from gemchain.testing import embedded
 from tests.cloud_storage import EmulatorOfFirebase
@@ -56,7 +56,7 @@ JOBS = "jobs/firebase-schedule-gemchainSweep-europe-west1"
 
 
 @pytest.mark.parametrize(
-    ("place", "answer", "name", "mend"),
+    ("place", "answer", "name", "fix"),
     [
         ("v1/projects/shop", None, "project", "gemchain doctor --project"),
         ("projects/shop/billingInfo", {}, "billing", "gcloud billing projects link shop"),
@@ -111,9 +111,9 @@ JOBS = "jobs/firebase-schedule-gemchainSweep-europe-west1"
         ),
     ],
 )
-def test_what_is_wrong_is_named_with_the_command_that_mends_it(cloud, place, answer, name, mend):
+def test_every_problem_is_found_with_the_command_that_fixes_it(cloud, place, answer, name, fix):
     cloud.answers[place] = answer
-    assert mend in bad(cloud)[name].mend
+    assert fix in bad(cloud)[name].fix
 
 
 @pytest.mark.parametrize(("role", "member"), BINDINGS)
@@ -123,7 +123,7 @@ def test_every_role_that_is_missing_is_found_alone(cloud, role, member):
     )
     found = bad(cloud)
     assert list(found) == [f"role {role}"]
-    assert f"--member={member} --role={role}" in found[f"role {role}"].mend
+    assert f"--member={member} --role={role}" in found[f"role {role}"].fix
 
 
 def test_a_wider_role_will_do_and_so_will_one_on_the_bucket_alone(cloud):
@@ -149,7 +149,7 @@ def test_a_function_that_strangers_may_call_is_found_with_the_command_that_shuts
     cloud.answers[f"services/{name.lower()}:getIamPolicy"] = policy(("roles/run.invoker", member))
     found = bad(cloud)
     assert list(found) == [f"callers of {name}"]
-    assert found[f"callers of {name}"].mend == (
+    assert found[f"callers of {name}"].fix == (
         f"gcloud run services remove-iam-policy-binding {name.lower()} --region=europe-west1 "
         f"--project shop --member={member} --role=roles/run.invoker"
     )
@@ -157,7 +157,7 @@ def test_a_function_that_strangers_may_call_is_found_with_the_command_that_shuts
 
 def test_a_role_of_everybody_on_the_whole_project_is_found(cloud):
     cloud.answers["v1/projects/shop:getIamPolicy"] = policy(*BINDINGS, ("roles/run.invoker", "allUsers"))
-    assert "remove-iam-policy-binding shop --member=allUsers" in bad(cloud)["strangers"].mend
+    assert "remove-iam-policy-binding shop --member=allUsers" in bad(cloud)["strangers"].fix
 
 
 def test_limits_of_other_regions_and_other_jobs_do_not_matter(cloud):
@@ -277,7 +277,7 @@ def test_parked_prompts_are_counted_by_their_reason(tmp_path):
     assert finding.good is False
     assert "1 prompt waits for a person" in finding.text
     assert "after" in finding.text
-    assert "gemchain retry" in finding.mend
+    assert "gemchain retry" in finding.fix
 
 
 def test_the_setup_is_read_from_the_codebase(tmp_path):
@@ -296,7 +296,7 @@ def test_without_credentials_it_says_how_to_get_some(tmp_path):
 
 def test_what_a_record_or_a_service_says_cannot_steer_the_terminal(monkeypatch, tmp_path):
     def findings(*_):
-        yield Finding("PARKED", False, "1 prompt waits: \x1b[2J\x07", "mend \x1b]0;owned\x07")
+        yield Finding("PARKED", False, "1 prompt waits: \x1b[2J\x07", "fix \x1b]0;owned\x07")
 
     monkeypatch.setattr("gemchain.cli.project.doctor._findings", findings)
     said = CliRunner().invoke(app, ["doctor", str(tmp_path)]).output

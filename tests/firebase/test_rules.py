@@ -2,7 +2,7 @@
 
 import pytest
 
-from gemchain.cli.project.rules import FIRESTORE, STORAGE, UnreadableError, block, merged, opened
+from gemchain.cli.project.merge_rules import FIRESTORE, STORAGE, UnreadableError, block, merged, opened
 
 SHOES = "match /shoes/{shoe} { allow read: if true; }"
 EVIL = """    // a { brace, and service cloud.firestore { in a comment

@@ -129,10 +129,8 @@ def _file(section: Any, key: str, default: str) -> str:
 def _codebase() -> Iterator[tuple[str, str]]:
     """Names and texts of the files in the functions' folder."""
     for name in ("main.py", "articles.py", ".env", ".env.local", ".gitignore"):
-        yield (
-            name,
-            merge_files.template(name).replace("vendor/\n", ""),
-        )  # the wheel has to be committed with such a codebase
+        # The wheel in vendor/ belongs to such a codebase, so git must not ignore it.
+        yield name, merge_files.template(name).replace("vendor/\n", "")
     yield "requirements.txt", f"./vendor/{wheel_name()}[firebase]\n"
     yield SECRETS, ""
 

@@ -5,11 +5,9 @@ ideal no prompt waits: it is the critical path. The rules of gembatch: a queue i
 but only every second time while fewer than 20 prompts wait; 200 waiting prompts are sent at once; a batch
 has at most 200 prompts, and each model has one batch at a time.
 
-Longer than 300 lines: the three simulations share the workloads and the table that compares them.
-
 `python -m benchmarks.makespan` prints the table; it takes a minute or two.
 
-Longer than 300 lines: the three ways of sending share one table.
+Longer than 300 lines: the three simulations share the workloads and the table that compares them.
 """
 
 import logging

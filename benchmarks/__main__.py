@@ -1,7 +1,7 @@
-"""All benchmarks, each in a process of its own.
+"""Runs all benchmarks, each in a process of its own.
 
 python -m benchmarks           small sizes, about a minute
-python -m benchmarks --full    the sizes that are promised: 1,000,000 prompts, 2 GB; many minutes
+python -m benchmarks --full    the sizes of the promises: 1,000,000 prompts, 2 GB; many minutes
 """
 
 import argparse
@@ -22,14 +22,14 @@ FULL = (
     ("store", "--million"),
     ("makespan",),
     ("dispatch_memory", "--rows", "1000000"),
-    ("dispatch_memory", "--rows", "1000000", "--nameless"),
+    ("dispatch_memory", "--rows", "1000000", "--unkeyed"),
     ("soak",),
 )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--full", action="store_true", help="the sizes that are promised")
+    parser.add_argument("--full", action="store_true", help="the sizes of the promises")
     options = parser.parse_args()
     for name, *arguments in FULL if options.full else SHORT:
         print(f"\n{name} {' '.join(arguments)}", flush=True)

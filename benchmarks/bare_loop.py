@@ -1,7 +1,7 @@
-"""The bare loop that the engine is compared with: parse a row, and make three grouped SQLite writes.
+"""The loop that the engine is compared with: it parses a row and makes three grouped SQLite writes.
 
-Nothing of gemchain takes part. What the machine gives at this moment, so that the figure of
-`full_cycle` can be judged by it even when the machine is busy.
+It uses nothing of gemchain. It measures the speed of the machine at this moment, so that the figures of
+`full_cycle` can be judged even when the machine is busy.
 
     python -m benchmarks.bare_loop [--rows 100000]
 """
@@ -22,7 +22,7 @@ CREATE TABLE requests (id TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
 """
 
 
-def a_row(number: int, size: int) -> bytes:
+def output_row(number: int, size: int) -> bytes:
     request = {"contents": [{"role": "user", "parts": [{"text": "x" * size}]}]}
     answer = {"content": {"role": "model", "parts": [{"text": "ok"}]}, "finishReason": "STOP"}
     response = {"candidates": [answer], "usageMetadata": {"promptTokenCount": 256, "candidatesTokenCount": 1}}
@@ -31,7 +31,7 @@ def a_row(number: int, size: int) -> bytes:
 
 def measure(rows: int, size: int = 1024) -> float:
     """Seconds that one row takes."""
-    lines = [a_row(number, size) for number in range(min(rows, GROUP))]
+    lines = [output_row(number, size) for number in range(min(rows, GROUP))]
     with tempfile.TemporaryDirectory() as folder:
         db = sqlite3.connect(Path(folder) / "bare.db", isolation_level=None)
         db.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;" + SCHEMA)

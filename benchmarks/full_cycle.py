@@ -1,11 +1,11 @@
-"""Prompts a second through the whole embedded engine, in one process.
+"""Prompts per second through the whole embedded engine, in one process.
 
     python -m benchmarks.full_cycle [--prompts 100000] [--depth 4] [--size 1024]
 
-Each prompt is submitted, batched, answered by a simulated provider, handed to its callback, and its
-next prompt committed. Prints one line for each number of prompts given, and the cost of a prompt
-relative to the first line. Between them the bare loop is measured, by which the figures can be judged on
-a machine that is busy with other things.
+Each prompt is submitted, batched, answered by a simulated provider and passed to its callback, and its
+next prompt is committed. Prints one line for each number of prompts, and the cost of a prompt relative to
+the first line. Before and after each run the bare loop is measured, so that the figures can be judged on
+a busy machine.
 """
 
 import argparse

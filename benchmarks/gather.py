@@ -1,12 +1,12 @@
-"""Seconds that wide gathers take through the whole embedded engine, and what they cost on Firestore.
+"""Time of wide gathers through the whole embedded engine, and their reads and writes on Firestore.
 
     python -m benchmarks.gather [--branches 1000 10000] [--stores sqlite firestore] [--request 0]
 
-Three chains, each with one gather: of prompts with a callback behind them (`callbacks`), of prompts that an
-async chain awaits (`prompts`), and of programs of two prompts each (`programs`). Prints the time of each
-number of branches, and that of one branch relative to the first line: 1 when it is proportional to them.
-Firestore is the stand-in of `gemchain.emulators.firestore`, in a process of its own; beside the time stand
-its counters, and how often the document that was written most was written.
+Three chains, each with one gather: of prompts with a callback after them (`callbacks`), of prompts that an
+async chain awaits (`prompts`), and of coroutines of two prompts each (`programs`). Prints the time of each
+number of branches, and the time of one branch relative to the first line: 1 when the time is proportional to
+the branches. Firestore is the stand-in of `gemchain.emulators.firestore`, in a process of its own. Its
+counters are printed, too, with the number of writes of the document that was written most.
 """
 
 import argparse
@@ -23,7 +23,7 @@ MODEL = "simulated/echo"
 
 
 PADDING = ""
-"""What makes every request as long as asked for."""
+"""Spaces that lengthen every request, by `--request`."""
 
 
 def item(number: int) -> str:
@@ -77,7 +77,7 @@ def measure(shape: str, branches: int, address: str, answer: int) -> float:
 
 
 def serve(pipe) -> None:
-    """The stand-in, in a process of its own: given a project, it tells what its bill would show."""
+    """Run the stand-in in this process: for each project received, it sends reads and writes."""
     from gemchain.emulators.firestore import FirestoreEmulator
     from gemchain.emulators.firestore.database import Database
 

@@ -1,4 +1,4 @@
-"""How long `import gemchain` takes in a fresh interpreter, and that it loads nothing heavy.
+"""Time of `import gemchain` in a new interpreter, and the heavy modules that it loads (none).
 
 python -m benchmarks.import_time [--repeats 10]
 """
@@ -22,8 +22,8 @@ print(seconds, *(name for name in {HEAVY!r} if name in sys.modules.keys() - befo
 
 def measure() -> tuple[float, list[str]]:
     """Seconds, and the heavy modules that were loaded."""
-    told = subprocess.run([sys.executable, "-c", PROBE], capture_output=True, text=True, check=True)
-    seconds, *heavy = told.stdout.split()
+    done = subprocess.run([sys.executable, "-c", PROBE], capture_output=True, text=True, check=True)
+    seconds, *heavy = done.stdout.split()
     return float(seconds), heavy
 
 
@@ -36,7 +36,7 @@ def main() -> None:
     heavy = sorted({name for _, names in runs for name in names})
     print(
         f"import gemchain: {seconds[0]:.3f} s at best, {seconds[len(seconds) // 2]:.3f} s at the median "
-        f"(asked: under {LIMIT} s); heavy modules: {', '.join(heavy) or 'none'}"
+        f"(limit: {LIMIT} s); heavy modules: {', '.join(heavy) or 'none'}"
     )
 
 

@@ -1,13 +1,13 @@
-"""How long chains take: the real engine in virtual time, gembatch's rules, and the ideal.
+"""Makespan of chains: the real engine in virtual time, compared with gembatch's rules and with the ideal.
 
-The makespan of chains is depth times turnaround plus whatever is spent waiting for company. The ideal
-waits for nobody: it is the critical path. The rules of gembatch: a queue is looked at every 30 minutes,
-only every second time when fewer than 20 prompts wait; 200 waiting go at once; a batch takes at most
-200, and each model has one batch at a time.
+The makespan of chains is depth times turnaround, plus the time that prompts wait for their batch. In the
+ideal no prompt waits: it is the critical path. The rules of gembatch: a queue is checked every 30 minutes,
+but only every second time while fewer than 20 prompts wait; 200 waiting prompts are sent at once; a batch
+has at most 200 prompts, and each model has one batch at a time.
 
 `python -m benchmarks.makespan` prints the table; it takes a minute or two.
 
-Longer than 300 lines: the three ways of sending share one table.
+Longer than 300 lines: the three simulations share the workloads and the table that compares them.
 """
 
 import logging
@@ -36,7 +36,7 @@ HOUR = 3600.0
 
 
 class Start(NamedTuple):
-    """A chain to come: when it starts, how many prompts follow one another, and on which model."""
+    """A chain of a workload: when it starts, its number of prompts in sequence, and its model."""
 
     at: float
     depth: int
@@ -45,12 +45,12 @@ class Start(NamedTuple):
 
 @dataclass(frozen=True)
 class Workload:
-    """Chains, and how long the service takes.
+    """Chains, and the turnaround of the service.
 
     Attributes:
         turnaround: Seconds that the n-th batch of a model takes.
-        most: Target: the largest ratio to the ideal.
-        per_chain: Whether the target is for the mean of the chains, and not for the end of the last.
+        most: Target: the largest allowed ratio to the ideal.
+        per_chain: Whether the target holds for the mean of the chains, too, not only for the last end.
     """
 
     name: str
@@ -61,7 +61,7 @@ class Workload:
 
 
 class Took(NamedTuple):
-    """What a run came to. Times in seconds; `latency` is the mean of the chains' ratios to their ideal."""
+    """The results of a run, in seconds; `latency` is the mean of the chains' ratios to their ideal."""
 
     makespan: float
     latency: float
@@ -70,21 +70,21 @@ class Took(NamedTuple):
 
 
 def workloads() -> list[Workload]:
-    """Those of the issue, and their targets."""
-    dice = Random(7)
-    heavy = [min(6 * HOUR, 5 * MINUTE * dice.paretovariate(1.3)) for _ in range(5_000)]
+    """The workloads and their targets."""
+    random = Random(7)
+    heavy = [min(6 * HOUR, 5 * MINUTE * random.paretovariate(1.3)) for _ in range(5_000)]
     ten = lambda _model, _number: 10 * MINUTE  # noqa: E731 -- the same for all
     stream, at = [], 0.0
     while at < 4 * HOUR:
         stream.append(Start(at, 3))
-        at += dice.expovariate(1 / 20)
+        at += random.expovariate(1 / 20)
     pair = [Start(0, 6, "fast")] * 300 + [Start(0, 2, "slow")] * 300
     return [
         Workload("10 x 3, batches of 10 min", [Start(0, 3)] * 10, ten, 1.05),
         Workload("1,000 x 3, batches of 10 min", [Start(0, 3)] * 1_000, ten, 1.05),
         Workload(
             "10,000 x 1 to 8, heavy-tailed",
-            [Start(0, dice.randint(1, 8)) for _ in range(10_000)],
+            [Start(0, random.randint(1, 8)) for _ in range(10_000)],
             lambda _model, number: heavy[number],
             1.3,
         ),
@@ -100,7 +100,7 @@ def workloads() -> list[Workload]:
 
 
 def ideal_of(load: Workload, start: Start) -> float:
-    """Seconds that a chain takes when nobody waits."""
+    """Seconds that a chain takes when no prompt waits."""
     return sum(load.turnaround(start.model, number) for number in range(start.depth))
 
 
@@ -126,7 +126,7 @@ class _Waiting(NamedTuple):
 
 
 def gembatch(load: Workload) -> Took:
-    """A simulation of the rules, event by event."""
+    """A simulation of gembatch's rules, event by event."""
     return _Gembatch(load).run()
 
 
@@ -224,7 +224,7 @@ class _Timed(SimulatedProvider):
 
 
 def engine(load: Workload) -> Took:
-    """The workload on the real stages, driven as `gemchain run` drives them, in virtual time."""
+    """The workload on the real stages in virtual time, driven as `gemchain run` drives them."""
     with tempfile.TemporaryDirectory() as folder, embedded(Path(folder)) as embed:
         runtime = _timed(embed.runtime, load)
         with using(runtime):

@@ -1,8 +1,8 @@
-"""Rows a second, and memory, of input lines written and output rows read: `python -m benchmarks.rows`.
+"""Rows per second, and memory, of writing input lines and reading output rows: `python -m benchmarks.rows`.
 
-200,000 rows of 2 KB, which is a full Vertex batch in rows: the input is written, a simulated job answers it,
-and the output is read back in parts as dispatch reads it. Processor time stands beside the time on the wall,
-for a machine that is busy otherwise.
+200,000 rows of 2 KB, the most rows of a Vertex batch: the input is written, a simulated job answers it,
+and the output is read in parts as dispatch reads it. Processor time is printed beside wall-clock time, for a
+busy machine.
 """
 
 import argparse
@@ -35,7 +35,7 @@ def timed(what: str, rows: int) -> Iterator[None]:
     print(f"{what:<22}{rows / seconds:>10,.0f} rows/s{work:>8.1f} us of work a row{peak:>8,.0f} MB at most")
 
 
-def written(blobs: LocalBlobs, provider: SimulatedProvider, rows: int, size: int) -> Batch:
+def write_input(blobs: LocalBlobs, provider: SimulatedProvider, rows: int, size: int) -> Batch:
     text = ("Plain words that say something about batches and rows. " * (size // 50))[:size]
     batch = Batch(id="b1", provider="simulated", model="m", created_at=datetime.now(UTC))
     with blobs.writer("batches/b1/input-1.jsonl") as out:
@@ -57,7 +57,7 @@ def main() -> None:
         blobs = LocalBlobs(Path(folder))
         provider = SimulatedProvider(blobs, VirtualClock())
         with timed("input written", options.rows):
-            batch = written(blobs, provider, options.rows, options.size)
+            batch = write_input(blobs, provider, options.rows, options.size)
         with timed("answered (simulated)", options.rows):
             job = provider.poll(replace(batch, job=provider.create(batch).name))
         (file,) = job.output

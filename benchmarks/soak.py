@@ -1,12 +1,12 @@
-"""A long run with everything going wrong: `python -m benchmarks.soak [--prompts 1000000] [--batch 50000]`.
+"""A long run with many faults: `python -m benchmarks.soak [--prompts 1000000] [--batch 50000]`.
 
-Linear chains, forks, joins and async chains through the whole embedded engine in one process, wave after
+Linear chains, forks, joins and async chains run through the whole embedded engine in one process, wave after
 wave. The simulated service fails, blocks, truncates, empties, loses, doubles and spoils rows, and lets jobs
-fail, expire, end partially and be cancelled; callbacks raise now and then. Memory is that of the process
-(resident), read from the kernel.
+fail, expire, end partially and be cancelled; callbacks raise now and then. The memory is the process's
+resident memory, read from the kernel.
 
-In the end every chain must have ended as its own rules say, every request that was answered is counted in the
-service's own books, and `gemchain gc` removes everything; the database's size is shown before and after.
+In the end every chain must have ended as its code says, and `gemchain gc` removes everything; the size of the
+database is printed before and after.
 """
 
 import argparse
@@ -29,7 +29,7 @@ FAULTS = (
     "duplicated=0.02,nulls=0.1,keyless=0.05,unlabelled=0.05,expired=0.02,partial=0.02,cancelled=0.01,job_failed=0.02"
 )
 WAVE = 20_000
-"""Prompts, about, of the chains that are started at once."""
+"""Prompts, about, of the chains of one wave."""
 
 raised: Counter[str] = Counter()
 """How often callbacks raised."""
@@ -93,13 +93,13 @@ def resident() -> float:
 
 
 class Soak:
-    """One run: waves of chains, and a look at memory after each."""
+    """One run: waves of chains; the memory is measured after each."""
 
     def __init__(self, runtime: Runtime, prompts: int, size: int) -> None:
         self.runtime = runtime
         self.prompts = prompts
         self.text = "x" * size
-        self.looks: list[tuple[int, float]] = []
+        self.measurements: list[tuple[int, float]] = []
         self.chains = 0
         self.begun = time.perf_counter()
 
@@ -108,7 +108,7 @@ class Soak:
             room = min(WAVE, self.prompts - made)
             self._start(max(4, room // 3))
             gemchain.run()
-            self.look()
+            self.measure()
 
     def _start(self, count: int) -> None:
         numbers = range(self.chains, self.chains + count)
@@ -117,25 +117,25 @@ class Soak:
         gemchain.start_many(program, (row for row in rows if row["number"] % 4 == 0))
         self.chains += count
 
-    def look(self) -> None:
+    def measure(self) -> None:
         made = sum(self.runtime.store.counters().prompts.values())
-        self.looks.append((made, resident()))
-        if len(self.looks) % 5 == 1 or made >= self.prompts:
+        self.measurements.append((made, resident()))
+        if len(self.measurements) % 5 == 1 or made >= self.prompts:
             seconds = time.perf_counter() - self.begun
             database = self.runtime.store.space()
             print(
                 f"{made:>10,} prompts {seconds:8.0f} s {made / seconds:7,.0f} a second "
-                f"resident {self.looks[-1][1]:6.0f} MB  database {database.size / 1e6:8,.0f} MB",
+                f"resident {self.measurements[-1][1]:6.0f} MB  database {database.size / 1e6:8,.0f} MB",
                 flush=True,
             )
 
     def memory_at(self, share: float) -> float:
-        """Resident memory when so much of all prompts had been made."""
-        return next(memory for made, memory in self.looks if made >= share * self.looks[-1][0])
+        """Resident memory when this share of all prompts existed."""
+        return next(memory for made, memory in self.measurements if made >= share * self.measurements[-1][0])
 
 
 def check(runtime: Runtime, chains: int) -> Counter[str]:
-    """Every chain has ended as its rules say.
+    """Check that every chain has ended as its code says.
 
     Returns:
         How the chains ended.
@@ -159,7 +159,7 @@ def check(runtime: Runtime, chains: int) -> Counter[str]:
 
 
 def rows_of(runtime: Runtime) -> Counter[str]:
-    """What became of all rows and jobs."""
+    """The outcomes of all rows and jobs."""
     counts: Counter[str] = Counter()
     for batch in runtime.store.list_batches(limit=1_000_000):
         counts[f"batches {batch.state}"] += 1
@@ -197,7 +197,7 @@ def main() -> None:
 
 
 def report(soak: Soak, runtime: Runtime, folder: Path) -> None:
-    made, seconds = soak.looks[-1][0], time.perf_counter() - soak.begun
+    made, seconds = soak.measurements[-1][0], time.perf_counter() - soak.begun
     print(f"\n{made:,} prompts of {soak.chains:,} chains in {seconds:,.0f} s: {made / seconds:,.0f} a second")
     shares = (0.1, 0.5, 1.0)
     print("resident memory:", ", ".join(f"{soak.memory_at(each):.0f} MB at {each:.0%}" for each in shares))

@@ -1,8 +1,8 @@
-"""What the SQLite store costs for one prompt, from its commit to its end.
+"""Time that the SQLite store takes for one prompt, from its creation to its end.
 
-Chains of two prompts go the whole way without engine, files or provider: created, claimed, read for
-the input file, fetched by id in shuffled order as dispatch does, and committed in groups. Each row of the
-table is the share of one of these calls in microseconds per prompt.
+Chains of two prompts go through the store without engine, files or provider: they are created, claimed, read
+for the input file, fetched by id in shuffled order as dispatch does, and committed in groups. Each column of
+the table is the time of one of these calls in microseconds per prompt.
 
     python -m benchmarks.store              10,000 and 100,000 prompts
     python -m benchmarks.store --million    and 1,000,000
@@ -39,7 +39,7 @@ class SystemClock:
 
 
 class Cycle:
-    """`prompts` prompts in chains of two, and the seconds that each call took in all."""
+    """Runs `prompts` prompts in chains of two; adds up the seconds of each operation."""
 
     def __init__(self, store, prompts):
         self.store = store
@@ -71,7 +71,7 @@ class Cycle:
         return Unit(identity.random_id("t"), chain, (draft,))
 
     def run_batch(self):
-        """One batch from plan to close; how many prompts it had."""
+        """Run one batch from plan to close; returns its number of prompts."""
         now = self.store.now()
         batch = Batch(id=identity.batch_id(), provider="simulated", model=MODEL, created_at=now)
         ids = []
@@ -94,12 +94,12 @@ class Cycle:
         with self.timed("fetch"):
             found = self.store.prompts(ids)
         now = self.store.now()
-        units = [self.handled(found[each], batch_id, place, now) for each in ids]
+        units = [self.done_unit(found[each], batch_id, place, now) for each in ids]
         with self.timed("commit"):
             verdicts = self.store.commit(units)
         assert all(verdict.value == "applied" for verdict in verdicts)
 
-    def handled(self, prompt, batch_id, place, now):
+    def done_unit(self, prompt, batch_id, place, now):
         after = replace(
             prompt.progress,
             state=PromptState.DONE,

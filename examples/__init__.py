@@ -1,1 +1,1 @@
-"""Chains that run on texts which every machine has."""
+"""Example chains; their texts come with Python, so every machine has them."""

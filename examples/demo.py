@@ -1,8 +1,8 @@
 """`make demo`: thousands of real chains, from queue to result, in under a minute and without an account.
 
-The texts are real, and so is everything that gemchain does with them: queue, batches, files, callbacks,
-commits. Only the answers are simulated, by a responder that picks sentences and keywords from each
-prompt's own text; no model is asked, and nothing is paid.
+The texts are real, and so are the steps of gemchain: queue, batches, files, callbacks, commits. Only the
+answers are simulated: a responder picks sentences and keywords from each prompt's own text. No model is
+called, and nothing is paid.
 """
 
 import json
@@ -19,8 +19,8 @@ from rich.panel import Panel
 from rich.table import Table
 
 from examples.stdlib import functions
-from gemchain.cli.output.errors import complaining
-from gemchain.cli.run.command import Order, run_rows
+from gemchain.cli.output.errors import reporting_errors
+from gemchain.cli.run.command import RunOptions, run_rows
 
 CHAIN = Path(__file__).with_name("docstrings.py")
 MODEL = os.environ.get("DEMO_MODEL", "simulated/gemini-3.5-flash-lite")
@@ -39,10 +39,10 @@ def main() -> int:
     limit = int(os.environ.get("DEMO_ROWS", "0")) or None
     rows, results = STATE / "rows.jsonl", STATE / "results.jsonl"
     command = _command(rows, results)
-    if SIMULATED:  # what was paid is continued, never thrown away
+    if SIMULATED:  # a paid state is continued, never deleted
         shutil.rmtree(STATE, ignore_errors=True)
     STATE.mkdir(exist_ok=True)
-    _greet(console)
+    _print_introduction(console)
     with console.status("Reading the docstrings of Python's standard library…"):
         count = _write_rows(rows, limit)
     console.print(
@@ -50,15 +50,15 @@ def main() -> int:
     )
     console.print(f"[dim]$[/] {' '.join(command)}\n", highlight=False, soft_wrap=True)
     os.environ.setdefault("GEMCHAIN_SIMULATED_TURNAROUND", TURNAROUND)
-    order = Order(f"{CHAIN}:start", rows, results, str(STATE), command=tuple(command))
+    options = RunOptions(f"{CHAIN}:start", rows, results, str(STATE), command=tuple(command))
     try:
-        with complaining(debug=False, go_on=order.how_to_go_on()):
-            code = run_rows(order)
+        with reporting_errors(debug=False, continue_with=options.command_to_continue()):
+            code = run_rows(options)
     except typer.Exit as stopped:
         return stopped.exit_code
-    _show_some(console, results)
+    _print_some_results(console, results)
     console.print()
-    _part(console)
+    _print_next_steps(console)
     return code
 
 
@@ -68,7 +68,7 @@ def _command(rows: Path, results: Path) -> list[str]:
 
 
 def _gemchain() -> str:
-    """How to type the command: by its name, or by its place in the virtual environment that make has made."""
+    """The command as it can be typed: its name, or its path in the virtual environment that make has made."""
     return (
         "gemchain"
         if shutil.which("gemchain")
@@ -76,7 +76,7 @@ def _gemchain() -> str:
     )
 
 
-def _greet(console: Console) -> None:
+def _print_introduction(console: Console) -> None:
     simulated = (
         "The answers are [bold]simulated[/]: a responder picks them from each prompt's own text.\n"
         "All the rest is what a real run does: queue, batches, files, callbacks, commits."
@@ -94,7 +94,7 @@ def _write_rows(file: Path, limit: int | None) -> int:
     return count
 
 
-def _show_some(console: Console, results: Path) -> None:
+def _print_some_results(console: Console, results: Path) -> None:
     lines = [json.loads(line) for line in results.read_text(encoding="utf-8").splitlines()]
     done = [line["result"] for line in lines if line["state"] == "DONE"]
     short = [entry for entry in done if len(entry["name"]) <= WORDS] or done
@@ -111,7 +111,7 @@ def _show_some(console: Console, results: Path) -> None:
     console.print(table)
 
 
-def _part(console: Console) -> None:
+def _print_next_steps(console: Console) -> None:
     real = f"GEMCHAIN_PROJECT=PROJECT GEMCHAIN_BLOBS=gs://BUCKET/demo DEMO_MODEL={REAL} make demo"
     for name, text in (
         ("All results:", f"{STATE}/results.jsonl"),

@@ -21,7 +21,7 @@ KEYWORDS = {
 }
 
 
-def start(id: str, signature: str, doc: str) -> None:  # noqa: A002 -- the field of the row is called so
+def start(id: str, signature: str, doc: str) -> None:  # noqa: A002 -- the name of the row's field
     """Ask for a summary of the docstring."""
     gemchain.submit(
         f"Summarise in one sentence what {signature} does:\n\n{doc}",

@@ -1,10 +1,10 @@
-"""Flashcards from a text: its paragraphs go side by side, and each is three prompts long.
+"""Flashcards from a text: one branch of three prompts for each paragraph.
 
     python -m examples.rows topics > topics.jsonl
     gemchain run examples/flashcards.py:start --input topics.jsonl --output cards.jsonl
 
-`start` submits once for each paragraph, so the chain forks: every paragraph is a branch of its own,
-and the chain's result is the list of what the branches returned, in the order of the paragraphs.
+`start` submits once for each paragraph, so the chain forks: every paragraph is a branch of its own. The
+chain's result is the list of the branches' results, in the order of the paragraphs.
 """
 
 import os
@@ -20,7 +20,7 @@ MOST = 8
 
 
 def start(text: str) -> list[dict[str, str]]:
-    """Submit the paragraphs; a text without any has no cards, and its chain is done at once."""
+    """Submit the paragraphs. A text without paragraphs has no cards, and its chain is done at once."""
     paragraphs = [each.strip() for each in re.split(r"\n\s*\n", text) if len(each.strip()) >= SHORTEST]
     for paragraph in paragraphs[:MOST]:
         gemchain.submit(
@@ -40,7 +40,7 @@ def ask(response: gemchain.Response, paragraph: str) -> None:
 
 
 def answer(response: gemchain.Response, paragraph: str) -> None:
-    """Have the question answered from the paragraph."""
+    """Ask for an answer to the question, from the paragraph."""
     question = response.text
     gemchain.submit(f"{question}\n\n{paragraph}", MODEL, card, params={"question": question})
 

@@ -1,4 +1,4 @@
-"""Texts that come with Python: the docstrings of its library, and its language reference.
+"""Texts that come with Python: the docstrings of its library, and the topics of its language reference.
 
 The library is parsed, not imported: importing some modules opens windows, prints or starts things.
 """
@@ -17,8 +17,9 @@ LEFT_OUT = frozenset(
 )
 TESTS = frozenset({"test", "tests", "__main__.py", "__pycache__", "site-packages"})
 SHORTEST = 20
-"""Characters of a docstring that says something."""
+"""Characters of a docstring, at least."""
 LONGEST = 4_000
+"""Characters of a docstring that are used, at most."""
 
 FunctionDef = ast.FunctionDef | ast.AsyncFunctionDef
 

@@ -22,11 +22,11 @@ def draft(response: gemchain.Response, topic: str, languages: list[str]) -> None
 
 
 def edit(response: gemchain.Response, topic: str, language: str) -> None:
-    """Have it edited."""
+    """Have the article edited."""
     request = f"Edit this article in {language}:\n\n{response.text}"
     gemchain.submit(request, MODEL, publish, params={"topic": topic, "language": language})
 
 
 def publish(response: gemchain.Response, topic: str, language: str) -> dict[str, str]:
-    """What the chain is for."""
+    """The chain's result."""
     return {"topic": topic, "language": language, "text": response.text}

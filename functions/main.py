@@ -1,4 +1,4 @@
-"""What `firebase deploy` deploys: gemchain's four stages, and two ways to start a chain."""
+"""The functions that `firebase deploy` deploys: gemchain's four stages, and two ways to start a chain."""
 
 import articles
 from firebase_functions import https_fn, storage_fn
@@ -15,7 +15,7 @@ __all__ = ["gemchainAssemble", "gemchainCollect", "gemchainDispatch", "gemchainS
 KEYS = [SIGNING_KEY, START_KEY]
 
 
-# Private: Cloud Run lets in only who has the role run.invoker, `with_the_key` only who has the key as well.
+# Private: the caller needs the role run.invoker for Cloud Run, and the key for `with_the_key`.
 @https_fn.on_request(region=REGION, invoker="private", secrets=KEYS, timeout_sec=300, memory=512)
 @with_the_key
 def startArticles(request: https_fn.Request) -> https_fn.Response:
@@ -26,11 +26,11 @@ def startArticles(request: https_fn.Request) -> https_fn.Response:
 
 @storage_fn.on_object_finalized(bucket=BUCKET, region=REGION, secrets=[SIGNING_KEY], memory=512)
 def articleUploaded(event: CloudEvent[storage_fn.StorageObjectData]) -> None:
-    """A text in `uploads/` is a topic. The key makes a repeated event find its chain, not start another."""
+    """A text in `uploads/` is a topic. With the key, a repeated event starts no second chain."""
     if event.data.name.startswith("uploads/"):
-        from gemchain.blobs.gcs import GcsBlobs  # here, so that no other function waits for it to load
+        from gemchain.blobs.gcs import GcsBlobs  # here, so that the other functions do not load it
 
-        # From our own bucket, whatever the event says: who can write there may start a chain.
+        # From our own bucket, whatever the event says: only those who can write there may start a chain.
         uploads = GcsBlobs(BUCKET.value, "uploads")
         topic = uploads.read(f"gs://{BUCKET.value}/{event.data.name}").decode()
         gemchain.start(articles.outline, topic=topic, key=event.data.name)

@@ -20,33 +20,33 @@ class Settings:
         state: Folder of the embedded engine: database, input and output files.
         store: Address of the store; empty for SQLite inside `state`.
         blobs: Address of the file storage; empty for a folder inside `state`.
-        waker: Address of the queue that hears of parts; empty for the loop of this very process.
-        application: Folder whose modules callbacks may come from; empty for the current folder.
-        modules: Names of further modules or packages that callbacks may come from, joined by commas.
+        waker: Address of the task queue for parts; empty for the loop of this process.
+        application: Folder whose modules may contain callbacks; empty for the current folder.
+        modules: Names of more modules or packages that may contain callbacks, separated by commas.
         signing_key: Secret that signs continuations by value.
-        default_model: Model for those who name none on the command line.
-        max_attempts: Sends of one prompt before it fails.
-        callback_attempts: Runs of one callback on one answer before the prompt fails.
-        retry_delay: Rest before the second attempt; doubles with every further one.
-        retry_delay_max: Longest rest between attempts.
-        max_wait: Longest time a ready prompt waits for company while other work could still add to its batch.
-        grace: Quiet time after a submit before a queue counts as complete.
+        default_model: Model to use when the command line names none.
+        max_attempts: How often one prompt is sent before it fails.
+        callback_attempts: How often one callback is run on one answer before the prompt fails.
+        retry_delay: Backoff delay before the second attempt; it doubles with every further attempt.
+        retry_delay_max: Longest backoff delay between attempts.
+        max_wait: Longest time that a ready prompt waits while other work could still add to its batch.
+        grace: Time without a submit after which a queue counts as complete.
         max_batch_requests: Prompts in a batch; the provider's own limit holds as well.
         max_batch_bytes: Bytes in a batch's input; the provider's own limit holds as well.
         max_running_batches: Batches of one model that run at the same time.
         part_bytes: Size of a part of an output.
-        group: Most prompts in one commit; slow callbacks and a part's end make it smaller.
-        lease: How long a process may go without renewing its lease before its work is taken over.
-        poll: Shortest time between two questions after a job; grows with the job's age.
-        poll_max: Longest time between two questions after a job.
+        group: Prompts in one commit, at most; fewer with slow callbacks and at the end of a part.
+        lease: How long a worker may go without renewing its lease before its work is taken over.
+        poll: Shortest time between two polls of a job; grows with the job's age.
+        poll_max: Longest time between two polls of a job.
         sweep: Time between two sweeps.
         project: Google Cloud project of Vertex AI; empty for the environment's or the credentials' own.
-        location: Where Vertex AI works: `global`, `us`, `eu` or a region.
+        location: Location of Vertex AI: `global`, `us`, `eu` or a region.
         vertex_endpoint: Address of a stand-in for Vertex AI, as `http://127.0.0.1:8890`; else empty.
         gemini_api_endpoint: Address of a stand-in for the Gemini API; else empty.
-        prices: File of prices that adds to the table; see `prices.toml`.
+        prices: File of prices that are added to the built-in table; see `prices.toml`.
         simulated_turnaround: How long a simulated job takes.
-        simulated_seed: Seed of everything that a simulated job draws.
+        simulated_seed: Seed of all random choices of a simulated job.
         simulated_faults: Faults of simulated jobs, as `failed=0.1,blocked=0.05,missing=0.01`.
     """
 
@@ -87,7 +87,7 @@ class Settings:
         """The defaults, changed by `GEMCHAIN_…` variables.
 
         Raises:
-            ConfigurationError: A value is not of its setting's type.
+            ConfigurationError: A value does not have its setting's type.
         """
         found = {
             name: environment[f"GEMCHAIN_{name.upper()}"]
@@ -105,7 +105,7 @@ class Settings:
         """These settings with some changed; text is read as the setting's type.
 
         Raises:
-            ConfigurationError: No such setting, or a value out of its range.
+            ConfigurationError: An unknown setting, or a value out of range.
         """
         return replace(self, **{name: self._read(name, value) for name, value in changes.items()})
 

@@ -1,4 +1,4 @@
-"""For your own tests: a clock that you move, and an engine in memory that runs on it.
+"""Tools for users' own tests: a virtual clock, and an embedded engine that runs on it.
 
 ```python
 from gemchain.testing import embedded
@@ -29,21 +29,21 @@ EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class VirtualClock:
-    """A clock that stands still until `sleep` or `advance` moves it."""
+    """A clock that moves only when `sleep` or `advance` is called."""
 
     def __init__(self, start: datetime = EPOCH) -> None:
         self._now = start
 
     def now(self) -> datetime:
-        """The present of the test."""
+        """The virtual time."""
         return self._now
 
     def sleep(self, seconds: float) -> None:
-        """Move on at once."""
+        """Advance the clock without waiting."""
         self.advance(seconds)
 
     def advance(self, seconds: float) -> None:
-        """Let `seconds` pass; negative ones do not."""
+        """Move the clock forward by `seconds`; a negative number counts as 0."""
         self._now += timedelta(seconds=max(0.0, seconds))
 
 
@@ -69,17 +69,17 @@ def embedded(
 ) -> Iterator[Engine]:
     """An embedded engine, current inside the block, with its state in `folder`.
 
-    Entering it again on the same folder is what a restart of the process would find.
+    Entering it again with the same folder is like a restart of the process.
 
     Args:
-        folder: Where the state lives.
+        folder: Folder of the state.
         responder: Answers `simulated/…` models.
-        clock: The clock to run on; a new one that starts with 2026 when None.
+        clock: The clock to run on; when None, a new one that starts with the year 2026.
         **settings: As for `gemchain.configure`.
     """
     clock = clock or VirtualClock()
-    chosen = Settings().changed(state=str(folder), **settings)
-    with using(build(chosen, responder=responder, clock=clock)) as runtime:
+    all_settings = Settings().changed(state=str(folder), **settings)
+    with using(build(all_settings, responder=responder, clock=clock)) as runtime:
         try:
             yield Engine(runtime, clock)
         finally:

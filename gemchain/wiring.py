@@ -1,4 +1,4 @@
-"""Settings become a runtime. The only place that names concrete adapters, each imported when needed."""
+"""Building a runtime from the settings. Only this module names concrete adapters; it imports them lazily."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,19 +18,19 @@ __all__ = ["build", "choose_provider", "configure", "functions_of", "run"]
 
 Responder = Callable[[dict[str, Any]], Any]
 PREFIXES = {"simulated": "simulated", "gemini-api": "gemini-api"}
-"""What a model's name may begin with, before a slash, and the provider that this chooses."""
+"""Prefixes of model names, before a slash, and the provider that each chooses."""
 
 FILES = "files"
-"""The folder of the state in which files lie."""
+"""The folder of the files inside the state."""
 
 VERTEX_MODEL, VERTEX_PATH = "gemini-", "publishers/google/models/"
-"""What the names of models on Vertex AI begin with."""
+"""Prefixes of the names of models on Vertex AI."""
 
 
 def configure(*, responder: Responder | None = None, clock: Clock | None = None, **settings: Any) -> Runtime:
     """Build the runtime that every later call uses.
 
-    Without a call, the environment decides (`GEMCHAIN_STATE`, …), and without that the defaults.
+    Without this call, environment variables (`GEMCHAIN_STATE`, …) and the defaults apply.
 
     Args:
         responder: Answers `simulated/…` models in place of the built-in one: takes the request as a
@@ -42,7 +42,7 @@ def configure(*, responder: Responder | None = None, clock: Clock | None = None,
         The runtime, which is the current one from now on.
 
     Raises:
-        ConfigurationError: No such setting, a wrong value, or an address that leads nowhere.
+        ConfigurationError: An unknown setting, a wrong value, or an address of an unknown kind.
         StoreError: The state cannot be opened.
     """
     runtime = build(Settings.from_environment().changed(**settings), responder=responder, clock=clock)
@@ -55,12 +55,12 @@ def configure(*, responder: Responder | None = None, clock: Clock | None = None,
 def run(*, until_idle: bool = True, timeout: float | None = None) -> bool:
     """Drive the embedded engine in this process until nothing is left to do.
 
-    Chains that wait for a person (PARKED) are left waiting. Several processes may run at once on
-    one state and share the work.
+    Chains that wait for a person (PARKED) keep waiting. Several processes may run on one state at the
+    same time and share the work.
 
     Args:
-        until_idle: False keeps going for ever, for a process that serves what others submit.
-        timeout: Seconds after which to stop all the same.
+        until_idle: False runs for ever, for a process that serves what other processes submit.
+        timeout: Seconds after which to stop in any case.
 
     Returns:
         Whether nothing was left to do; False after a timeout.
@@ -91,7 +91,7 @@ def build(settings: Settings, *, responder: Responder | None = None, clock: Cloc
 
 
 def functions_of(settings: Settings) -> Continuations:
-    """The functions of the application that the settings describe."""
+    """The lookup of the application's functions, as the settings describe it."""
     return Continuations(
         Path(settings.application) if settings.application else None,
         tuple(filter(None, (each.strip() for each in settings.modules.split(",")))),
@@ -108,7 +108,7 @@ def _drive(runtime: Runtime, *, until: Callable[[], bool], timeout: float | None
 
 def _store(settings: Settings, clock: Clock, blobs: Blobs) -> Store:
     known = "'firestore://PROJECT/(default)', or empty for SQLite in the state"
-    if _leads_to("firestore", "store", settings.store, known):
+    if _has_scheme("firestore", "store", settings.store, known):
         from gemchain.stores.firestore import FirestoreStore
 
         return FirestoreStore.from_address(settings.store, blobs=blobs, clock=clock)
@@ -118,7 +118,7 @@ def _store(settings: Settings, clock: Clock, blobs: Blobs) -> Store:
 
 
 def _blobs(settings: Settings) -> Blobs:
-    if _leads_to("gs", "blobs", settings.blobs, "'gs://bucket/prefix', or empty for the state folder"):
+    if _has_scheme("gs", "blobs", settings.blobs, "'gs://bucket/prefix', or empty for the state folder"):
         from gemchain.blobs.gcs import GcsBlobs
 
         return GcsBlobs.from_address(settings.blobs)
@@ -129,18 +129,18 @@ def _blobs(settings: Settings) -> Blobs:
 
 def _waker(settings: Settings) -> Waker:
     known = "'tasks://REGION/gemchainDispatch', or empty for a loop in this process"
-    if _leads_to("tasks", "waker", settings.waker, known):
+    if _has_scheme("tasks", "waker", settings.waker, known):
         from gemchain.wakers.cloud_tasks import CloudTasksWaker
 
         return CloudTasksWaker.from_address(settings.waker)
     return LoopWaker()
 
 
-def _leads_to(scheme: str, setting: str, address: str, known: str) -> bool:
-    """Whether an address of this scheme is given; False for none.
+def _has_scheme(scheme: str, setting: str, address: str, known: str) -> bool:
+    """Whether an address of this scheme is set; False when the address is empty.
 
     Raises:
-        ConfigurationError: It is of another scheme.
+        ConfigurationError: The address has another scheme.
     """
     found = urlsplit(address).scheme
     if address and found != scheme:
@@ -176,15 +176,15 @@ def _providers(settings: Settings, blobs: Blobs, clock: Clock, responder: Respon
 
         return GeminiApiProvider(blobs, endpoint=settings.gemini_api_endpoint)
 
-    makers = {"simulated": simulated, "vertex": vertex, "gemini-api": gemini_api}
-    return Providers(makers, choose_provider)
+    constructors = {"simulated": simulated, "vertex": vertex, "gemini-api": gemini_api}
+    return Providers(constructors, choose_provider)
 
 
 def choose_provider(model: str) -> tuple[str, str]:
     """The provider that a model's name chooses, and the model's name there.
 
     Raises:
-        ModelError: No provider serves it; the message names the nearest that would.
+        ModelError: No provider serves the model; the message names the most similar name that is served.
     """
     if not isinstance(model, str) or not model.strip():
         raise ModelError(f"a model is a name such as 'simulated/echo', not {model!r}")

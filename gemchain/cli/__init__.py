@@ -1,4 +1,4 @@
-"""The command line: parses what is asked, prints what is found, and decides nothing itself."""
+"""The command line: it parses arguments and prints results; the decisions are made elsewhere."""
 
 __all__ = ["main"]
 

@@ -1,4 +1,4 @@
-"""The commands and their options. What each does lies in its own module, loaded when it is asked for."""
+"""The commands and their options. The module of a command is imported when the command runs."""
 
 import shutil
 import sys
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from gemchain.cli.output.errors import complaining
+from gemchain.cli.output.errors import reporting_errors
 from gemchain.cli.project import commands
 
 __all__ = ["app"]
@@ -29,7 +29,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, for pr
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Chains or prompts.")]
 Id = Annotated[str, typer.Argument(metavar="ID", help="An id, or the unique beginning of one.")]
-Limit = Annotated[int, typer.Option("--limit", min=1, help="How many, at most.")]
+Limit = Annotated[int, typer.Option("--limit", min=1, help="Show at most so many.")]
 
 
 def _version(asked: bool) -> None:
@@ -60,11 +60,11 @@ def run(  # noqa: PLR0913, PLR0917 -- the command's options; typer passes them b
     ],
     output: Annotated[
         Path,
-        typer.Option("--output", "-o", metavar="FILE", help="Where the results go, as JSONL in input order."),
+        typer.Option("--output", "-o", metavar="FILE", help="File for the results: JSONL, in input order."),
     ],
     state: State = None,
     timeout: Annotated[
-        float | None, typer.Option("--timeout", min=0, metavar="SECONDS", help="Stop after so long.")
+        float | None, typer.Option("--timeout", min=0, metavar="SECONDS", help="Stop after so many seconds.")
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
     as_json: Json = False,
@@ -72,32 +72,32 @@ def run(  # noqa: PLR0913, PLR0917 -- the command's options; typer passes them b
 ) -> None:
     """Start one chain for each row, and drive them all to the end.
 
-    Stop it whenever you like: the same command continues where it stopped, and sends nothing twice.
-    Exit codes: 0 all done; 1 some failed, are parked or still run; 2 bad input; 3 disk, store or provider in
-    the way, continue later; 130 interrupted.
+    You can stop it at any time: the same command continues where it stopped, and sends nothing twice.
+    Exit codes: 0 all done; 1 some failed, are parked or still run; 2 bad input; 3 the disk, the store or the
+    provider failed, continue later; 130 interrupted.
     """
-    from gemchain.cli.run.command import Order, run_rows
+    from gemchain.cli.run.command import RunOptions, run_rows
 
-    order = Order(target, rows, output, state, timeout, quiet, as_json, _this_command())
-    with complaining(debug, order.how_to_go_on()):
-        raise typer.Exit(run_rows(order))
+    options = RunOptions(target, rows, output, state, timeout, quiet, as_json, _this_command())
+    with reporting_errors(debug, options.command_to_continue()):
+        raise typer.Exit(run_rows(options))
 
 
 def _this_command() -> tuple[str, ...]:
-    """The command as it can be typed again: by its name where the shell finds it, else by its place."""
+    """The command as it can be typed again: by its name where the shell finds it, else by its path."""
     typed = Path(sys.argv[0])
     found = shutil.which("gemchain")
-    by_place = typed.name == "gemchain" and typed.exists()
-    elsewhere = by_place and (found is None or not typed.samefile(found))
-    return (str(typed) if elsewhere else "gemchain", *sys.argv[1:])
+    is_path = typed.name == "gemchain" and typed.exists()
+    not_on_path = is_path and (found is None or not typed.samefile(found))
+    return (str(typed) if not_on_path else "gemchain", *sys.argv[1:])
 
 
 @app.command()
 def status(state: State = None, as_json: Json = False, debug: Debug = False) -> None:
-    """Show where everything stands, what waits for whom, and what to type next."""
+    """Show how many chains, prompts and batches there are, what they wait for, and what to type next."""
     from gemchain.cli.views.status import show_status
 
-    with complaining(debug):
+    with reporting_errors(debug):
         show_status(state, as_json=as_json)
 
 
@@ -114,7 +114,7 @@ def chains(
     """List chains, the newest first."""
     from gemchain.cli.views.listing import list_chains
 
-    with complaining(debug):
+    with reporting_errors(debug):
         list_chains(state, only=only, limit=limit, as_json=as_json)
 
 
@@ -132,7 +132,7 @@ def batches(
     """List batches, the newest first."""
     from gemchain.cli.views.listing import list_batches
 
-    with complaining(debug):
+    with reporting_errors(debug):
         list_batches(state, only=only, limit=limit, as_json=as_json)
 
 
@@ -141,7 +141,7 @@ def show(id: Id, state: State = None, as_json: Json = False, debug: Debug = Fals
     """Show a chain, a prompt or a batch: its times, its texts, its failure."""
     from gemchain.cli.views.details import show_anything
 
-    with complaining(debug):
+    with reporting_errors(debug):
         show_anything(state, id, as_json=as_json)
 
 
@@ -151,16 +151,16 @@ def retry(
     everything: Annotated[bool, typer.Option("--all", help="Every prompt that is FAILED or PARKED.")] = False,
     only: Annotated[
         str | None,
-        typer.Option("--only", metavar="STATE", help="Every prompt that is so: parked, or failed."),
+        typer.Option("--only", metavar="STATE", help="Every prompt in this state: parked or failed."),
     ] = None,
     state: State = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Send FAILED and PARKED prompts back to work. An answer that is there already is not paid again."""
+    """Retry FAILED and PARKED prompts. An answer that was received already is not paid again."""
     from gemchain.cli.change.operations import retry_all, retry_these
 
-    with complaining(debug):
+    with reporting_errors(debug):
         if (everything or only is not None) == bool(ids):
             raise typer.BadParameter("name ids, or say --all, --only parked or --only failed")
         if not ids:
@@ -172,18 +172,20 @@ def retry(
 @app.command()
 def resume(
     id: Id,  # noqa: A002
-    value: Annotated[str, typer.Argument(metavar="[VALUE]", help="JSON, or else taken as text.")] = "null",
+    value: Annotated[
+        str, typer.Argument(metavar="[VALUE]", help="JSON; anything else is taken as text.")
+    ] = "null",
     name: Annotated[
-        str | None, typer.Option("--name", help="Which of its waits, where there are several.")
+        str | None, typer.Option("--name", help="Name of the wait, if the chain has several.")
     ] = None,
     state: State = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Give a chain the value that it waits for (`gemchain.wait`)."""
+    """Give a waiting chain its value (see `gemchain.wait`)."""
     from gemchain.cli.change.operations import resume_one
 
-    with complaining(debug):
+    with reporting_errors(debug):
         resume_one(state, id, value, name=name, as_json=as_json)
 
 
@@ -191,47 +193,50 @@ def resume(
 def replay(
     ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Chains, finished or parked.")],
     application: Annotated[
-        Path | None, typer.Option("--app", metavar="DIR", help="Folder of the functions; here when left out.")
+        Path | None,
+        typer.Option(
+            "--app", metavar="DIR", help="Folder of the functions; the current folder when left out."
+        ),
     ] = None,
     state: State = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Run chains' histories against today's functions; nothing is sent and nothing written.
+    """Replay chains with the current functions; nothing is sent and nothing is written.
 
-    Exit code 1 when some chain would not run as it did: for use before a deploy.
+    Exit code 1 when a chain would run differently. Use it before a deploy.
     """
     from gemchain.cli.views.replay import replay_chains
 
-    with complaining(debug):
+    with reporting_errors(debug):
         raise typer.Exit(replay_chains(state, ids, application, as_json=as_json))
 
 
 @app.command()
 def fork(
-    id: Annotated[str, typer.Argument(metavar="PROMPT", help="The prompt to send anew.")],  # noqa: A002
+    id: Annotated[str, typer.Argument(metavar="PROMPT", help="The prompt to send again.")],  # noqa: A002
     state: State = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Start a new chain that keeps the answers before a prompt, and sends it and what follows anew."""
+    """Start a new chain that keeps the answers before a prompt, and sends it and what follows again."""
     from gemchain.cli.change.operations import fork_one
 
-    with complaining(debug):
+    with reporting_errors(debug):
         fork_one(state, id, as_json=as_json)
 
 
 @app.command()
 def cancel(id: Id, state: State = None, as_json: Json = False, debug: Debug = False) -> None:  # noqa: A002
-    """Stop a chain: nothing of it is sent any more, and answers on their way are dropped.
+    """Stop a chain: none of its prompts is sent any more, and answers that still arrive are dropped.
 
-    Given a prompt, stop its whole chain: a chain without one of its prompts could not go on.
+    Given a prompt, stop its whole chain: a chain cannot continue without one of its prompts.
 
-    Given a batch, stop its provider job: finished rows are used, the rest is sent again.
+    Given a batch, stop its provider job: finished rows are used, the others are sent again.
     """
     from gemchain.cli.change.operations import cancel_one
 
-    with complaining(debug):
+    with reporting_errors(debug):
         cancel_one(state, id, as_json=as_json)
 
 
@@ -240,13 +245,19 @@ def gc(
     older_than: Annotated[
         str, typer.Option("--older-than", metavar="AGE", help="Age since the end, as 30d, 12h, 90m, 2w.")
     ] = "30d",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would go; remove nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be removed; remove nothing.")
+    ] = False,
     keys: Annotated[
         bool,
-        typer.Option("--forget-keys", help="Chains with a key, too: started anew, they are paid anew."),
+        typer.Option(
+            "--forget-keys",
+            help="Remove chains with a key, too: if they are started again, they are paid again.",
+        ),
     ] = False,
     compact: Annotated[
-        bool, typer.Option("--compact", help="Give free space back to the disk; others wait meanwhile.")
+        bool,
+        typer.Option("--compact", help="Give free space back to the disk; other processes wait meanwhile."),
     ] = False,
     state: State = None,
     as_json: Json = False,
@@ -254,11 +265,11 @@ def gc(
 ) -> None:
     """Remove chains that ended long ago, with their prompts, batches and files.
 
-    What runs, waits or is parked stays, with what it needs. Chains with a key keep key and result.
+    Chains that run, wait or are parked stay, with all they need. Chains with a key keep key and result.
     """
     from gemchain.cli.change.gc import collect_garbage
 
-    with complaining(debug):
+    with reporting_errors(debug):
         collect_garbage(state, older_than, keys=keys, dry_run=dry_run, compact=compact, as_json=as_json)
 
 

@@ -1,1 +1,1 @@
-"""What code written for other libraries calls, carried on by gemchain."""
+"""Functions with the signatures of other libraries, implemented by gemchain."""

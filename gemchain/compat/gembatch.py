@@ -1,7 +1,7 @@
-"""`from gemchain.compat import gembatch`: calls written for gembatch 0.1, unchanged.
+"""`submit` with the signature of gembatch 0.1: `from gemchain.compat import gembatch`.
 
-The handler gets gemchain's `Response`, whose `text` is that of the SDK's response; see
-docs/migrating-from-gembatch.md for what else a handler may have used.
+The handler gets gemchain's `Response`, whose `text` is the same as that of the SDK's response. See
+docs/migrating-from-gembatch.md for other attributes that a handler may have used.
 """
 
 from collections.abc import Callable, Mapping
@@ -29,6 +29,6 @@ def submit(
         The prompt's id.
 
     Raises:
-        InvalidInputError: Something about it can never work; gembatch would have failed later.
+        InvalidInputError: The prompt is invalid; gembatch would have failed later.
     """
     return gemchain_submit(request, model, handler, params=params).id

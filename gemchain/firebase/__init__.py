@@ -11,12 +11,12 @@ function          runs                                does
 gemchainAssemble  every minute                        assemble, launch
 gemchainCollect   when a batch's output is written    collect, sooner than the sweep would
 gemchainDispatch  as a task, one for each part        dispatch
-gemchainSweep     every 5 minutes                     collect, sweep; finds again whatever the others lost
+gemchainSweep     every 5 minutes                     collect, sweep; finds what the others lost
 ```
 
-Only Cloud Scheduler, Cloud Tasks and Eventarc may call them: Firebase deploys them as private.
-Importing this module also tells gemchain to keep its records in Firestore and its files in Cloud Storage,
-so that every other function of the codebase starts chains where these find them.
+Only Cloud Scheduler, Cloud Tasks and Eventarc may call them: Firebase deploys them as private functions.
+Importing this module also configures gemchain to keep its records in Firestore and its files in Cloud
+Storage, so that every other function of the codebase starts chains where the stages find them.
 
 https://firebase.google.com/docs/functions/get-started?gen=2nd
 """
@@ -33,27 +33,27 @@ try:
 except ImportError as error:
     raise MissingExtraError("gemchain on Firebase", "firebase") from error
 
-from gemchain.firebase import parameters as chosen
+from gemchain.firebase import parameters
 from gemchain.runtime import Runtime, active, build_with
 from gemchain.settings import Settings
 from gemchain.wiring import build
 
 __all__ = ["gemchainAssemble", "gemchainCollect", "gemchainDispatch", "gemchainSweep"]
 
-SWEEPING = timedelta(minutes=4)
-"""How long a sweep goes on beginning things, so that it is over before the next one."""
+SWEEP_TIME = timedelta(minutes=4)
+"""How long a sweep may begin new work, so that it ends before the next sweep starts."""
 
 RESERVE = 300
-"""Seconds of a scheduled function that are kept for launching, and for the last thing that was begun."""
+"""Seconds of a scheduled function that are kept for launching, and for work that has begun."""
 
 ATTEMPTS = 10
-"""Calls of one task. What has not worked by then is announced again by the sweep."""
+"""Calls of one task, at most. If all fail, the sweep creates a new task for the part."""
 
 _STAGE: dict[str, Any] = {
-    "region": chosen.REGION,
-    "memory": chosen.MEMORY,
-    "secrets": [chosen.SIGNING_KEY],
-    # One call at a time: a stage may fill the memory by itself.
+    "region": parameters.REGION,
+    "memory": parameters.MEMORY,
+    "secrets": [parameters.SIGNING_KEY],
+    # One call at a time: a stage may need all the memory.
     "concurrency": 1,
     "labels": {"gemchain-version": gemchain.__version__.replace(".", "_")},  # for `gemchain doctor`
 }
@@ -61,11 +61,11 @@ _STAGE: dict[str, Any] = {
 
 def _runtime() -> Runtime:
     """Records in the project's Firestore, files in its bucket, unless settings say otherwise."""
-    settings, region = Settings.from_environment(), chosen.REGION.value
+    settings, region = Settings.from_environment(), parameters.REGION.value
     return build(
         settings.changed(
-            store=settings.store or f"firestore://{chosen.PROJECT.value}",
-            blobs=settings.blobs or f"gs://{chosen.BUCKET.value}/{chosen.PREFIX.value}",
+            store=settings.store or f"firestore://{parameters.PROJECT.value}",
+            blobs=settings.blobs or f"gs://{parameters.BUCKET.value}/{parameters.PREFIX.value}",
             waker=settings.waker or f"tasks://{region}/gemchainDispatch",
         )
     )
@@ -74,29 +74,29 @@ def _runtime() -> Runtime:
 build_with(_runtime)
 
 
-def _out_of_time_at(runtime: Runtime) -> datetime:
-    """When a scheduled function that begins now has to stop, so that it is never cut off."""
-    whole: int = chosen.SCHEDULE_SECONDS.value
-    return runtime.store.now() + timedelta(seconds=max(whole - RESERVE, whole / 2))
+def _stop_at(runtime: Runtime) -> datetime:
+    """When a scheduled function that begins now has to stop, so that its time limit never ends it."""
+    limit: int = parameters.SCHEDULE_SECONDS.value
+    return runtime.store.now() + timedelta(seconds=max(limit - RESERVE, limit / 2))
 
 
 @scheduler_fn.on_schedule(
-    schedule="every 1 minutes", timeout_sec=chosen.SCHEDULE_SECONDS, max_instances=1, **_STAGE
+    schedule="every 1 minutes", timeout_sec=parameters.SCHEDULE_SECONDS, max_instances=1, **_STAGE
 )
 def gemchainAssemble(event: scheduler_fn.ScheduledEvent) -> None:  # noqa: ARG001, N802
-    """Bring ready prompts into batches, and batches to their providers."""
+    """Put ready prompts into batches, and send the batches to their providers."""
     from gemchain.firebase.stages import assemble_and_launch
 
     runtime = active()
-    for batch in assemble_and_launch(runtime, _out_of_time_at(runtime)).batches:
+    for batch in assemble_and_launch(runtime, _stop_at(runtime)).batches:
         logger.info("gemchain: launched", batch=batch.id, state=batch.state, requests=batch.requests)
 
 
 @storage_fn.on_object_finalized(
-    bucket=chosen.BUCKET, timeout_sec=chosen.EVENT_SECONDS, max_instances=10, **_STAGE
+    bucket=parameters.BUCKET, timeout_sec=parameters.EVENT_SECONDS, max_instances=10, **_STAGE
 )
 def gemchainCollect(event: CloudEvent[storage_fn.StorageObjectData]) -> None:  # noqa: N802
-    """Make parts of an output that was just written. Only a hint: the sweep asks after every job anyway."""
+    """Make parts of an output that was just written. Only a hint: the sweep polls every job anyway."""
     from gemchain.providers.output_files import batch_of_output
 
     if batch_of_output(event.data.name) is None:
@@ -110,20 +110,20 @@ def gemchainCollect(event: CloudEvent[storage_fn.StorageObjectData]) -> None:  #
 @tasks_fn.on_task_dispatched(
     retry_config=options.RetryConfig(
         max_attempts=ATTEMPTS,
-        min_backoff_seconds=chosen.RETRY_SECONDS,
+        min_backoff_seconds=parameters.RETRY_SECONDS,
         max_backoff_seconds=600,
         max_doublings=4,
     ),
-    rate_limits=options.RateLimits(max_concurrent_dispatches=chosen.MAX_DISPATCHES),
-    timeout_sec=chosen.PART_SECONDS,
-    max_instances=chosen.MAX_DISPATCHES,
+    rate_limits=options.RateLimits(max_concurrent_dispatches=parameters.MAX_DISPATCHES),
+    timeout_sec=parameters.PART_SECONDS,
+    max_instances=parameters.MAX_DISPATCHES,
     **_STAGE,
 )
 def gemchainDispatch(request: https_fn.CallableRequest[dict[str, str]]) -> None:  # noqa: N802
-    """Run the callbacks of one part, and commit what follows from them.
+    """Run the callbacks of one part, and commit their results.
 
     Raises:
-        HttpsError: Another process holds the part; the queue tries again later.
+        HttpsError: Another worker holds the part; the task queue tries again later.
     """
     from gemchain.firebase.stages import BusyError, dispatch_hinted
 
@@ -136,14 +136,14 @@ def gemchainDispatch(request: https_fn.CallableRequest[dict[str, str]]) -> None:
 
 
 @scheduler_fn.on_schedule(
-    schedule="every 5 minutes", timeout_sec=chosen.SCHEDULE_SECONDS, max_instances=1, **_STAGE
+    schedule="every 5 minutes", timeout_sec=parameters.SCHEDULE_SECONDS, max_instances=1, **_STAGE
 )
 def gemchainSweep(event: scheduler_fn.ScheduledEvent) -> None:  # noqa: ARG001, N802
-    """Ask after every job that is due, and find again whatever a crash or a lost hint left behind."""
+    """Poll every job that is due, and find what a crash or a lost hint left unfinished."""
     from gemchain.firebase.stages import sweep_up
 
     runtime = active()
-    moved = sweep_up(runtime, runtime.store.now() + SWEEPING, _out_of_time_at(runtime))
+    moved = sweep_up(runtime, runtime.store.now() + SWEEP_TIME, _stop_at(runtime))
     for batch in moved.batches:
         logger.info("gemchain: collected by the sweep", batch=batch.id, state=batch.state)
     if moved.found:

@@ -1,7 +1,7 @@
-"""What a deployment may choose: Firebase params, answered in the `.env` of the functions' folder.
+"""Parameters of a deployment: Firebase params, with their values in the `.env` of the functions' folder.
 
-Those that change nothing about the deployment itself are plain settings (`GEMCHAIN_MAX_WAIT`, …, see
-`gemchain.settings`), and belong into the same `.env`.
+Settings that do not change the deployment itself (`GEMCHAIN_MAX_WAIT`, …, see `gemchain.settings`) are plain
+environment variables in the same `.env`.
 """
 
 from gemchain.errors import MissingExtraError

@@ -1,8 +1,10 @@
-"""What the Cloud Functions do, over any runtime: the engine's stages, each within the limits of its function.
+"""The bodies of the Cloud Functions: the engine's stages, each within the time limit of its function.
 
-Crash story. Nothing is remembered between two calls, and nothing here writes: the stages do, and each of
-them may be cut off anywhere (a function that takes too long is killed). A hint that is lost, late or doubled
-changes nothing but the time: `sweep_up` asks the store for everything that hints should have told.
+They work with any runtime.
+
+Crash story. Nothing is kept in memory between two calls. Nothing in this file writes: only the stages do, and
+each of them may be cut off anywhere (a function that takes too long is killed). A hint that is lost, late or
+doubled only changes when something happens: `sweep_up` finds in the store all that a hint can announce.
 """
 
 from contextlib import suppress
@@ -28,32 +30,32 @@ from gemchain.runtime import Runtime
 __all__ = ["BusyError", "assemble_and_launch", "collect_hinted", "dispatch_hinted", "sweep_up"]
 
 PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
-"""Seconds between looks at a job whose output landed: the file is there a little before the job says so."""
+"""Seconds between polls of a job whose output was written: the file appears shortly before the job ends."""
 
 REMINDERS = 100
-"""Parts announced again by one sweep, at most: those behind them still have their tasks in the queue."""
+"""Parts that one sweep announces again, at most: the parts behind them still have tasks in the queue."""
 
 
 class BusyError(Exception):
-    """Another process holds the lease of the part: the task must come again later."""
+    """Another worker holds the part, or was killed while it held it: try again later."""
 
 
 class Moved(NamedTuple):
-    """What one run moved, for the log."""
+    """The batches that one run changed, and how much a sweep found, for the log."""
 
     batches: list[Batch]
     found: int = 0
 
 
 def assemble_and_launch(runtime: Runtime, until: datetime | None = None) -> Moved:
-    """Send what is ready. Prompts that a cut-off run had claimed are sent by the sweep.
+    """Send ready prompts. Prompts that a cut-off run had claimed are sent by the sweep.
 
     Args:
-        runtime: Where the queues are.
-        until: When to claim nothing more. What is claimed by then is launched; the rest is for the next run.
+        runtime: The runtime with the queues.
+        until: When to stop claiming. What is claimed by then is launched; the next run takes the rest.
 
     Raises:
-        NotSetUpError: A provider lacks something; what the others take was sent.
+        NotSetUpError: A provider is not set up; prompts for the other providers were sent.
     """
     outages, moved = Outages(), Moved([])
     with outages.of_stage():
@@ -65,9 +67,9 @@ def assemble_and_launch(runtime: Runtime, until: datetime | None = None) -> Move
 
 
 def collect_hinted(runtime: Runtime, name: str) -> Moved:
-    """An object of this name was written: if it is the output of a batch, make parts of it.
+    """Make parts of a batch's output, when an object of this name was written and is such an output.
 
-    The output appears shortly before its job is over, so a job that still runs is asked a few times more.
+    The output appears shortly before its job ends, so a job that still runs is polled a few times more.
     """
     batch_id = batch_of_output(name)
     if batch_id is None:
@@ -91,7 +93,7 @@ def dispatch_hinted(runtime: Runtime, batch_id: str, part_id: str) -> Part | Non
         The part; None when it was DONE before.
 
     Raises:
-        BusyError: Another process holds it, and may have died; the task must come again.
+        BusyError: Another worker holds the part, and may have crashed; the task must come again.
     """
     part = next((each for each in runtime.store.open_parts(batch_id) if each.id == part_id), None)
     if part is None:
@@ -101,19 +103,20 @@ def dispatch_hinted(runtime: Runtime, batch_id: str, part_id: str) -> Part | Non
     try:
         return dispatch_part(runtime, part)
     except StoreConflictError as error:
-        raise BusyError(f"part {part_id} was taken by somebody else: {error}") from error
+        raise BusyError(f"part {part_id} was taken by another worker: {error}") from error
 
 
 def sweep_up(runtime: Runtime, until: datetime, takeover_until: datetime | None = None) -> Moved:
-    """Ask after jobs, find again what is stuck, and run callbacks again whose rest is over.
+    """Poll jobs, find what is stuck, and run callbacks again whose backoff delay is over.
 
     Args:
-        runtime: What to sweep.
-        until: When to run no more callbacks; what is left waits for the next sweep.
-        takeover_until: When to stop writing a batch that a dead process left; the next sweep goes on.
+        runtime: The runtime to sweep.
+        until: When to stop running callbacks; the next sweep runs the others.
+        takeover_until: When to stop writing a batch that a crashed worker left unfinished; the next sweep
+            continues.
 
     Raises:
-        NotSetUpError: A provider lacks something; everything else was done.
+        NotSetUpError: A provider is not set up; everything else was done.
     """
     outages, moved, found = Outages(), list[Batch](), 0
     with outages.of_stage():
@@ -128,27 +131,27 @@ def sweep_up(runtime: Runtime, until: datetime, takeover_until: datetime | None 
 
 @dataclass(slots=True)
 class _Reminder(Waker):
-    """Announces a few parts whose task may be lost: those whose batch arrived long enough ago."""
+    """Announces a few parts whose task may be lost: those whose batch arrived at least a lease ago."""
 
     runtime: Runtime
     left: int = REMINDERS
-    _late: dict[str, bool] = field(default_factory=dict)
+    _due: dict[str, bool] = field(default_factory=dict)
 
     def dispatch(self, part: Part, /) -> None:
-        """A part waits; with a long queue before it, it does so in good order."""
-        if self.left and self._is_late(part.batch_id):
+        """Announce a part, unless its task is probably still in the queue."""
+        if self.left and self._is_due(part.batch_id):
             self.left -= 1
             self.runtime.waker.dispatch(part)
 
-    def _is_late(self, batch_id: str) -> bool:
-        """Looked up once for all parts of a batch."""
-        if batch_id not in self._late:
+    def _is_due(self, batch_id: str) -> bool:
+        """Whether the batch arrived at least a lease ago; read once for all parts of a batch."""
+        if batch_id not in self._due:
             batch = self.runtime.store.batches([batch_id])[batch_id]
-            rest = timedelta(seconds=self.runtime.settings.lease)
-            late = batch.arrived_at is None or batch.arrived_at + rest <= self.runtime.store.now()
-            self._late[batch_id] = late
-        return self._late[batch_id]
+            lease = timedelta(seconds=self.runtime.settings.lease)
+            due = batch.arrived_at is None or batch.arrived_at + lease <= self.runtime.store.now()
+            self._due[batch_id] = due
+        return self._due[batch_id]
 
     def hurry(self) -> None:
-        """Something changed."""
+        """See `Waker.hurry`."""
         self.runtime.waker.hurry()

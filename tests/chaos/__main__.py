@@ -1,10 +1,10 @@
 """Chaos with real processes: `python -m tests.chaos [--kills 100] [--store sqlite|firestore] [--seed N]`.
 
 Three processes share one store and are killed with SIGKILL again and again while chains of every kind run: at
-random moments, and just after a provider job was made. Meanwhile the disk is full for a while, the Firestore
-stand-in stands still or cannot be reached, a process stands still for longer than its leases last, and jobs
-fail, expire, and lose, double and spoil rows. Then there is peace, and everything is compared with a run that
-nobody disturbed.
+random moments, and just after a provider job was created. Meanwhile the disk is full for a while, the
+Firestore stand-in is paused or unreachable, a process is paused for longer than its leases last, and jobs
+fail, expire, and lose, double and spoil rows. Then the faults stop, everything runs to its end, and all is
+compared with a run without faults.
 """
 
 import argparse
@@ -15,18 +15,18 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.chaos.faults import (
+from tests.chaos.chaos_run import ChaosRun
+from tests.chaos.comparison import (
     COMPARED,
     COMPARED_AFTER_COLLECTION,
-    Havoc,
     assert_same,
     findings,
     findings_of_collected,
 )
-from tests.chaos.processes import Nursery
-from tests.chaos.worlds import FirestoreWorld, SqliteWorld, World
+from tests.chaos.processes import Processes
+from tests.chaos.setups import FirestoreSetup, Setup, SqliteSetup
 
-STORES: dict[str, type[World]] = {"sqlite": SqliteWorld, "firestore": FirestoreWorld}
+STORES: dict[str, type[Setup]] = {"sqlite": SqliteSetup, "firestore": FirestoreSetup}
 CHAINS = 240
 
 
@@ -39,54 +39,54 @@ def main() -> int:
     options = parser.parse_args()
     seed = secrets.randbelow(100_000) if options.seed is None else options.seed
     print(f"seed {seed}: python -m tests.chaos --seed {seed} --kills {options.kills}")
-    nursery = Nursery()
+    processes = Processes()
     try:
         with tempfile.TemporaryDirectory() as folder:
-            expected = undisturbed(Path(folder) / "undisturbed", nursery, options.chains)
+            expected = undisturbed(Path(folder) / "undisturbed", processes, options.chains)
             for store in options.store or STORES:
-                runs = Runs(STORES[store], Path(folder) / store, nursery, options)
+                runs = Runs(STORES[store], Path(folder) / store, processes, options)
                 for found in runs.until_enough_kills(seed):
                     assert_same(found, expected)
-                    print(f"  as if undisturbed: {', '.join(COMPARED)}; every prompt paid exactly once\n")
+                    print(f"  same as expected: {', '.join(COMPARED)}; every prompt paid exactly once\n")
                 assert_same(runs.collected(seed), expected)
-                print(f"  as if undisturbed: {', '.join(COMPARED_AFTER_COLLECTION)}; nothing else is left\n")
+                print(f"  same as expected: {', '.join(COMPARED_AFTER_COLLECTION)}; nothing else is left\n")
     finally:
-        nursery.close()
+        processes.close()
     return 0
 
 
-def undisturbed(folder: Path, nursery: Nursery, chains: int) -> dict[str, object]:
-    """What a single process finds that nobody disturbs, with a service that makes no mistakes."""
-    world = SqliteWorld(folder, seed=0, faults="")
+def undisturbed(folder: Path, processes: Processes, chains: int) -> dict[str, object]:
+    """What a run without faults leaves: one process, and a service that makes no mistakes."""
+    setup = SqliteSetup(folder, seed=0, service_faults="")
     try:
-        havoc = Havoc(world, nursery, seed=0, chains=chains, processes=1)
+        run = ChaosRun(setup, processes, seed=0, chains=chains, workers=1)
         begun = time.monotonic()
-        havoc.make_peace()
-        found = findings(world)
+        run.finish_without_faults()
+        found = findings(setup)
     finally:
-        world.close()
+        setup.close()
     sizes = ", ".join(f"{len(found[name]):,} {name}" for name in COMPARED)  # type: ignore[arg-type]
-    print(f"undisturbed: {time.monotonic() - begun:.1f} s; {sizes}\n")
+    print(f"without faults: {time.monotonic() - begun:.1f} s; {sizes}\n")
     return found
 
 
 class Runs:
-    """Runs in one kind of world."""
+    """Chaos runs on one store."""
 
     def __init__(
-        self, kind: type[World], folder: Path, nursery: Nursery, options: argparse.Namespace
+        self, kind: type[Setup], folder: Path, processes: Processes, options: argparse.Namespace
     ) -> None:
         self._kind = kind
         self._folder = folder
-        self._nursery = nursery
+        self._processes = processes
         self._options = options
 
     def until_enough_kills(self, seed: int) -> Iterator[dict[str, object]]:
-        """As many runs as it takes for the kills; what is found after each."""
+        """As many runs as it takes for the kills; yields what each run left."""
         killed = 0
         while killed < self._options.kills:
-            havoc, found = self._run(seed, self._options.kills - killed, findings)
-            killed += len(havoc.told.kills)
+            run, found = self._run(seed, self._options.kills - killed, findings)
+            killed += len(run.report.kills)
             print(f"  {found['_jobs']:,} jobs, {found['_attempts']:.2f} attempts of a prompt on average")
             yield found
             seed += 1
@@ -97,27 +97,27 @@ class Runs:
         return self._run(seed, self._options.kills // 4, findings_of_collected, collects=True)[1]
 
     def _run(
-        self, seed: int, kills: int, find: Callable[[World], dict[str, object]], *, collects: bool = False
-    ) -> tuple[Havoc, dict[str, object]]:
-        world = self._kind(self._folder / f"{seed}-{collects}", seed)
-        havoc = Havoc(world, self._nursery, seed=seed, chains=self._options.chains, collects=collects)
+        self, seed: int, kills: int, find: Callable[[Setup], dict[str, object]], *, collects: bool = False
+    ) -> tuple[ChaosRun, dict[str, object]]:
+        setup = self._kind(self._folder / f"{seed}-{collects}", seed)
+        run = ChaosRun(setup, self._processes, seed=seed, chains=self._options.chains, collects=collects)
         begun = time.monotonic()
         try:
-            havoc.wreak(kills)
-            havoc.make_peace()
-            report(self._kind.name, seed, havoc, time.monotonic() - begun)
-            return havoc, find(world)
+            run.inject_faults(kills)
+            run.finish_without_faults()
+            print_report(self._kind.name, seed, run, time.monotonic() - begun)
+            return run, find(setup)
         finally:
-            havoc.stop()
-            world.close()
+            run.stop()
+            setup.close()
 
 
-def report(name: str, seed: int, havoc: Havoc, seconds: float) -> None:
-    told = havoc.told
-    print(f"{name}, seed {seed}: {len(told.kills)} kills in {seconds:.1f} s")
-    for line in told.kills:
+def print_report(name: str, seed: int, run: ChaosRun, seconds: float) -> None:
+    report = run.report
+    print(f"{name}, seed {seed}: {len(report.kills)} kills in {seconds:.1f} s")
+    for line in report.kills:
         print(f"    {line}")
-    for what, counted in (("moments", told.moments), ("outages", told.outages), ("ended", told.complaints)):
+    for what, counted in (("moments", report.moments), ("faults", report.faults), ("errors", report.errors)):
         print(f"  {what}: {', '.join(f'{number} x {each}' for each, number in counted.items()) or 'none'}")
     sys.stdout.flush()
 

@@ -1,8 +1,8 @@
-"""Where the processes come from that are killed: a process that has imported everything, and forks.
+"""The processes that the chaos test kills: one parent process has imported everything, and forks them.
 
-A killed process is followed by a new one in milliseconds. The nursery reads orders from its standard
-input, one line of JSON each, and answers with the process's id; when its input ends, it and all that it
-bore are gone.
+A fork takes milliseconds, so a killed process is replaced at once. The parent reads orders from its standard
+input, one line of JSON each, and answers each with the id of the new process. When its input ends, the parent
+and all the processes that it forked end.
 """
 
 import ctypes
@@ -18,42 +18,42 @@ from datetime import timedelta
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-BREATH = 0.1
-"""Seconds that a process drives which removes all that has ended in between."""
+DRIVE_SECONDS = 0.1
+"""How long a process that collects garbage drives the engine between two collections."""
 
-TROUBLE = 3
-"""The exit code of a process that met an error of gemchain's own, and said so."""
+GEMCHAIN_ERROR = 3
+"""The exit code of a process that met one of gemchain's own errors, and reported it."""
 
 
-class Nursery:
-    """The other end of the line."""
+class Processes:
+    """Starts the processes that are killed, through the parent process that forks them."""
 
     def __init__(self) -> None:
-        self._process = subprocess.Popen(
+        self._parent = subprocess.Popen(
             [sys.executable, "-m", "tests.chaos.processes"],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
-        assert self._process.stdout is not None
-        assert self._process.stdout.readline() == "ready\n"
+        assert self._parent.stdout is not None
+        assert self._parent.stdout.readline() == "ready\n"
 
-    def bear(self, order: dict) -> int:
-        """A new process; its id."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(order) + "\n")
-        self._process.stdin.flush()
-        return int(self._process.stdout.readline())
+    def start(self, order: dict) -> int:
+        """Start a process; returns its id."""
+        assert self._parent.stdin is not None
+        assert self._parent.stdout is not None
+        self._parent.stdin.write(json.dumps(order) + "\n")
+        self._parent.stdin.flush()
+        return int(self._parent.stdout.readline())
 
     def close(self) -> None:
-        """The end of the nursery and of everybody who came from it."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.close()
-        self._process.wait()
-        self._process.stdout.close()
+        """End the parent process and every process that it forked."""
+        assert self._parent.stdin is not None
+        assert self._parent.stdout is not None
+        self._parent.stdin.close()
+        self._parent.wait()
+        self._parent.stdout.close()
 
 
 def die_with_parent() -> None:
@@ -62,8 +62,8 @@ def die_with_parent() -> None:
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
-def lives(pid: int) -> bool:
-    """Whether the process is there; the nursery buries the dead at once."""
+def is_alive(pid: int) -> bool:
+    """Whether the process exists. The parent leaves no zombies: it ignores SIGCHLD."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -72,7 +72,7 @@ def lives(pid: int) -> bool:
 
 
 def main() -> None:
-    # What every child will need is imported once.
+    # Everything that a forked process needs is imported once.
     import gemchain.blobs.local
     import gemchain.engine.drive
     import gemchain.engine.operations.retention
@@ -86,12 +86,12 @@ def main() -> None:
     for line in sys.stdin:
         pid = os.fork()
         if pid == 0:
-            _live(json.loads(line))
+            _run_forked(json.loads(line))
         print(pid, flush=True)  # noqa: T201
 
 
-def _live(order: dict) -> None:
-    """Be a process that starts chains, drives them, and answers in the place of a person; for ever."""
+def _run_forked(order: dict) -> None:
+    """Start chains, drive them, and resume those that wait for a person; runs until it is killed."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     die_with_parent()
     with open(order["log"], "ab", buffering=0) as log:  # noqa: PTH123
@@ -105,12 +105,12 @@ def _live(order: dict) -> None:
         try:
             _work(order)
         except GemchainError as error:
-            code = TROUBLE
-            os.write(2, f"TROUBLE {type(error).__name__}: {error}\n".encode())
-        except BaseException:  # noqa: BLE001 -- whatever it is, whoever started the process wants to know
+            code = GEMCHAIN_ERROR
+            os.write(2, f"ERROR {type(error).__name__}: {error}\n".encode())
+        except BaseException:  # noqa: BLE001 -- the test reads every exception from the log
             os.write(2, b"FATAL " + traceback.format_exc().encode())
     finally:
-        os._exit(code)  # whatever comes, a child never goes on as the nursery
+        os._exit(code)  # in every case: a forked process never goes on as the parent
 
 
 def _work(order: dict) -> None:
@@ -122,12 +122,12 @@ def _work(order: dict) -> None:
     runtime = gemchain.configure(**order["settings"])
     chaos.start_all(order["chains"])
     while True:
-        gemchain.run(timeout=BREATH if order["collects"] else None)
+        gemchain.run(timeout=DRIVE_SECONDS if order["collects"] else None)
         if order["collects"]:
             forget(runtime, timedelta(0))
         for prompt in runtime.store.list_prompts(state=PromptState.WAITING):
             if prompt.kind == "wait":
-                with suppress(gemchain.ChainNotFoundError):  # somebody else has said it
+                with suppress(gemchain.ChainNotFoundError):  # another process has resumed it
                     gemchain.resume(prompt.chain_id, "approved")
         time.sleep(0.01)
 

@@ -1,4 +1,4 @@
-"""`gemchain gc`."""
+"""`gemchain gc`: what it removes, and what stays."""
 
 import sqlite3
 
@@ -10,12 +10,12 @@ from gemchain.errors import InvalidInputError
 NOW = ("gc", "--older-than", "0s")
 
 
-def files(shop):
-    found = (shop.folder / ".gemchain" / "files").rglob("*")
+def files(cli):
+    found = (cli.folder / ".gemchain" / "files").rglob("*")
     return [each for each in found if each.is_file()]
 
 
-def test_what_is_younger_than_thirty_days_stays(ran):
+def test_chains_younger_than_thirty_days_stay(ran):
     done = ran("gc")
     assert done.exit_code == 0, done.stderr
     assert "nothing ended more than 30d ago" in done.stdout
@@ -23,7 +23,7 @@ def test_what_is_younger_than_thirty_days_stays(ran):
     assert files(ran)
 
 
-def test_a_dry_run_removes_nothing_and_tells_what_would_go(ran):
+def test_a_dry_run_removes_nothing_and_shows_what_would_be_removed(ran):
     before = files(ran)
     data = ran.json(*NOW, "--dry-run")
     assert data["dry_run"] is True
@@ -45,11 +45,13 @@ def test_chains_with_a_key_keep_their_result_and_are_not_paid_again(ran):
     (ran.folder / "out.jsonl").unlink()
     assert ran.run(f"{next(ran.folder.glob('chain_*.py')).name}:start").exit_code == 0
     assert ran.results() == results
-    assert ran.json("status")["prompts"] == {"DONE": 6}, "all that ever was; nothing more was sent"
+    assert ran.json("status")["prompts"] == {"DONE": 6}, (
+        "the counters still hold all prompts; nothing more was sent"
+    )
     assert "nothing ended more than 0s ago" in ran(*NOW).stdout
 
 
-def test_keys_are_forgotten_when_asked_for_and_then_chains_run_anew(ran):
+def test_with_forget_keys_the_chains_are_removed_and_run_again(ran):
     removed = ran.json(*NOW, "--forget-keys")["removed"]
     assert (removed["chains"], removed["kept_keys"]) == (3, 0)
     assert ran.json("chains") == []
@@ -57,7 +59,7 @@ def test_keys_are_forgotten_when_asked_for_and_then_chains_run_anew(ran):
     assert ran.json("status")["prompts"] == {"DONE": 12}
 
 
-def test_what_stays_can_be_shown_after_its_prompts_have_gone(ran):
+def test_a_chain_without_its_prompts_can_still_be_shown(ran):
     ran(*NOW)
     chain = ran.json("chains")[0]["id"]
     shown = ran("show", chain)
@@ -66,23 +68,23 @@ def test_what_stays_can_be_shown_after_its_prompts_have_gone(ran):
     assert ran("status").exit_code == 0
 
 
-def test_space_is_given_back_to_the_disk_when_asked_for(shop):
-    shop.rows(*({"id": str(n), "topic": f"{n} is a number. " * 40} for n in range(400)))
-    assert shop.run().exit_code == 0
-    data = shop.json(*NOW, "--forget-keys")["database"]
+def test_with_compact_free_space_is_given_back_to_the_disk(cli):
+    cli.rows(*({"id": str(n), "topic": f"{n} is a number. " * 40} for n in range(400)))
+    assert cli.run().exit_code == 0
+    data = cli.json(*NOW, "--forget-keys")["database"]
     assert data["after"]["size"] == data["before"]["size"]
     assert data["after"]["free"] > data["before"]["size"] / 2
-    assert "--compact gives them back" in shop(*NOW).stdout
-    compact = shop.json(*NOW, "--compact")["database"]
+    assert "--compact gives them back" in cli(*NOW).stdout
+    compact = cli.json(*NOW, "--compact")["database"]
     assert compact["after"]["free"] == 0
     assert compact["after"]["size"] < compact["before"]["size"] / 2
-    database = shop.folder / ".gemchain" / "gemchain.db"
+    database = cli.folder / ".gemchain" / "gemchain.db"
     assert database.stat().st_size == compact["after"]["size"]
     assert sqlite3.connect(database).execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
 @pytest.mark.parametrize("text", ["", "30", "d", "-1d", "1.5d", "1000000d", "30 days", "1y"])
-def test_an_age_that_is_none_is_refused(shop, text):
+def test_an_invalid_age_is_refused(cli, text):
     with pytest.raises(InvalidInputError, match="30d, 12h, 90m or 2w"):
         age(text)
 
@@ -93,6 +95,6 @@ def test_an_age_is_a_number_and_a_unit():
     assert age("99999w").days == 36_500
 
 
-def test_a_state_that_is_not_there_is_not_made(shop):
-    assert shop("gc", "--state", "nowhere").exit_code == 2
-    assert not (shop.folder / "nowhere").exists()
+def test_a_missing_state_is_not_created(cli):
+    assert cli("gc", "--state", "nowhere").exit_code == 2
+    assert not (cli.folder / "nowhere").exists()

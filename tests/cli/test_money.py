@@ -1,9 +1,9 @@
-"""Tokens and money of a prompt, a chain and a batch, as people see them."""
+"""Tokens and money of a prompt, a chain and a batch, as the command line shows them."""
 
 import pytest
 
 import gemchain
-from gemchain.cli.output.wording import Models, amount, money
+from gemchain.cli.output.formatting import Models, amount, money
 from gemchain.money import prices
 from gemchain.records import Usage
 from gemchain.testing import embedded
@@ -13,10 +13,10 @@ PRICED, UNKNOWN = "gemini-3.5-flash-lite", "gemini-of-tomorrow"
 
 
 @pytest.fixture
-def ran(shop):
-    shop.rows({"topic": "A letter."}, {"topic": "Another."})
-    assert shop.run().exit_code == 0
-    return shop
+def ran(cli):
+    cli.rows({"topic": "A letter."}, {"topic": "Another."})
+    assert cli.run().exit_code == 0
+    return cli
 
 
 def test_show_prints_tokens_and_money_of_a_chain_a_prompt_and_a_batch(ran):
@@ -28,7 +28,7 @@ def test_show_prints_tokens_and_money_of_a_chain_a_prompt_and_a_batch(ran):
         assert " interactive, $" in said
 
 
-def test_a_batch_has_what_its_prompts_have_together(ran):
+def test_the_cost_of_a_batch_is_the_sum_of_its_prompts(ran):
     chains = [ran.json("show", each["id"]) for each in ran.json("chains")]
     prompts = [prompt for chain in chains for prompt in chain["prompts"]]
     for batch in ran.json("batches"):
@@ -37,12 +37,12 @@ def test_a_batch_has_what_its_prompts_have_together(ran):
         assert batch["usage"]["full_cost"] == pytest.approx(2 * sum(costs))
 
 
-def test_show_says_of_a_model_without_a_price_that_only_tokens_are_known(shop):
-    shop.rows({"topic": "A letter."})
-    target = shop.module(**{PRICED: UNKNOWN})
-    assert shop.run(f"{target}:start").exit_code == 0
-    for identity in (shop.json("chains")[0]["id"], shop.json("batches")[0]["id"]):
-        said = shop("show", identity).stdout
+def test_show_prints_only_tokens_for_a_model_without_a_price(cli):
+    cli.rows({"topic": "A letter."})
+    target = cli.module(**{PRICED: UNKNOWN})
+    assert cli.run(f"{target}:start").exit_code == 0
+    for identity in (cli.json("chains")[0]["id"], cli.json("batches")[0]["id"]):
+        said = cli("show", identity).stdout
         assert f"no price known for {UNKNOWN}: tokens only" in said
         assert "$" not in said
 
@@ -58,13 +58,13 @@ def test_show_says_of_a_model_without_a_price_that_only_tokens_are_known(shop):
         ),
         (Usage(), Models(frozenset({UNKNOWN})), ""),
     ],
-    ids=["none", "one of two", "nothing was asked"],
+    ids=["none", "one of two", "no tokens"],
 )
 def test_models_without_a_price_are_named(usage, models, said):
     assert money(usage, models) == said
 
 
-def test_the_status_of_a_chain_has_the_sum_of_its_prompts(tmp_path):
+def test_the_usage_of_a_chain_is_the_sum_of_its_prompts(tmp_path):
     with embedded(tmp_path, responder=flows.echo) as engine:
         chain = gemchain.start(flows.outline, "batteries")
         assert chain.status().usage == Usage()
@@ -87,36 +87,36 @@ def start(topic):
 """
 
 
-def test_a_provider_that_is_not_set_up_stops_the_run_in_one_line_and_the_same_command_goes_on(
-    shop, monkeypatch
+def test_a_provider_that_is_not_set_up_stops_the_run_with_one_line_and_the_same_command_continues(
+    cli, monkeypatch
 ):
     from gemchain.providers.gemini_api import GeminiApiProvider
     from gemchain.providers.simulated import SimulatedProvider
 
     for name in ("GEMINI_API_KEY", "GOOGLE_API_KEY"):
         monkeypatch.delenv(name, raising=False)
-    shop.rows({"id": "a", "topic": "A letter."})
-    target = f"{shop.module(CLOUD)}:start"
-    done = shop.run(target)
+    cli.rows({"id": "a", "topic": "A letter."})
+    target = f"{cli.module(CLOUD)}:start"
+    done = cli.run(target)
     assert done.exit_code == 3
     error, advice = [line for line in done.stderr.splitlines() if line[:1] in "✗■"]
     assert "the Gemini API needs a key" in error
     assert "Continue with:" in advice
     assert "Traceback" not in done.stderr
 
-    # The key is there now, and the service is one that answers.
+    # Now the key is set, and a simulated provider answers in the place of the service.
     stand_ins = {}
 
-    def of(self):
+    def stand_in_of(self):
         from gemchain.base.clock import SystemClock
 
         return stand_ins.setdefault(id(self), SimulatedProvider(self._blobs, SystemClock()))
 
     for verb in ("find", "create", "poll", "read_row", "input_line"):
         monkeypatch.setattr(
-            GeminiApiProvider, verb, lambda self, *given, verb=verb: getattr(of(self), verb)(*given)
+            GeminiApiProvider, verb, lambda self, *args, verb=verb: getattr(stand_in_of(self), verb)(*args)
         )
-    again = shop.run(target)
+    again = cli.run(target)
     assert again.exit_code == 0, again.stderr
-    assert [line["state"] for line in shop.results()] == ["DONE"]
-    assert len(shop.json("batches")) == 1
+    assert [line["state"] for line in cli.results()] == ["DONE"]
+    assert len(cli.json("batches")) == 1

@@ -1,4 +1,4 @@
-"""Live progress, drawn on a console of a fixed width."""
+"""The live progress of `gemchain run`, drawn on a console of a fixed width."""
 
 import io
 import logging
@@ -7,8 +7,9 @@ import pytest
 from rich.console import Console
 
 import gemchain
-from gemchain.cli.output.wording import Models, amount, count, duration, money
-from gemchain.cli.run.progress import Board, Lines, Meter, Snapshot, as_line, showing
+from gemchain.cli.output.formatting import Models, amount, count, duration, money
+from gemchain.cli.run.meter import Meter, Snapshot
+from gemchain.cli.run.progress import Board, Lines, as_line, showing
 from gemchain.records import NO_USAGE, Usage
 from gemchain.records.states import ChainState
 from gemchain.testing import embedded
@@ -47,7 +48,7 @@ def test_the_board_shows_chains_prompts_batches_tokens_and_money():
     assert all(len(line) <= 100 for line in said.splitlines())
 
 
-def test_the_board_leaves_out_what_is_not_known_yet():
+def test_the_board_has_no_line_for_what_is_not_known_yet():
     said = drawn(Snapshot(chains=5))
     assert "tokens" not in said
     assert "money" not in said
@@ -58,7 +59,7 @@ def test_the_board_fits_a_narrow_terminal():
     assert all(len(line) <= 60 for line in drawn(BUSY, width=60).splitlines())
 
 
-def test_a_line_says_the_same_where_there_is_no_terminal():
+def test_without_a_terminal_a_line_shows_the_same():
     said = as_line(BUSY)
     assert said.startswith(
         "chains 1,200 of 3,000 done, 2 failed, 1 parked | prompts 340 queued, 1,300 in batches"
@@ -72,7 +73,7 @@ def test_chains_of_other_runs_are_not_counted(tmp_path):
         engine.run()
         meter = Meter(engine.runtime.store)
         gemchain.submit("new", "simulated/gemini-3.5-flash-lite")
-        meter.own({}, 1)
+        meter.set_chains({}, 1)
         before = meter.read()
         assert (before.chains, before.done, before.queued, before.prompts_done) == (1, 0, 1, 0)
         assert before.usage == NO_USAGE
@@ -88,11 +89,11 @@ def test_chains_of_an_earlier_run_of_the_same_rows_are_counted(tmp_path):
         gemchain.submit("mine", "simulated/gemini-3.5-flash-lite")
         engine.run()
         meter = Meter(engine.runtime.store)
-        meter.own({ChainState.DONE: 1}, 1)
+        meter.set_chains({ChainState.DONE: 1}, 1)
         assert meter.read().done == 1
 
 
-def test_lines_come_now_and_then_and_only_when_something_changed(tmp_path):
+def test_a_line_is_printed_after_some_seconds_and_only_if_something_changed(tmp_path):
     with embedded(tmp_path, responder=lambda request: "yes") as engine:
         meter = Meter(engine.runtime.store)
         shown, now = console(terminal=False), [0.0]
@@ -108,7 +109,7 @@ def test_lines_come_now_and_then_and_only_when_something_changed(tmp_path):
         assert shown.file.getvalue().count("\n") == 1
 
 
-def test_a_terminal_gets_a_board_that_leaves_nothing_behind(tmp_path):
+def test_a_terminal_shows_a_board(tmp_path):
     with embedded(tmp_path) as engine:
         shown = console()
         with showing(Meter(engine.runtime.store), "chains:start", shown) as progress:
@@ -117,7 +118,7 @@ def test_a_terminal_gets_a_board_that_leaves_nothing_behind(tmp_path):
         assert "chains:start" in shown.file.getvalue()
 
 
-def test_warnings_of_the_engine_are_shown_and_only_inside(tmp_path):
+def test_warnings_of_the_engine_are_shown_while_the_progress_is_shown(tmp_path):
     with embedded(tmp_path) as engine:
         shown = console(terminal=False)
         with showing(Meter(engine.runtime.store), "", shown):
@@ -146,7 +147,7 @@ def test_quiet_shows_nothing(tmp_path):
         (Models(frozenset({"m"}), frozenset({"s"})), "what s answered was simulated and cost nothing"),
     ],
 )
-def test_money_is_spent_only_where_it_was(models, said):
+def test_only_money_that_was_spent_is_called_spent(models, said):
     assert said in money(PAID, models)
 
 
@@ -158,11 +159,11 @@ def test_money_without_a_price_is_not_mentioned():
     ("seconds", "said"),
     [(0.04, "0.0 s"), (9.94, "9.9 s"), (75, "75 s"), (150, "2.5 min"), (7300, "2.0 h"), (200_000, "2.3 d")],
 )
-def test_durations_read_well(seconds, said):
+def test_durations_have_a_fitting_unit(seconds, said):
     assert duration(seconds) == said
 
 
-def test_counts_and_amounts_read_well():
+def test_counts_and_amounts_are_formatted_for_people():
     assert [count(1, "batch"), count(2, "batch"), count(1200, "prompt")] == [
         "1 batch",
         "2 batches",

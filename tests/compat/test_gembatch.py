@@ -1,4 +1,4 @@
-"""Calls written for gembatch run after changing the import."""
+"""Calls written for gembatch run when only the import is changed."""
 
 import pytest
 
@@ -20,6 +20,6 @@ def test_a_chain_of_gembatch_handlers_runs_to_its_end(tmp_path):
     assert from_gembatch.heard == [("what?", "one"), ("last", "two")]
 
 
-def test_what_could_never_work_is_refused_at_once(tmp_path):
+def test_an_invalid_submit_is_refused_at_once(tmp_path):
     with embedded(tmp_path), pytest.raises(ContinuationError, match="wrong"):
         gembatch.submit("hello", "simulated/old", from_gembatch.first, {"wrong": 1})

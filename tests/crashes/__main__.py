@@ -1,4 +1,4 @@
-"""A process dies at every write, before and after it, of a run over Firestore that uses the whole language.
+"""Crash before and after every write of a run over Firestore that uses the whole chain language.
 
 python -m tests.crashes [--store firestore|sqlite] [--processes 2]
 """
@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.crashes.crash_points import die
+from tests.crashes.one_crash import crash_at
 from tests.crashes.test_every_write_of_the_language import undisturbed_in
 from tests.support.engines import FIRESTORE, SQLITE
 
@@ -24,14 +24,14 @@ def main():
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         writes = undisturbed_in(chosen.store, Path(folder))["writes"]
-    deaths = [(chosen.store, at, after) for at, after in itertools.product(range(writes), (False, True))]
+    points = [(chosen.store, at, after) for at, after in itertools.product(range(writes), (False, True))]
     with multiprocessing.get_context("spawn").Pool(chosen.processes) as pool:
-        complaints = [each for each in pool.imap_unordered(die, deaths) if each]
-    for each in complaints:
+        differences = [each for each in pool.imap_unordered(crash_at, points) if each]
+    for each in differences:
         print(each)
     took = time.monotonic() - began
-    print(f"{chosen.store}: {len(deaths)} deaths, {len(complaints)} with a difference, {took:.0f} s")
-    return bool(complaints)
+    print(f"{chosen.store}: {len(points)} crashes, {len(differences)} with a difference, {took:.0f} s")
+    return bool(differences)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The engine dies at every write of a small run, once before it and once after, and is started again."""
+"""The engine crashes before and after every write of a small run, and is started again."""
 
 import pytest
 
@@ -9,11 +9,11 @@ from tests.support.crashing import Fuse
 from tests.support.lives import Work, live_until_done
 
 WRITES = 110
-"""More than the run has; the last test makes sure."""
+"""More writes than the run has; a test below checks that."""
 
 
 def begin():
-    """The chains of the run: under keys, so that a start that died can be repeated."""
+    """Start the chains of the run, under keys: a start that crashed can be repeated."""
     flows.moods["moody"] = 1
     return [
         gemchain.start(flows.outline, "a", key="a"),
@@ -40,7 +40,7 @@ def undisturbed(tmp_path_factory):
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("at", range(WRITES))
-def test_a_process_that_dies_at_any_write_loses_and_doubles_nothing(at, after, undisturbed, tmp_path):
+def test_a_crash_at_any_write_loses_and_doubles_nothing(at, after, undisturbed, tmp_path):
     if at >= undisturbed["writes"]:
         return
     found = live_until_done(WORK, tmp_path, Fuse(at, after=after))
@@ -53,11 +53,11 @@ def test_a_process_that_dies_at_any_write_loses_and_doubles_nothing(at, after, u
     assert found["ended"] <= {BatchState.CLOSED}
 
 
-def test_the_table_above_covers_every_write_of_the_run(undisturbed):
+def test_the_crash_points_cover_every_write_of_the_run(undisturbed):
     assert 30 < undisturbed["writes"] <= WRITES
 
 
-def test_the_undisturbed_run_ends_as_its_chains_say(undisturbed):
+def test_the_run_without_a_crash_ends_with_the_right_results(undisturbed):
     assert undisturbed["results"][0] == "DRAFT A FROM (OUTLINE A)"
     assert undisturbed["results"][4] == ("ChainFailedError", "blocked")
     assert set(undisturbed["paid"].values()) == {1}

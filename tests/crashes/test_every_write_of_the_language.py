@@ -1,4 +1,4 @@
-"""The engine dies at every write of a run that uses the whole language, and is started again."""
+"""The engine crashes at every write of a run that uses the whole chain language, and is started again."""
 
 from contextlib import suppress
 
@@ -11,7 +11,7 @@ from tests.support.engines import FIRESTORE, SQLITE, over
 from tests.support.lives import Work, check, live_until_done
 
 WRITES = 280
-"""More than the run has; a test makes sure."""
+"""More writes than the run has; a test below checks that."""
 
 
 def begin():
@@ -27,7 +27,7 @@ def begin():
 
 
 def approve(chains):
-    """What a person does, who cannot know whether it was done in an earlier life."""
+    """Resume the waiting chains, unless the process did so before it crashed."""
     with suppress(gemchain.ChainNotFoundError):
         gemchain.resume(chains[0], {"rounds": 2}, name="approval")
     with suppress(gemchain.ChainNotFoundError):
@@ -38,7 +38,7 @@ WORK = Work(begin, approve)
 
 
 def undisturbed_in(store, folder):
-    """What a run that nobody disturbs comes to, and how often it writes."""
+    """What a run without a crash leaves, and how often it writes."""
     fuse = Fuse()
     with over(store):
         return live_until_done(WORK, folder, fuse) | {"writes": fuse.count}
@@ -56,31 +56,31 @@ def undisturbed_in_firestore(tmp_path_factory):
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("at", range(WRITES))
-def test_a_process_that_dies_at_any_write_loses_and_doubles_nothing(at, after, undisturbed, tmp_path):
+def test_a_crash_at_any_write_loses_and_doubles_nothing(at, after, undisturbed, tmp_path):
     if at < undisturbed["writes"]:
         check(live_until_done(WORK, tmp_path, Fuse(at, after=after)), undisturbed)
 
 
 @pytest.mark.parametrize("at", range(3, WRITES, 29))
-def test_over_firestore_it_may_die_at_any_request_that_writes(at, undisturbed_in_firestore, tmp_path):
-    # Some of them here, for the time it takes; `make crashes` goes through all.
+def test_a_crash_at_a_request_to_firestore_loses_and_doubles_nothing(at, undisturbed_in_firestore, tmp_path):
+    # All of them take minutes, so only some run here; `make crashes` runs all.
     if at < undisturbed_in_firestore["writes"]:
         with over(FIRESTORE):
             found = live_until_done(WORK, tmp_path, Fuse(at, after=at % 2 == 0))
         check(found, undisturbed_in_firestore)
 
 
-def test_both_stores_come_to_the_same(undisturbed, undisturbed_in_firestore):
+def test_both_stores_end_with_the_same_results_and_prompts(undisturbed, undisturbed_in_firestore):
     for each in ("results", "prompts"):
         assert undisturbed[each] == undisturbed_in_firestore[each]
     assert 60 < undisturbed_in_firestore["writes"] <= WRITES
 
 
-def test_the_table_above_covers_every_write_of_the_run(undisturbed):
+def test_the_crash_points_cover_every_write_of_the_run(undisturbed):
     assert 60 < undisturbed["writes"] <= WRITES
 
 
-def test_the_undisturbed_run_ends_as_its_chains_say(undisturbed):
+def test_the_run_without_a_crash_ends_with_the_right_results(undisturbed):
     everything, refused, parent, ended, approved, _, impatient = undisturbed["results"]
     assert everything[:7] == ["<al>|<<<ar>>>", "a x", "<<a y>>", "a", "blocked", "a", "a bad"]
     assert [each[:4] for each in everything[7:9]] == ["a 0 ", "a 1 "]

@@ -1,4 +1,4 @@
-"""A real `gemchain run`, killed with SIGKILL again and again, ends like one that nobody disturbed."""
+"""A real `gemchain run`, killed with SIGKILL again and again, ends like one that was never killed."""
 
 import os
 import random
@@ -20,10 +20,10 @@ COMMAND = [sys.executable, "-c", "from gemchain.cli import main; main()", "run"]
 
 RUNS = 4
 KILLS = 8
-"""In each run: 32 in all."""
+"""In each run, so 32 in all."""
 
 LONGEST_LIFE = 0.5
-"""Seconds from the moment when the chains' file is loaded."""
+"""Seconds, at most, from the moment when the chains' file is loaded to the kill."""
 
 ROWS = [
     {"id": number, "number": number, "text": f"Stone {number} lies on hill {number * 7 % 11}."}
@@ -33,8 +33,8 @@ ROWS = [
 INSTANT = 0.0005
 
 
-def outlives(process, seconds):
-    """Whether the process still runs after so long."""
+def still_runs_after(process, seconds):
+    """Whether the process still runs after so many seconds."""
     try:
         process.wait(seconds)
     except subprocess.TimeoutExpired:
@@ -43,10 +43,10 @@ def outlives(process, seconds):
 
 
 class Run:
-    """One input on one state, carried on by one process after another.
+    """One input on one state, worked on by one process after another.
 
     Attributes:
-        kills: How many of them were killed while they worked.
+        kills: How many of these processes were killed while they worked.
     """
 
     def __init__(self, folder, seed, faults):
@@ -56,14 +56,15 @@ class Run:
         folder.mkdir()
         (folder / "rows.jsonl").write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in ROWS))
 
-    def live(self, until_death=None):
-        """One life of the process.
+    def run_process(self, wait_for_kill=None):
+        """Run one process.
 
         Args:
-            until_death: Waits for the moment to kill it; None lets it live to its end.
+            wait_for_kill: Waits for the moment of the kill, and returns whether the process still runs;
+                None lets the process run to its end.
 
         Returns:
-            Whether it came to its end.
+            Whether the process came to its end.
         """
         variables = {f"GEMCHAIN_{name.upper()}": str(value) for name, value in self.settings.items()}
         paths = ("--input", self.folder / "rows.jsonl", "--output", self.folder / "results.jsonl")
@@ -74,24 +75,24 @@ class Run:
             stderr=subprocess.PIPE,
         ) as process:
             assert process.stdout.readline() == b"loaded\n", process.communicate()[1].decode()
-            if until_death is not None and until_death(process):
+            if wait_for_kill is not None and wait_for_kill(process):
                 process.kill()
                 self.kills += 1
                 return False
-            _, complaint = process.communicate()
-            assert process.returncode == 0, complaint.decode()
+            _, errors = process.communicate()
+            assert process.returncode == 0, errors.decode()
             return True
 
-    def draw_death(self, moments):
-        """At any moment; or, every other time, at the worst: when a job is there and not yet recorded."""
+    def draw_kill(self, moments):
+        """A random moment; every other time the worst one: a job was created and is not recorded yet."""
         if self.kills % 2:
-            return lambda process: self._outlives_new_job(process, moments.randint(1, 3))
-        return lambda process: outlives(process, moments.uniform(0, LONGEST_LIFE))
+            return lambda process: self._runs_until_new_jobs(process, moments.randint(1, 3))
+        return lambda process: still_runs_after(process, moments.uniform(0, LONGEST_LIFE))
 
-    def _outlives_new_job(self, process, number):
+    def _runs_until_new_jobs(self, process, number):
         jobs = self.folder / "state" / "files" / "simulated" / "jobs"
         enough = sum(1 for _ in jobs.glob("*")) + number
-        while outlives(process, INSTANT):
+        while still_runs_after(process, INSTANT):
             if sum(1 for _ in jobs.glob("*")) >= enough:
                 return True
         return False
@@ -100,7 +101,7 @@ class Run:
         return (self.folder / "results.jsonl").read_bytes().splitlines()
 
     def records(self):
-        """What the state holds in the end."""
+        """What the state holds at the end."""
         settings = Settings().changed(**self.settings, state=str(self.folder / "state"))
         runtime = build(settings)
         store = runtime.store
@@ -122,19 +123,19 @@ class Run:
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
     run = Run(tmp_path_factory.mktemp("undisturbed") / "run", seed=0, faults="")
-    assert run.live()
+    assert run.run_process()
     return run
 
 
 @pytest.mark.parametrize("seed", range(RUNS))
-def test_a_process_killed_at_random_moments_ends_like_one_that_nobody_disturbed(seed, undisturbed, tmp_path):
+def test_a_process_killed_at_random_moments_ends_like_one_that_was_never_killed(seed, undisturbed, tmp_path):
     moments = random.Random(seed)
     kills = 0
-    while kills < KILLS:  # an idle machine may come to the end before, then there is another run
+    while kills < KILLS:  # a fast machine may finish before the last kill; then there is another run
         run = Run(tmp_path / f"after-{kills}", seed, FAULTS)
-        while kills + run.kills < KILLS and not run.live(run.draw_death(moments)):
+        while kills + run.kills < KILLS and not run.run_process(run.draw_kill(moments)):
             pass
-        assert run.live()
+        assert run.run_process()
         assert_same_end(run, undisturbed)
         kills += run.kills
 
@@ -144,12 +145,12 @@ def assert_same_end(run, undisturbed):
     expected, found = undisturbed.records(), run.records()
     assert found["chains"] == expected["chains"]
     assert found["prompts"] == expected["prompts"]
-    assert found["paid"] == expected["paid"], "every prompt is paid once, whatever befell its rows"
+    assert found["paid"] == expected["paid"], "every prompt is paid once, whatever happened to its rows"
     assert found["batches"] <= {BatchState.CLOSED, BatchState.FAILED}
     assert max(found["attempts"].values()) > 1, "the faults were on"
 
 
-def test_the_undisturbed_run_is_what_it_should_be(undisturbed):
+def test_the_run_without_a_kill_ends_as_expected(undisturbed):
     results = [orjson.loads(line) for line in undisturbed.results()]
     assert [line["id"] for line in results] == [row["id"] for row in ROWS]
     assert {line["state"] for line in results} == {ChainState.DONE}

@@ -1,4 +1,4 @@
-"""The patterns in docs/chains.md run as files of their own, and print what stands below them."""
+"""The patterns in docs/chains.md run as files of their own, and print the text that follows them."""
 
 import os
 import re
@@ -22,7 +22,7 @@ def run(name, code, folder):
 
 
 @pytest.mark.parametrize(("name", "code", "printed"), PATTERNS, ids=[name for name, _, _ in PATTERNS])
-def test_a_pattern_prints_what_stands_below_it(name, code, printed, tmp_path):
+def test_a_pattern_prints_the_text_that_follows_it(name, code, printed, tmp_path):
     done = run(name, code, tmp_path)
     assert (done.returncode, done.stdout) == (0, printed), done.stderr
 

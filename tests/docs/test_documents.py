@@ -1,4 +1,4 @@
-"""What the documents show is true: blocks run, links lead somewhere, words are the code's."""
+"""The documents are correct: code blocks run, links have targets, commands and settings exist."""
 
 import os
 import re
@@ -33,7 +33,7 @@ def shell(command, folder):
 
 
 @pytest.mark.parametrize("document", RUN, ids=name)
-def test_every_block_runs_in_its_order(document, tmp_path):
+def test_the_blocks_of_a_document_run_one_after_the_other(document, tmp_path):
     blocks = BLOCK.findall(document.read_text(encoding="utf-8"))
     assert {"python", "sh"} <= {language for language, _ in blocks}
     for language, text in blocks:
@@ -44,7 +44,7 @@ def test_every_block_runs_in_its_order(document, tmp_path):
         elif language == "sh":
             done = shell(["sh", "-eu", "-c", text], tmp_path)
         else:
-            # Those in bash need the emulators of Firebase: tests/firebase/test_readme.py runs them.
+            # Blocks in bash need the Firebase emulators: tests/firebase/test_readme.py runs them.
             assert language in {"text", "bash"}, f"{language!r} blocks are not run"
             continue
         assert done.returncode == 0, f"{text}\n{done.stdout}\n{done.stderr}"
@@ -92,7 +92,7 @@ def test_the_glossary_is_sorted():
     assert words == sorted(words)
 
 
-def test_every_decision_has_its_number_context_decision_and_consequences():
+def test_every_decision_has_a_number_a_context_a_decision_and_consequences():
     decisions = sorted((ROOT / "docs" / "decisions").glob("*.md"))
     for number, decision in enumerate(decisions, 1):
         text = decision.read_text(encoding="utf-8")

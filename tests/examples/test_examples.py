@@ -1,4 +1,4 @@
-"""The examples do what their docstrings say, on the texts of this very Python."""
+"""The examples do what their docstrings say, with the texts of this Python."""
 
 import json
 import os
@@ -24,7 +24,7 @@ def engine(tmp_path):
         yield made
 
 
-def test_the_library_has_thousands_of_functions_each_named_once():
+def test_the_library_has_thousands_of_functions_with_unique_names():
     rows = list(functions())
     names = [row["id"] for row in rows]
     assert len(rows) > 2000
@@ -33,7 +33,7 @@ def test_the_library_has_thousands_of_functions_each_named_once():
     assert next(row for row in rows if row["id"] == "textwrap.dedent")["signature"] == "dedent(text)"
 
 
-def test_reading_the_library_imports_none_of_it():
+def test_reading_the_library_imports_no_module_of_it():
     code = "import sys; from examples.stdlib import functions; list(functions()); print(*sys.modules)"
     loaded = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
@@ -94,7 +94,7 @@ def test_rows_are_printed_as_jsonl(tmp_path):
     assert run_module("examples.rows", "songs", folder=tmp_path).returncode == 2
 
 
-def test_the_demo_ends_with_entries_the_bill_and_the_way_to_vertex(tmp_path):
+def test_the_demo_prints_entries_the_cost_and_how_to_run_on_vertex(tmp_path):
     done = run_module(
         "examples.demo",
         folder=tmp_path,
@@ -103,24 +103,24 @@ def test_the_demo_ends_with_entries_the_bill_and_the_way_to_vertex(tmp_path):
         GEMCHAIN_POLL="0.05",
     )
     assert done.returncode == 0, done.stderr
-    said = done.stdout
-    assert "The answers are simulated" in said
-    assert "30 chains done" in said
-    assert "90 prompts in 3 batches" in said
-    assert "simulated, no money spent; at the list price of gemini-3.5-flash-lite" in said
-    assert "6 of 30 entries" in said
-    assert "GEMCHAIN_BLOBS=gs://BUCKET/demo DEMO_MODEL=gemini-3.5-flash-lite make demo" in said
+    output = done.stdout
+    assert "The answers are simulated" in output
+    assert "30 chains done" in output
+    assert "90 prompts in 3 batches" in output
+    assert "simulated, no money spent; at the list price of gemini-3.5-flash-lite" in output
+    assert "6 of 30 entries" in output
+    assert "GEMCHAIN_BLOBS=gs://BUCKET/demo DEMO_MODEL=gemini-3.5-flash-lite make demo" in output
     assert len((tmp_path / ".gemchain-demo" / "results.jsonl").read_text().splitlines()) == 30
 
 
-def test_the_demo_with_a_model_that_nobody_serves_says_so_in_one_line(tmp_path):
+def test_the_demo_with_an_unknown_model_prints_one_line(tmp_path):
     done = run_module("examples.demo", folder=tmp_path, DEMO_ROWS="3", DEMO_MODEL="nobody/knows")
     assert done.returncode == 2
     assert "no provider serves the model 'nobody/knows'" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_the_demo_never_throws_away_a_state_that_was_paid_for(tmp_path):
+def test_the_demo_never_deletes_a_state_that_was_paid_for(tmp_path):
     kept = tmp_path / ".gemchain-demo-paid" / "gemchain.db-kept"
     kept.parent.mkdir()
     kept.touch()

@@ -1,4 +1,4 @@
-"""The emulator suite under the repository's own project, started once for a file of tests."""
+"""Fixtures: the repository's own project in the emulator suite, started once for each test file."""
 
 import importlib.util
 
@@ -10,14 +10,14 @@ from tests.firebase import kit
 
 @pytest.fixture(scope="module")
 def deployment(tmp_path_factory):
-    """Everything as it is deployed."""
+    """The project in the emulators, as it is deployed."""
     with kit.deployed(tmp_path_factory.mktemp("project"), GEMCHAIN_GRACE="0") as found:
         yield found
 
 
 @pytest.fixture(scope="session")
 def expected(tmp_path_factory):
-    """What rows must come to: the very same chain's file, run by the embedded engine."""
+    """The expected results of rows: the same chain file, run by the embedded engine."""
 
     def run(rows: list[dict]) -> list:
         folder = tmp_path_factory.mktemp("embedded")

@@ -1,6 +1,6 @@
-"""What the tests of the emulator suite stand on: firebase-tools from npm, the functions' Python, a project.
+"""Tools for the tests with the emulator suite: firebase-tools from npm, the functions' Python, a project.
 
-Everything that takes long is kept in `.cache`, under a name made of what it was made from, and used again.
+What takes long to make is kept in `.cache` and used again; its name is a hash of its inputs.
 """
 
 import hashlib
@@ -54,7 +54,7 @@ def run(*command: str | Path, folder: Path = HERE) -> None:
 
 
 def gemchain(*arguments: str) -> str:
-    """What the command line says, from outside of the functions, of the project in the emulators."""
+    """The output of a `gemchain` command on the project in the emulators, run outside of the functions."""
     address = {"GEMCHAIN_STORE": f"firestore://{PROJECT}", "GEMCHAIN_BLOBS": f"gs://{BUCKET}/gemchain"}
     command = [Path(sys.executable).with_name("gemchain"), *arguments]
     done = subprocess.run(
@@ -65,7 +65,7 @@ def gemchain(*arguments: str) -> str:
 
 
 def firebase_tools() -> list[str]:
-    """The command of firebase-tools, installed by npm from the lock on first use."""
+    """The command of firebase-tools; npm installs it from the lock file on first use."""
     lock = (HERE / "package-lock.json").read_bytes()
     folder = CACHE / f"npm-{digest(lock)}"
     if not (folder / "done").exists():
@@ -79,28 +79,28 @@ def firebase_tools() -> list[str]:
 
 
 def functions_python() -> Path:
-    """A virtual environment for the functions, with gemchain in it as a wheel."""
+    """A virtual environment for the functions, with gemchain installed from a wheel."""
     CACHE.mkdir(exist_ok=True)
     wheel = write_wheel(CACHE / "vendor")
-    # Not from the wheel: this installation's metadata may be older than the sources.
+    # Not from the wheel: the metadata of this installation may be older than the sources.
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
-    needs = sorted(project["dependencies"] + project["optional-dependencies"]["firebase"])
-    folder = CACHE / f"venv-{digest(PYTHON.encode(), *(each.encode() for each in needs))}"
-    done, mark = folder / "done", digest(wheel.read_bytes())
+    requirements = sorted(project["dependencies"] + project["optional-dependencies"]["firebase"])
+    folder = CACHE / f"venv-{digest(PYTHON.encode(), *(each.encode() for each in requirements))}"
+    done, installed = folder / "done", digest(wheel.read_bytes())
     pip = (folder / "bin" / "pip", "install", "--quiet")
     if not done.exists():
         shutil.rmtree(folder, ignore_errors=True)
         run(sys.executable, "-m", "venv", folder)
-        run(*pip, *needs)
+        run(*pip, *requirements)
         done.touch()
-    if done.read_text() != mark:
+    if done.read_text() != installed:
         run(*pip, "--no-deps", "--force-reinstall", wheel)
-        done.write_text(mark)
+        done.write_text(installed)
     return folder
 
 
 def make_project(folder: Path, **settings: str) -> Path:
-    """The repository's own Firebase project, copied, with settings of the test's in the emulators' `.env`."""
+    """A copy of the repository's own Firebase project, with the test's settings in the emulators' `.env`."""
     for name in ("firebase.json", "firestore.rules", "firestore.indexes.json", "storage.rules"):
         shutil.copy(REPOSITORY / name, folder / name)
     config = folder / "firebase.json"
@@ -119,33 +119,33 @@ def make_project(folder: Path, **settings: str) -> Path:
 
 
 class Log:
-    """What firebase-tools says, line by line; tests wait for a line, and never for a time."""
+    """The output of firebase-tools, line by line. Tests wait for a line, and never for a time."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
-        self._said = threading.Condition()
+        self._new_line = threading.Condition()
 
-    def hear(self, line: str) -> None:
-        with self._said:
+    def add(self, line: str) -> None:
+        with self._new_line:
             self.lines.append(line)
-            self._said.notify_all()
+            self._new_line.notify_all()
 
     def count(self, words: str) -> int:
         return sum(words in line for line in list(self.lines))
 
     def wait_until(self, holds: Callable[[], bool], timeout: float = 300) -> None:
-        """Ask anew whenever something was said."""
+        """Check the condition after every new line until it holds."""
         end = time.monotonic() + timeout
         seen = -1
         while not holds():
-            with self._said:
+            with self._new_line:
                 while len(self.lines) == seen:
-                    assert self._said.wait(end - time.monotonic()), "\n".join(self.lines[-40:])
+                    assert self._new_line.wait(end - time.monotonic()), "\n".join(self.lines[-40:])
                 seen = len(self.lines)
 
 
 class Deployment:
-    """The project in the emulators, with Vertex AI's stand-in beside them."""
+    """The project in the emulators, with the stand-in for Vertex AI."""
 
     def __init__(self, suite: Suite, log: Log, vertex: VertexEmulator, clock: VirtualClock) -> None:
         self.suite = suite
@@ -159,11 +159,12 @@ class Deployment:
     def warm_up(self) -> None:
         """Start the processes of the event functions one after the other.
 
-        The first event would start them at once, each on a port that firebase-tools found free a second
-        before the process takes it; two on the same one would lose the event, as no emulator sends it twice.
+        The first event would start them at the same time. firebase-tools looks for a free port a second
+        before a process uses it, so two processes may get the same port. Then the event is lost, because no
+        emulator sends it twice.
         """
         for name in EVENT_FUNCTIONS:
-            with suppress(HTTPError):  # it is called with no event
+            with suppress(HTTPError):  # the call carries no event
                 self.suite.fire(name, REGION)
         self.log.lines.clear()
 
@@ -171,7 +172,7 @@ class Deployment:
         return self.start("startArticles", {"rows": rows})
 
     def start(self, function: str, body: object) -> list[str]:
-        """The chains that an HTTP function says it has started."""
+        """Call an HTTP function; returns the ids of the chains that it started."""
         data = json.dumps(body).encode()
         url = self.suite.function_url(function, REGION)
         request = Request(url, data, {"Content-Type": "application/json"})
@@ -188,12 +189,12 @@ class Deployment:
         self.suite.fire("gemchainSweep", REGION)
 
     def finish_jobs(self) -> None:
-        """The provider's side: the jobs that run are over, and their outputs written."""
+        """End the running jobs of the provider, and write their outputs."""
         self._clock.advance(TURNAROUND)
         self.vertex.settle()
 
     def batches_closed(self) -> bool:
-        """Whether all batches that were sent are closed; what went straight into others waits for a tick."""
+        """Whether all sent batches are closed. Eager batches wait for the next tick, and do not count."""
         return not any(each.state in SENT for each in self.store.open_batches())
 
     def all_ended(self, chains: list[str]) -> bool:
@@ -206,7 +207,7 @@ class Deployment:
         return [json.loads(found[each].result or "null") for each in chains]
 
     def redeploy(self, file: Path, text: str) -> None:
-        """Change a source; the emulator loads the codebase anew."""
+        """Change a source file, and wait until the emulator has loaded the codebase again."""
         loaded = self.log.count(LOADED)
         file.write_text(text)
         self.log.wait_until(lambda: self.log.count(LOADED) > loaded)
@@ -222,16 +223,16 @@ def deployed(
     responder: Responder | None = None,
     **settings: str,
 ) -> Iterator[Deployment]:
-    """Start everything on the repository's project.
+    """Start the emulators on a copy of the repository's project.
 
     Args:
-        folder: An empty one.
-        change: Changes the copy of the project, as a fault would.
-        responder: Answers in place of the model.
-        settings: For the functions' `.env.local`.
+        folder: An empty folder.
+        change: Changes the copy of the project, for example to inject a fault.
+        responder: Answers instead of the model.
+        settings: Settings for the functions' `.env.local`.
     """
     log, clock = Log(), VirtualClock()
-    suite = Suite(folder, firebase=firebase_tools(), listen=log.hear)
+    suite = Suite(folder, firebase=firebase_tools(), listen=log.add)
     with (
         mock.patch.dict(os.environ, suite.variables),
         VertexEmulator(clock=clock, turnaround=TURNAROUND, responder=responder) as vertex,

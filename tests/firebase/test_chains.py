@@ -1,4 +1,4 @@
-"""Chains on the emulator suite: Firestore, functions, tasks and storage do the work, as deployed."""
+"""Chains on the emulator suite: Firestore, functions, tasks and storage, as deployed."""
 
 import pytest
 
@@ -10,7 +10,7 @@ ROWS = [{"topic": f"the history of number{number} and its uses"} for number in r
 FORKED = {"topic": "a fork", "languages": ["English", "German", "Swahili"]}
 
 
-def test_three_hundred_chains_of_three_prompts_come_to_the_right_results(deployment, expected):
+def test_three_hundred_chains_of_three_prompts_have_the_right_results(deployment, expected):
     rows = [*ROWS, FORKED]
     chains = deployment.start_chains(rows)
     for _ in range(3):
@@ -19,7 +19,7 @@ def test_three_hundred_chains_of_three_prompts_come_to_the_right_results(deploym
         deployment.log.wait_until(deployment.batches_closed)
     assert deployment.all_ended(chains)
     assert deployment.results(chains) == expected(rows)
-    # Nobody swept, so it was the storage trigger that collected and the task queue that dispatched.
+    # No sweep ran, so the storage trigger collected and the task queue dispatched.
     assert deployment.calls("gemchainSweep") == 0
     assert deployment.log.count("gemchain: collected") == 3
     assert deployment.log.count("gemchain: dispatched") == 3
@@ -38,7 +38,7 @@ def test_an_uploaded_file_starts_a_chain(deployment):
         chains = deployment.store.list_chains(limit=1000)
         return [each for each in chains if each.key == "uploads/bees.txt"]
 
-    # Other objects call the function, too, so its end is not to be told from theirs.
+    # Other objects call the function, too, so the log does not show the end of this call.
     deployment.runtime.blobs._bucket.blob("uploads/bees.txt").upload_from_string("about bees")
     deployment.log.wait_until(found)
     (chain,) = found()
@@ -48,10 +48,10 @@ def test_an_uploaded_file_starts_a_chain(deployment):
     )
 
 
-def test_a_batch_of_a_thousand_costs_few_calls_and_hardly_a_task(deployment):
-    """With the ticks of half an hour, about what a job of that size takes."""
+def test_a_batch_of_a_thousand_prompts_needs_few_calls_and_few_tasks(deployment):
+    """With the ticks of half an hour, about the duration of a job of that size."""
     names = ("startArticles", "articleUploaded", "gemchainAssemble", "gemchainCollect", "gemchainDispatch")
-    while deployment.store.open_batches() or deployment.store.queues():  # what earlier tests left
+    while deployment.store.open_batches() or deployment.store.queues():  # records of earlier tests
         deployment.assemble()
         deployment.finish_jobs()
         deployment.log.wait_until(deployment.batches_closed)

@@ -1,4 +1,4 @@
-"""Every construct of the chain language, deployed: it comes to what a run without Firebase comes to."""
+"""Every construct of the chain language, deployed: it ends as it does without Firebase."""
 
 import json
 import re
@@ -48,8 +48,8 @@ APPROVE = {
 }
 
 
-def cases(marks):
-    """Functions and arguments, by what the language has."""
+def cases(folder):
+    """Functions and their arguments, by construct of the language."""
     return [
         *(("flows:outline", ["t"]), ("flows:fork", ["t"])),
         *(("joins:spread", [12]), ("joins:map_reduce", [["a", "b", "c"]]), ("joins:long_branches", [5])),
@@ -71,21 +71,22 @@ def cases(marks):
             ("language:start_renamed", ["x"]),
         ),
         *(("language:start_by_value", [each, 7]) for each in ("lambda", "nested", "method", "partial")),
-        *(("deployed:start_choosy", ["x"]), ("deployed:start_patient", ["x", str(marks)])),
+        *(("deployed:start_choosy", ["x"]), ("deployed:start_patient", ["x", str(folder)])),
         *(("deployed:start_growing", ["grow"]), ("deployed:ruled", ["x"])),
         ("whole:everything", ["w"]),
     ]
 
 
-def rows(marks):
-    """The cases, each with the key that its chain starts under."""
+def rows(folder):
+    """The cases, each with the key of its chain."""
     return [
-        [f"tests.apps.{name}", given, f"case {index}"] for index, (name, given) in enumerate(cases(marks))
+        [f"tests.apps.{name}", arguments, f"case {index}"]
+        for index, (name, arguments) in enumerate(cases(folder))
     ]
 
 
 def approvals(started, chains):
-    """The chains that wait for a person, and what this person says."""
+    """The chains that wait for a person, and the value for each."""
     pairs = [
         (chain, APPROVE.get(name.removeprefix("tests.apps.")))
         for (name, *_), chain in zip(started, chains, strict=True)
@@ -94,10 +95,10 @@ def approvals(started, chains):
 
 
 class Model:
-    """Echoes; keeps some answers back; makes one longer whenever it is asked; and speaks as `direct` does."""
+    """Echoes; blocks some answers; lengthens one answer on each call; answers as `direct` does."""
 
     def __init__(self):
-        self.asked = Counter()
+        self.calls = Counter()
 
     def __call__(self, request):
         text = flows.echo(request)
@@ -105,12 +106,12 @@ class Model:
             return direct.body_of(text)
         if text in ("bad", "blocked"):
             return direct.body_of("bad")
-        self.asked[text] += text == "grow"
-        return text * max(1, self.asked[text])
+        self.calls[text] += text == "grow"
+        return text * max(1, self.calls[text])
 
 
 def end_of(chain):
-    """How a chain ended, as plain data."""
+    """The end of a chain as plain data."""
     if chain.state is ChainState.DONE:
         return ["done", json.loads(chain.result or "null")]
     return [
@@ -121,7 +122,7 @@ def end_of(chain):
 
 
 def add_chains(project):
-    """The tests' own chains beside the example, on models of Vertex AI, and a function that starts any."""
+    """Add the tests' own chains, on models of Vertex AI, and a function that starts any of them."""
     functions = project / "functions"
     with (functions / "main.py").open("a") as main:
         main.write(STARTER)
@@ -146,13 +147,13 @@ def language(tmp_path_factory):
 
 
 def waiting(deployment):
-    """The chains that wait for a person."""
+    """The ids of chains that wait for a person."""
     waits = deployment.store.list_prompts(state=PromptState.WAITING, limit=1000)
     return {each.chain_id for each in waits if each.kind == "wait"}
 
 
 def drive(deployment, chains, most=60):
-    """Ticks of the schedules, and jobs that end, until all chains have ended or wait for a person."""
+    """Run the schedules and end the jobs until all chains have ended or wait for a person."""
     for _ in range(most):
         deployment.assemble()
         deployment.finish_jobs()
@@ -168,7 +169,7 @@ def drive(deployment, chains, most=60):
 
 @pytest.fixture(scope="module")
 def expected(tmp_path_factory):
-    """The same chains under the same keys, run by the embedded engine."""
+    """The ends of the same chains with the same keys, run by the embedded engine."""
     import tests.apps.deployed
     import tests.apps.joins
     import tests.apps.language
@@ -180,20 +181,20 @@ def expected(tmp_path_factory):
         folder, responder=Model(), signing_key="only-for-tests-and-long-enough", **SETTINGS
     ) as engine:
         chains = []
-        for name, given, key in rows(tmp_path_factory.mktemp("marks")):
+        for name, arguments, key in rows(tmp_path_factory.mktemp("files")):
             module, _, function = name.partition(":")
-            chains.append(gemchain.start(getattr(sys.modules[module], function), *given, key=key))
+            chains.append(gemchain.start(getattr(sys.modules[module], function), *arguments, key=key))
         engine.run()
         for chain, decision in approvals(rows("."), [each.id for each in chains]):
             gemchain.resume(chain, decision)
         engine.run()
-        engine.clock.advance(1)  # past the deadline of a wait that nobody ends
+        engine.clock.advance(1)  # past the deadline of a wait that is never resumed
         engine.run()
         found = engine.runtime.store.chains([each.id for each in chains])
         return [(each.id, end_of(found[each.id])) for each in chains]
 
 
-def test_every_construct_comes_to_what_it_comes_to_without_firebase(language, expected, tmp_path):
+def test_every_construct_ends_as_it_does_without_firebase(language, expected, tmp_path):
     wanted = rows(tmp_path)
     chains = language.start("startAny", wanted)
     assert chains == [chain for chain, _ in expected]
@@ -202,14 +203,14 @@ def test_every_construct_comes_to_what_it_comes_to_without_firebase(language, ex
         kit.gemchain("resume", chain, json.dumps(decision))
     drive(language, chains)
     found = language.store.chains(chains)
-    names = [f"{name} {given}" for name, given, _ in wanted]
+    names = [f"{name} {arguments}" for name, arguments, _ in wanted]
     ends = {name: end_of(found[chain]) for name, chain in zip(names, chains, strict=True)}
     assert ends == {name: end for name, (_, end) in zip(names, expected, strict=True)}
     assert not language.store.list_prompts(state=PromptState.PARKED)
 
 
 def small_programs():
-    """Random programs of a few prompts, with what they mean when they are simply run."""
+    """Random programs of a few prompts, with their ends when they are run directly."""
     found = []
     for seed in RANDOM:
         body, end, sent = compare.chosen(f"firebase {seed}")
@@ -218,7 +219,7 @@ def small_programs():
     return found
 
 
-def test_random_programs_end_as_they_do_when_simply_run(language):
+def test_random_programs_end_as_they_do_when_run_directly(language):
     programs = small_programs()
     assert len(programs) > len(RANDOM) / 2
     wanted = [
@@ -243,7 +244,7 @@ def test_a_cancelled_chain_drops_its_answers_and_sends_nothing_more(language):
     assert states == {PromptState.CANCELLED}
 
 
-def test_chains_in_flight_survive_a_rename_and_a_new_version(language):
+def test_running_chains_continue_after_a_rename_and_a_new_version(language):
     names = ("tests.apps.deployed:start_payment", "tests.apps.deployed:report")
     chains = language.start("startAny", [[name, ["x"], "before"] for name in names])
     renamed = '@gemchain.callback(name="settle", aliases=["tests.apps.deployed:pay"])\ndef settle('
@@ -262,8 +263,8 @@ def test_chains_in_flight_survive_a_rename_and_a_new_version(language):
     assert [end_of(ends[each])[1] for each in chains] == ["paid x", "v1 again v1 x", "v2 x"]
 
 
-def test_a_function_by_value_waits_for_the_key_that_signed_it(language):
-    """The key is a secret of Firebase: another one parks the prompt, and loads nothing."""
+def test_a_function_by_value_is_parked_until_its_signing_key_is_back(language):
+    """The key is a secret of Firebase. With another key the prompt is parked, and nothing is loaded."""
     functions = language.suite.folder / "functions"
     module, secrets = functions / "tests" / "apps" / "deployed.py", functions / ".secret.local"
     text, before = module.read_text(), secrets.read_text()

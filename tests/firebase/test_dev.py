@@ -1,4 +1,4 @@
-"""`gemchain init`, then `gemchain dev`, then a chain to its end: as a new user would."""
+"""`gemchain init`, `gemchain dev` and a chain to its end, as a new user would do it."""
 
 import os
 import re
@@ -23,13 +23,13 @@ def project(tmp_path):
     subprocess.run([GEMCHAIN, "init", tmp_path], check=True, capture_output=True, timeout=60)
     (tmp_path / "functions" / "venv").symlink_to(
         kit.functions_python()
-    )  # else dev would make one, in a minute
+    )  # else `gemchain dev` makes one, which takes a minute
     return tmp_path
 
 
 @pytest.fixture
 def dev(project):
-    """`gemchain dev` under way, and what it says."""
+    """A running `gemchain dev`, and its output."""
     tools = Path(kit.firebase_tools()[1]).parents[3] / ".bin"
     environment = {**os.environ, "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"}
     options = ("--free-ports", "--stand-in", "--minute", "0.5", "--turnaround", "0")
@@ -42,7 +42,7 @@ def dev(project):
         start_new_session=True,
     )
     log = kit.Log()
-    reader = threading.Thread(target=lambda: [log.hear(line.rstrip("\n")) for line in process.stdout])
+    reader = threading.Thread(target=lambda: [log.add(line.rstrip("\n")) for line in process.stdout])
     reader.start()
     yield process, log
     if process.poll() is None:
@@ -52,7 +52,7 @@ def dev(project):
     process.stdout.close()
 
 
-def test_a_new_user_gets_from_an_empty_folder_to_the_end_of_a_chain(dev, project):
+def test_a_new_user_comes_from_an_empty_folder_to_the_end_of_a_chain(dev, project):
     process, log = dev
     log.wait_until(lambda: log.count("Stop all:"))
     text = "\n".join(log.lines)
@@ -90,7 +90,7 @@ def test_a_new_user_gets_from_an_empty_folder_to_the_end_of_a_chain(dev, project
         urlopen(start, timeout=60)
 
 
-def test_without_a_project_or_the_tools_it_says_what_to_do(project, tmp_path_factory):
+def test_without_a_project_or_firebase_tools_the_next_command_is_printed(project, tmp_path_factory):
     empty = tmp_path_factory.mktemp("empty")
     bare = {**os.environ, "PATH": "/nonexistent"}
     for folder, words in ((empty, "gemchain init"), (project, "npm install -g firebase-tools")):

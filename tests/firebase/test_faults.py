@@ -1,4 +1,4 @@
-"""The same chains while everything goes wrong: on one deployment, since each takes its time to start."""
+"""The same chains with faults, all on one deployment, because a deployment takes long to start."""
 
 import textwrap
 
@@ -25,22 +25,22 @@ TWICE = textwrap.dedent("""
 """)
 KILLED = textwrap.dedent('''
     import pathlib, signal
-    MARK = pathlib.Path(__file__).with_name("killed.mark")
+    KILLED_FILE = pathlib.Path(__file__).with_name("killed.once")
     answers = 0
 
-    def die_once():
-        """Killed once, in the middle of a part."""
+    def kill_once():
+        """Kill the process once, in the middle of a part."""
         global answers
         answers += 1
-        if answers == 150 and not MARK.exists():
-            MARK.touch()
+        if answers == 150 and not KILLED_FILE.exists():
+            KILLED_FILE.touch()
             os.kill(os.getpid(), signal.SIGKILL)
 
 ''')
 
 
 def break_everything(project):
-    """No storage event arrives, every task comes twice, the first dispatch is killed in mid-part."""
+    """No storage event arrives, every task comes twice, the first dispatch is killed half-way."""
     main, articles = project / "functions" / "main.py", project / "functions" / "articles.py"
     stages = "gemchainAssemble, gemchainCollect, gemchainDispatch, gemchainSweep"
     text = main.read_text()
@@ -50,7 +50,7 @@ def break_everything(project):
     head = '"""Write it in every language: several submits fork the chain."""\n'
     assert head in text
     articles.write_text(
-        text.replace("\n\ndef outline", f"\n{KILLED}\ndef outline").replace(head, f"{head}    die_once()\n")
+        text.replace("\n\ndef outline", f"\n{KILLED}\ndef outline").replace(head, f"{head}    kill_once()\n")
     )
 
 
@@ -77,7 +77,7 @@ def drive(deployment, rounds):
         deployment.log.wait_until(deployment.batches_closed)
 
 
-def test_events_dropped_tasks_doubled_functions_killed_and_a_job_expired_change_no_result(broken, expected):
+def test_lost_events_doubled_tasks_killed_functions_and_an_expired_job_change_no_result(broken, expected):
     rows = [*ROWS, FORKED]
     chains = broken.start_chains(rows)
     broken.vertex.set_faults("expired=1")
@@ -90,8 +90,8 @@ def test_events_dropped_tasks_doubled_functions_killed_and_a_job_expired_change_
     assert sent_again > 0
     assert broken.calls("gemchainCollect") == 0
     assert broken.calls("gemchainDispatch") >= 2 * broken.log.count("gemchain: dispatched") > 0
-    assert (broken.suite.folder / "functions" / "killed.mark").exists()
-    # Each prompt was paid once, but for what the expired job had answered nothing for.
+    assert (broken.suite.folder / "functions" / "killed.once").exists()
+    # Each prompt was paid once; the expired job answered nothing and cost nothing.
     assert set(broken.vertex.paid_rows().values()) == {1}
 
 

@@ -1,4 +1,4 @@
-"""`gemchain init`: a codebase of one's own, in an empty folder and beside what is there."""
+"""`gemchain init` in an empty folder, and in a project that exists."""
 
 import json
 import subprocess
@@ -33,7 +33,7 @@ def test_an_empty_folder_gets_the_codebase_that_this_repository_tests(init, tmp_
     assert json.loads((tmp_path / "firestore.indexes.json").read_text()) == ours
 
 
-def test_the_requirements_name_a_wheel_that_is_there_and_that_python_can_import(init, tmp_path):
+def test_the_requirements_name_a_wheel_that_exists_and_can_be_imported(init, tmp_path):
     init()
     requirement = (tmp_path / "functions" / "requirements.txt").read_text().strip()
     wheel = tmp_path / "functions" / requirement.removesuffix("[firebase]")
@@ -51,7 +51,7 @@ def test_the_requirements_name_a_wheel_that_is_there_and_that_python_can_import(
     assert done.stdout.startswith(str(wheel))
 
 
-def test_the_signing_key_is_drawn_anew_for_everybody_and_never_replaced(init, tmp_path):
+def test_every_project_gets_its_own_signing_key_and_it_is_never_replaced(init, tmp_path):
     init()
     path = tmp_path / "functions" / ".secret.local"
     first = path.read_text()
@@ -77,7 +77,7 @@ def test_a_dry_run_shows_every_line_but_the_key_and_writes_nothing(init, tmp_pat
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_project_that_is_there_keeps_its_own_and_gets_a_codebase_beside_it(init, tmp_path):
+def test_an_existing_project_keeps_its_files_and_gets_a_second_codebase(init, tmp_path):
     theirs = {
         "hosting": {"public": "site"},
         "functions": {"source": "functions", "runtime": "nodejs22"},
@@ -108,12 +108,12 @@ def test_files_that_differ_are_kept_and_named(init, tmp_path):
     init()
     main = tmp_path / "functions" / "main.py"
     main.write_text("import gemchain  # mine")
-    said = init()
+    output = init()
     assert main.read_text() == "import gemchain  # mine"
-    assert "main.py is there and stays as it is" in said
+    assert "main.py is there and stays as it is" in output
 
 
-def test_keys_that_a_later_gemchain_needs_are_added_beside_those_that_are_there(init, tmp_path):
+def test_missing_keys_are_added_to_the_existing_ones(init, tmp_path):
     secrets = tmp_path / "functions" / ".secret.local"
     secrets.parent.mkdir()
     (secrets.parent / "main.py").write_text("import gemchain")
@@ -136,7 +136,7 @@ service cloud.firestore {
 """
 
 
-def test_rules_that_are_there_are_kept_and_gemchains_put_into_them_once(init, tmp_path):
+def test_existing_rules_are_kept_and_gemchains_lines_are_added_once(init, tmp_path):
     path = tmp_path / "firestore.rules"
     path.write_text(THEIR_RULES)
     assert "merge  firestore.rules" in init()
@@ -148,13 +148,13 @@ def test_rules_that_are_there_are_kept_and_gemchains_put_into_them_once(init, tm
     assert path.read_text() == merged
 
 
-def test_a_dry_run_shows_what_would_be_put_into_the_rules(init, tmp_path):
+def test_a_dry_run_shows_the_lines_that_would_be_added_to_the_rules(init, tmp_path):
     (tmp_path / "firestore.rules").write_text(THEIR_RULES)
     assert "+    match /gemchain_chains/{all=**} { allow read, write: if false; }" in init("--dry-run")
     assert (tmp_path / "firestore.rules").read_text() == THEIR_RULES
 
 
-def test_rules_that_open_everything_are_reported_with_their_path_and_an_exit_code(tmp_path):
+def test_rules_that_open_everything_are_reported_with_their_path_and_exit_code_1(tmp_path):
     wide = THEIR_RULES.replace("/shoes/{shoe}", "/{any=**}")
     (tmp_path / "firestore.rules").write_text(wide)
     done = CliRunner().invoke(app, ["init", str(tmp_path)])
@@ -163,7 +163,7 @@ def test_rules_that_open_everything_are_reported_with_their_path_and_an_exit_cod
     assert (tmp_path / "functions" / "main.py").exists()
 
 
-def test_rules_that_cannot_be_understood_stay_and_the_lines_to_paste_are_printed(tmp_path):
+def test_rules_that_cannot_be_parsed_are_kept_and_the_lines_to_paste_are_printed(tmp_path):
     path = tmp_path / "storage.rules"
     path.write_text("service firebase.storage {")
     done = CliRunner().invoke(app, ["init", str(tmp_path)])
@@ -172,7 +172,7 @@ def test_rules_that_cannot_be_understood_stay_and_the_lines_to_paste_are_printed
     assert "match /gemchain/{all=**} { allow read, write: if false; }" in done.output
 
 
-def test_other_names_for_collections_and_folder_reach_indexes_and_rules(init, tmp_path):
+def test_indexes_and_rules_use_the_configured_collections_and_folder(init, tmp_path):
     source = tmp_path / "functions"
     source.mkdir()
     (source / "main.py").write_text("import gemchain")
@@ -187,7 +187,7 @@ def test_other_names_for_collections_and_folder_reach_indexes_and_rules(init, tm
     assert {each["collectionGroup"].partition("_")[0] for each in names} == {"chains"}
 
 
-def test_the_files_that_firebase_json_names_are_the_ones_that_are_merged(init, tmp_path):
+def test_the_files_that_firebase_json_names_are_merged(init, tmp_path):
     (tmp_path / "firebase.json").write_text('{"firestore": {"rules": "mine.rules", "indexes": "mine.json"}}')
     (tmp_path / "mine.rules").write_text(THEIR_RULES)
     init()
@@ -196,14 +196,14 @@ def test_the_files_that_firebase_json_names_are_the_ones_that_are_merged(init, t
     assert not (tmp_path / "firestore.rules").exists()
 
 
-def test_a_firebase_json_that_is_none_is_refused_in_a_line(tmp_path):
+def test_a_broken_firebase_json_is_refused(tmp_path):
     (tmp_path / "firebase.json").write_text("{")
     done = CliRunner().invoke(app, ["init", str(tmp_path)])
     assert done.exit_code == 2
     assert [path.name for path in tmp_path.iterdir()] == ["firebase.json"]
 
 
-def test_an_older_wheel_makes_room_for_the_installed_one(init, tmp_path):
+def test_an_older_wheel_is_replaced_by_the_installed_version(init, tmp_path):
     init()
     functions = tmp_path / "functions"
     (functions / "vendor" / "gemchain-0.0.1-py3-none-any.whl").touch()
@@ -216,7 +216,7 @@ def test_an_older_wheel_makes_room_for_the_installed_one(init, tmp_path):
     assert Path(functions / "vendor" / wheels[0]).stat().st_size > 0
 
 
-def test_a_run_that_was_cut_off_is_finished_by_the_next(init, tmp_path):
+def test_the_next_run_finishes_a_run_that_was_cut_off(init, tmp_path):
     init()
     whole = {path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file()}
     for name in ("functions/requirements.txt", "firestore.indexes.json", "firebase.json"):

@@ -1,4 +1,4 @@
-"""What `firebase deploy` learns from the codebase, and what importing it costs."""
+"""The manifest that `firebase deploy` reads from the codebase, and the time that importing it takes."""
 
 import os
 import subprocess
@@ -19,7 +19,7 @@ COLD_START = 1.2
 
 
 def in_functions(program: str) -> str:
-    """What a program says that runs where firebase-tools runs its own."""
+    """The output of a program that runs in the functions' folder, as firebase-tools runs its own."""
     environment = {**os.environ, "FIREBASE_CONFIG": CONFIG, "GCLOUD_PROJECT": "demo-gemchain"}
     done = subprocess.run(
         [sys.executable, "-c", program],
@@ -42,14 +42,14 @@ def manifest():
     return yaml.safe_load(in_functions(program))
 
 
-def test_the_manifest_is_what_the_docs_say(manifest):
-    """After a wanted change, write `functions.yaml` anew from what this shows."""
+def test_the_manifest_is_the_recorded_one(manifest):
+    """After an intended change, replace `functions.yaml` with the YAML that the failure shows."""
     assert manifest == yaml.safe_load((HERE / "functions.yaml").read_text()), yaml.dump(manifest)
 
 
-def test_no_unauthenticated_caller_reaches_a_function(manifest):
+def test_every_function_requires_an_authenticated_caller(manifest):
     for name, endpoint in manifest["endpoints"].items():
-        # Firebase opens to the public only what has an httpsTrigger without an invoker of its own.
+        # Firebase makes only functions with an httpsTrigger and without an invoker public.
         invoker = endpoint.get("httpsTrigger", {"invoker": ["private"]})["invoker"]
         assert invoker == ["private"], name
         assert "callableTrigger" not in endpoint, name
@@ -67,24 +67,24 @@ def test_the_stages_stay_inside_the_limits_of_the_platform():
 
 
 @pytest.mark.parametrize(("seconds", "stops_after"), [(1800, 1500), (540, 270), (60, 30)])
-def test_a_scheduled_function_stops_itself_before_it_is_cut_off(seconds, stops_after):
+def test_a_scheduled_function_stops_before_its_time_limit(seconds, stops_after):
     program = (
         f"import os; os.environ['GEMCHAIN_SCHEDULE_SECONDS'] = '{seconds}';"
         "import gemchain.firebase as f; from types import SimpleNamespace as S;"
         "from datetime import datetime;"
         "now = datetime(2026, 1, 1);"
-        "print((f._out_of_time_at(S(store=S(now=lambda: now))) - now).total_seconds())"
+        "print((f._stop_at(S(store=S(now=lambda: now))) - now).total_seconds())"
     )
     assert float(in_functions(program)) == stops_after
 
 
-def test_every_parameter_has_its_line_in_the_env_file_so_that_a_deploy_asks_for_the_bucket_only(manifest):
-    asked = {each["name"] for each in manifest["params"] if each["type"] != "secret"}
-    given = {line.split("=")[0] for line in (FUNCTIONS / ".env").read_text().splitlines()}
-    assert asked - given == {"GEMCHAIN_BUCKET"}
+def test_every_parameter_but_the_bucket_is_in_the_env_file_so_that_a_deploy_asks_for_it_only(manifest):
+    parameters = {each["name"] for each in manifest["params"] if each["type"] != "secret"}
+    in_file = {line.split("=")[0] for line in (FUNCTIONS / ".env").read_text().splitlines()}
+    assert parameters - in_file == {"GEMCHAIN_BUCKET"}
 
 
-def test_importing_the_functions_is_quick_and_loads_no_service():
+def test_importing_the_functions_is_quick_and_loads_no_service_client():
     program = (
         "import sys, time; began = time.process_time(); import main; print(time.process_time() - began);"
         "print(*[m for m in ('google.cloud.firestore', 'google.cloud.storage', 'google.cloud.aiplatform_v1',"

@@ -1,4 +1,4 @@
-"""The README's walk on Firebase, by its own words: its commands as they stand, in two terminals."""
+"""The README's commands on Firebase, exactly as they are written, in two terminals."""
 
 import os
 import re
@@ -20,7 +20,7 @@ INSTALLING = (
     'pip install --quiet "$(echo /tmp/gemchain-wheel/gemchain-*.whl)[firebase]"',
     "npm install firebase-tools",
 )
-"""What takes minutes, and is done by the kit, once: the same wheel, the same packages, the same folders."""
+"""Commands that take minutes. The kit does the same once: the same wheel, packages and folders."""
 
 PORTS = (5001, 8080, 9199, 9299, 9499)
 
@@ -34,7 +34,7 @@ def blocks():
 
 
 def in_use():
-    """Ports of the README that somebody else has; the README says which those are."""
+    """Ports of the README that other programs use."""
     taken = []
     for port in PORTS:
         with socket.socket() as tried:
@@ -48,7 +48,7 @@ def in_use():
 
 @pytest.fixture
 def home(tmp_path):
-    """A home whose folder has what the installing commands would have put there."""
+    """A home folder with the files that the installing commands would have written."""
     folder = tmp_path / "my-chains"
     folder.mkdir()
     (folder / "venv").symlink_to(kit.functions_python())
@@ -59,7 +59,7 @@ def home(tmp_path):
 
 @pytest.fixture
 def terminal(home):
-    """Starts a bash in that home, with none of this process's own settings."""
+    """Starts bash in that home folder, without the settings of this process."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("GEMCHAIN", "GOOGLE"))}
     environment = kept | {"HOME": str(home)}
     started = []
@@ -93,15 +93,16 @@ def test_the_readmes_commands_bring_a_new_user_to_the_end_of_a_chain(terminal):
         assert line in first.splitlines()
         first = first.replace(f"{line}\n", ". venv/bin/activate\n" if line.endswith("activate") else "")
     log = kit.Log()
-    ready = f"ln -s {kit.functions_python()} functions/venv"  # else dev would make one, in a minute
+    # Without this link `gemchain dev` would make the virtual environment, which takes a minute.
+    ready = f"ln -s {kit.functions_python()} functions/venv"
     dev = terminal(first.replace("gemchain dev", f"{ready}\nexec gemchain dev"))
-    reader = threading.Thread(target=lambda: [log.hear(line.rstrip("\n")) for line in dev.stdout])
+    reader = threading.Thread(target=lambda: [log.add(line.rstrip("\n")) for line in dev.stdout])
     reader.start()
     log.wait_until(lambda: log.count("Stop all:") or dev.poll() is not None)
     assert dev.poll() is None, "\n".join(log.lines)
-    said = terminal(second).communicate(timeout=120)[0]
-    assert "All is well" in said
-    chain = re.search(r"\bc[0-9a-f]{30}\b", said).group()
+    output = terminal(second).communicate(timeout=120)[0]
+    assert "All is well" in output
+    chain = re.search(r"\bc[0-9a-f]{30}\b", output).group()
     export = "\n".join(line for line in second.splitlines() if line.startswith(("cd ", "export ")))
     log.wait_until(lambda: log.count("gemchain: dispatched") >= 3)
     assert "DONE" in terminal(f"{export}\ngemchain chains").communicate(timeout=120)[0]

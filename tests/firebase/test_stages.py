@@ -1,4 +1,4 @@
-"""The bodies of the Cloud Functions, without Firebase: over SQLite, with a waker that only remembers."""
+"""The bodies of the Cloud Functions without Firebase: on SQLite, with a waker that records its calls."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -22,7 +22,7 @@ from gemchain.runtime import using
 from gemchain.testing import embedded
 
 
-class Remembering:
+class RecordingWaker:
     def __init__(self):
         self.parts = []
 
@@ -36,7 +36,7 @@ class Remembering:
 @pytest.fixture
 def runtime(tmp_path):
     with embedded(tmp_path, grace=0, simulated_turnaround=60, lease=30, poll=1) as engine:
-        runtime = replace(engine.runtime, waker=Remembering())
+        runtime = replace(engine.runtime, waker=RecordingWaker())
         with using(runtime):
             yield runtime
 
@@ -64,7 +64,7 @@ def test_an_output_makes_parts_and_a_task_for_each(runtime, sent):
     assert runtime.waker.parts == [f"{sent.id}-00000"]
 
 
-def test_an_output_that_is_there_before_its_job_is_over_is_asked_for_again(runtime, sent):
+def test_a_job_that_still_runs_when_its_output_appears_is_polled_again(runtime, sent):
     runtime.clock.advance(30)
     (arrived,) = collect_hinted(runtime, output(sent)).batches
     assert arrived.state is BatchState.ARRIVED
@@ -74,7 +74,7 @@ def test_an_output_that_is_there_before_its_job_is_over_is_asked_for_again(runti
     "name",
     ["uploads/x.txt", "gemchain/batches/b0/input-1.jsonl", "gemchain/batches/b0/output/p/predictions.jsonl"],
 )
-def test_objects_that_are_no_output_of_a_known_batch_are_left_alone(runtime, sent, name):
+def test_objects_that_are_not_the_output_of_a_known_batch_are_ignored(runtime, sent, name):
     assert collect_hinted(runtime, name).batches == []
 
 
@@ -91,7 +91,7 @@ def test_a_task_dispatches_its_part_and_a_second_one_finds_it_done(runtime, sent
     assert dispatch_hinted(runtime, sent.id, f"{sent.id}-00000") is None
 
 
-def test_a_task_for_a_part_that_is_leased_must_come_again(runtime, sent):
+def test_a_task_for_a_part_that_another_worker_holds_must_come_again(runtime, sent):
     arrive(runtime, sent)
     (part,) = runtime.store.open_parts(sent.id)
     until = runtime.store.now() + timedelta(seconds=30)
@@ -108,13 +108,13 @@ def test_without_any_event_or_task_the_sweep_finds_everything(runtime, sent):
     assert arrived.state is BatchState.ARRIVED
     runtime.waker.parts.clear()
     sweep_up(runtime, runtime.store.now())
-    assert runtime.waker.parts == []  # just announced: its task may be on its way
+    assert runtime.waker.parts == []  # just announced: its task may still arrive
     runtime.clock.advance(31)
     sweep_up(runtime, runtime.store.now())
     assert runtime.waker.parts == [f"{sent.id}-00000"]
 
 
-def test_a_long_queue_is_not_announced_all_over_again_by_every_sweep(runtime, sent):
+def test_a_sweep_announces_only_some_parts_of_a_long_queue(runtime, sent):
     file = OutputFile("file:///x", 1, 1000)
     parts = [
         Part(id=f"{sent.id}-{each:05d}", batch_id=sent.id, index=each, file=file, start=each, end=each + 1)

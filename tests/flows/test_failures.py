@@ -151,9 +151,7 @@ def test_a_function_that_is_gone_parks_the_prompt_until_it_is_back(engine, monke
     assert len(engine.runtime.store.list_batches()) == paid + 1
 
 
-def test_a_waiting_process_learns_of_a_parked_chain_and_reads_no_prompts_before(
-    engine, monkeypatch
-):
+def test_a_waiting_process_learns_of_a_parked_chain_and_reads_no_prompts_before(engine, monkeypatch):
     chain = gemchain.start(flows.outline, "x")
     store = engine.runtime.store
     driven_by_others = using(replace(engine.runtime, drive=None))

@@ -11,7 +11,7 @@ from gemchain.errors import ConfigurationError, ProviderRejectedError, ProviderU
 from gemchain.records.states import PromptState
 from gemchain.testing import embedded
 from tests.apps import flows, guarded, language
-from tests.cli.conftest import shop  # noqa: F401 -- a fixture
+from tests.cli.conftest import cli  # noqa: F401 -- a fixture
 from tests.providers.test_vertex_chaos import World
 from tests.support import engines
 from tests.support.crashing import Crash
@@ -169,17 +169,17 @@ def finish(response, secret):
 """
 
 
-def test_the_command_line_shows_secrets_only_where_they_are_asked_for(shop, caplog, monkeypatch):  # noqa: F811
+def test_the_command_line_shows_secrets_only_where_they_are_asked_for(cli, caplog, monkeypatch):  # noqa: F811
     monkeypatch.setenv("GEMCHAIN_SIGNING_KEY", KEY)
     monkeypatch.setenv("GEMINI_API_KEY", f"{SECRET}api")
-    shop.rows({"topic": "good"}, {"topic": "bad"})
-    target = f"{shop.module(CHAIN)}:start"
-    done = shop.run(target)
+    cli.rows({"topic": "good"}, {"topic": "bad"})
+    target = f"{cli.module(CHAIN)}:start"
+    done = cli.run(target)
     assert done.exit_code == 1
     printed = [done]
-    printed += [shop(word) for word in ("status", "batches", "doctor")]
-    (failed,) = [each["id"] for each in shop.json("chains") if each["state"] == "FAILED"]
-    shown = shop("show", failed)
+    printed += [cli(word) for word in ("status", "batches", "doctor")]
+    (failed,) = [each["id"] for each in cli.json("chains") if each["state"] == "FAILED"]
+    shown = cli("show", failed)
     for each in [*printed, shown]:
         assert KEY not in each.output
         assert f"{SECRET}api" not in each.output
@@ -189,4 +189,4 @@ def test_the_command_line_shows_secrets_only_where_they_are_asked_for(shop, capl
     assert PARAM not in done.output
     assert "no good" in shown.output
     assert SECRET not in said(caplog)
-    assert shop.results()[0]["result"]["secret"] == PARAM, "results are what was asked for"
+    assert cli.results()[0]["result"]["secret"] == PARAM, "results are what was asked for"

@@ -177,3 +177,13 @@ def test_parents_that_a_lost_batch_barred_are_forgotten_once(given, other):
     for each in other.read(*NAMES[5:10]):
         other.move(each, P.DONE)
     assert [each.progress.state for each in given.read(*NAMES[5:10])] == [P.DONE] * 5
+
+
+def test_a_prompt_that_this_process_claimed_again_for_another_batch_is_kept_for_that(given, other):
+    claim(given, "p00", "p01")
+    other.move(other.read("p00")[0], P.QUEUED, batch_id=None)
+    given.claim(given.plan("b2"))
+    [again] = given.read("p00")
+    given.move(again, P.DONE)
+    given.move(given.read("p01")[0], P.DONE)
+    assert {each.progress.state for each in given.read("p00", "p01")} == {P.DONE}

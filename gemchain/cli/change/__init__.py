@@ -1,1 +1,1 @@
-"""Commands that change: retry, resume, fork, cancel, gc."""
+"""Commands that change the state: retry, resume, fork, cancel, gc."""

@@ -1,12 +1,12 @@
-"""`gemchain gc`: remove what ended long ago."""
+"""`gemchain gc`: removing chains that ended long ago, with their prompts, batches and files."""
 
 import re
 from datetime import timedelta
 from typing import Any
 
 from gemchain.cli.output.console import PlainConsole
-from gemchain.cli.output.plain import emit
-from gemchain.cli.output.wording import count
+from gemchain.cli.output.formatting import count
+from gemchain.cli.output.json_data import print_json
 from gemchain.cli.state.opening import existing
 from gemchain.engine.operations.retention import Removed, forget, would_forget
 from gemchain.errors import InvalidInputError
@@ -19,10 +19,10 @@ LONGEST = timedelta(days=36_500)
 
 
 def age(text: str) -> timedelta:
-    """`30d`, `12h`, `90m`, `45s`, `2w`.
+    """Parse an age such as `30d`, `12h`, `90m`, `45s` or `2w`; `LONGEST` at most.
 
     Raises:
-        InvalidInputError: It is none of these.
+        InvalidInputError: The text is not a number with one of these units.
     """
     found = re.fullmatch(r"(\d{1,5})([smhdw])", text.strip())
     if found is None:
@@ -33,7 +33,7 @@ def age(text: str) -> timedelta:
 def collect_garbage(
     state: str | None, older_than: str, *, keys: bool, dry_run: bool, compact: bool, as_json: bool
 ) -> None:
-    """Remove chains, prompts, batches and their files that ended before so long."""
+    """Remove chains that ended at least so long ago, and prompts, batches and files that nothing needs."""
     limit = age(older_than)
     with existing(state) as runtime:
         before = runtime.store.space()
@@ -42,13 +42,13 @@ def collect_garbage(
             runtime.store.compact()
         after = runtime.store.space()
     if as_json:
-        emit(_data(removed, before, after, dry_run=dry_run))
+        print_json(_data(removed, before, after, dry_run=dry_run))
         return
     console = PlainConsole(highlight=False, soft_wrap=True)
     for line in _lines(removed, older_than, dry_run=dry_run):
         console.print(line)
     if before is not None and after is not None:
-        console.print(_room(before, after, compact=compact))
+        console.print(_database_size(before, after, compact=compact))
 
 
 def _data(removed: Removed, before: Space | None, after: Space | None, *, dry_run: bool) -> dict[str, Any]:
@@ -58,13 +58,13 @@ def _data(removed: Removed, before: Space | None, after: Space | None, *, dry_ru
 def _lines(removed: Removed, older_than: str, *, dry_run: bool) -> list[str]:
     did = "would remove" if dry_run else "removed"
     if removed == Removed():
-        return [f"nothing ended more than {older_than} ago, or is not needed any more"]
+        return [f"nothing ended more than {older_than} ago, and can be removed"]
     chains, prompts = count(removed.chains, "chain"), count(removed.prompts, "prompt")
     lines = [f"{did} {chains}, ended more than {older_than} ago, and {prompts}"]
     if removed.kept_keys:
         lines.append(
             f"{count(removed.kept_keys, 'chain')} with a key: prompts and arguments go, key and result stay, "
-            "so that starting them again pays nothing; --forget-keys removes them too"
+            "so starting them again costs nothing; --forget-keys removes them, too"
         )
     most = "at most " if dry_run else ""
     lines.append(
@@ -74,13 +74,13 @@ def _lines(removed: Removed, older_than: str, *, dry_run: bool) -> list[str]:
     return lines
 
 
-def _room(before: Space, after: Space, *, compact: bool) -> str:
-    said = f"database {_bytes(before.size)} before, {_bytes(after.size)} now"
+def _database_size(before: Space, after: Space, *, compact: bool) -> str:
+    text = f"database {_bytes(before.size)} before, {_bytes(after.size)} now"
     if after.free and not compact:
-        said += (
-            f", of which {_bytes(after.free)} are free for what comes; --compact gives them back to the disk"
+        text += (
+            f", of which {_bytes(after.free)} are free for new records; --compact gives them back to the disk"
         )
-    return said
+    return text
 
 
 def _bytes(number: int) -> str:

@@ -8,9 +8,9 @@ from gemchain.api.forks import fork_chain
 from gemchain.api.operations import cancel_chain, retry_prompts
 from gemchain.base import jsontext
 from gemchain.cli.output.console import PlainConsole
-from gemchain.cli.output.plain import emit
-from gemchain.cli.output.wording import count
-from gemchain.cli.state.finding import find
+from gemchain.cli.output.formatting import count
+from gemchain.cli.output.json_data import print_json
+from gemchain.cli.state.lookup import find
 from gemchain.cli.state.opening import existing
 from gemchain.engine.operations.cancel_batch import cancel_batch
 from gemchain.errors import InvalidInputError
@@ -26,11 +26,11 @@ PAGE = 500
 
 
 def retry_these(state: str | None, ids: Sequence[str], *, as_json: bool) -> None:
-    """Send the stuck prompts of these chains, or these prompts, back to work."""
+    """Retry the FAILED and PARKED prompts of these chains, or these prompts."""
     with existing(state) as runtime:
         found = {text: find(runtime.store, text) for text in ids}
-        went = {record.id: _retry(runtime, record) for record in found.values()}
-        _report(went, as_json=as_json)
+        retried = {record.id: _retry(runtime, record) for record in found.values()}
+        _report(retried, as_json=as_json)
 
 
 def _retry(runtime: Runtime, record: Chain | Prompt | Batch) -> int:
@@ -45,11 +45,11 @@ def _retry(runtime: Runtime, record: Chain | Prompt | Batch) -> int:
 
 
 def retry_all(state: str | None, *, only: str | None = None, as_json: bool) -> None:
-    """Send everything that is stuck back to work; with `only`, what is stuck in that way."""
+    """Retry all FAILED and PARKED prompts; with `only`, those in that state."""
     states = STUCK if only is None else (_stuck_state(only),)
     with existing(state) as runtime:
-        went = sum(retry_prompts(runtime, page) for page in _stuck(runtime.store, states))
-        _report({"all": went}, as_json=as_json)
+        retried = sum(retry_prompts(runtime, page) for page in _stuck(runtime.store, states))
+        _report({"all": retried}, as_json=as_json)
 
 
 def _stuck_state(text: str) -> PromptState:
@@ -60,7 +60,7 @@ def _stuck_state(text: str) -> PromptState:
 
 
 def _stuck(store: Store, states: Sequence[PromptState]) -> Iterator[list[Prompt]]:
-    """Pages of stuck prompts; ends when a page brings nothing new, as with those of cancelled chains."""
+    """Pages of FAILED and PARKED prompts, until a page has no new one: those of cancelled chains stay."""
     for state in states:
         seen: set[str] = set()
         while page := [
@@ -71,37 +71,39 @@ def _stuck(store: Store, states: Sequence[PromptState]) -> Iterator[list[Prompt]
             seen = {each.id for each in left} & (seen | {each.id for each in page})
 
 
-def _report(went: dict[str, int], *, as_json: bool) -> None:
+def _report(retried: dict[str, int], *, as_json: bool) -> None:
     if as_json:
-        emit({"retried": went})
+        print_json({"retried": retried})
         return
     console = PlainConsole(highlight=False, soft_wrap=True)
-    for identity, number in went.items():
+    for identity, number in retried.items():
         name = "" if identity == "all" else f"{identity}: "
         if number:
             console.print(
-                f"{name}{count(number, 'prompt')} back to work; the `gemchain run` command drives on"
+                f"{name}{count(number, 'prompt')} back to work; the `gemchain run` command continues"
             )
         else:
             console.print(f"{name}nothing was FAILED or PARKED")
 
 
 def fork_one(state: str | None, text: str, *, as_json: bool) -> None:
-    """Start a chain from the middle of another."""
+    """Start a chain from the middle of another one."""
     with existing(state) as runtime:
         record = find(runtime.store, text)
         if not isinstance(record, Prompt):
-            raise InvalidInputError(f"{record.id!r} is no prompt; `gemchain show` lists those of a chain")
+            raise InvalidInputError(
+                f"{record.id!r} is not a prompt; `gemchain show` lists the prompts of a chain"
+            )
         new = fork_chain(runtime, record.chain_id, record.id)
         if as_json:
-            emit({"chain": new, "forked_from": record.id})
+            print_json({"chain": new, "forked_from": record.id})
             return
         console = PlainConsole(highlight=False, soft_wrap=True)
-        console.print(f"chain {new} goes on from {record.id}; the `gemchain run` command drives on")
+        console.print(f"chain {new} continues from {record.id}; the `gemchain run` command continues")
 
 
 def resume_one(state: str | None, text: str, value: str, *, name: str | None, as_json: bool) -> None:
-    """Give a chain the value that it waits for."""
+    """Give a waiting chain its value."""
     with existing(state) as runtime:
         record = find(runtime.store, text)
         if isinstance(record, Batch):
@@ -109,14 +111,14 @@ def resume_one(state: str | None, text: str, value: str, *, name: str | None, as
         chain = record.chain_id if isinstance(record, Prompt) else record.id
         resume(chain, _value(value), name=name)
         if as_json:
-            emit({"chain": chain, "resumed": True})
+            print_json({"chain": chain, "resumed": True})
             return
         console = PlainConsole(highlight=False, soft_wrap=True)
-        console.print(f"chain {chain} has its value; the `gemchain run` command drives on")
+        console.print(f"chain {chain} has its value; the `gemchain run` command continues")
 
 
 def _value(text: str) -> Any:
-    """JSON where it is JSON, else the text as it is: so that a word need not be quoted twice in a shell."""
+    """The text as JSON, or the text itself if it is not JSON: a word needs no second quotes in a shell."""
     try:
         return jsontext.load(text)
     except ValueError:
@@ -126,11 +128,11 @@ def _value(text: str) -> Any:
 def _cancel_batch(runtime: Runtime, batch: Batch, *, as_json: bool) -> None:
     cancelled = cancel_batch(runtime, batch.id)
     if as_json:
-        emit({"batch": batch.id, "cancelled": True, "state": cancelled.state})
+        print_json({"batch": batch.id, "cancelled": True, "state": cancelled.state})
         return
     console = PlainConsole(highlight=False, soft_wrap=True)
     console.print(
-        f"the provider was asked to stop batch {batch.id}; finished rows are used, the rest is sent again"
+        f"the provider was asked to stop batch {batch.id}; finished rows are used, the others are sent again"
     )
 
 
@@ -145,13 +147,13 @@ def cancel_one(state: str | None, text: str, *, as_json: bool) -> None:
         before = runtime.store.chains([chain])[chain].state
         cancelled = cancel_chain(runtime.store, chain)
         if as_json:
-            emit(
+            print_json(
                 {"chain": chain, "cancelled": cancelled, "state": runtime.store.chains([chain])[chain].state}
             )
             return
         console = PlainConsole(highlight=False, soft_wrap=True)
-        whole = "" if record.id == chain else f"prompt {record.id} belongs to it, and "
+        prefix = "" if record.id == chain else f"prompt {record.id} belongs to it, and "
         if cancelled:
-            console.print(f"chain {chain} is cancelled; {whole}answers still on their way are dropped")
+            console.print(f"chain {chain} is cancelled; {prefix}answers that still arrive are dropped")
         else:
-            console.print(f"chain {chain} was {before} already; {whole}nothing changed")
+            console.print(f"chain {chain} was {before} already; {prefix}nothing changed")

@@ -1,4 +1,4 @@
-"""Where tables are printed."""
+"""Consoles for plain output: control characters are escaped, and files and pipes get wide tables."""
 
 import os
 from collections.abc import Iterable
@@ -12,20 +12,20 @@ from gemchain.base.logs import printable
 __all__ = ["PlainConsole", "wide_console"]
 
 WIDE = 160
-"""Columns where there is no terminal, and nothing says how many: a file or a pipe has room."""
+"""Columns of a file or a pipe, unless COLUMNS says otherwise."""
 
 
 class PlainConsole(Console):
-    """A console that no answer, error or name can steer: control characters are shown, not done."""
+    """A console that shows control characters of answers, errors and names, and never executes them."""
 
     def render(self, *args: Any, **kwargs: Any) -> Iterable[Segment]:
-        """Pieces of what is printed; the console's own control codes stay."""
+        """Pieces of what is printed. The console's own control codes are kept."""
         for text, style, control in super().render(*args, **kwargs):
             yield Segment(text if control else printable(text), style, control)
 
 
 def wide_console() -> Console:
-    """Standard output, as wide as the terminal, and wide where there is none."""
+    """Standard output, as wide as the terminal, or `WIDE` columns where there is none."""
     console = PlainConsole()
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = WIDE

@@ -1,1 +1,1 @@
-"""Commands around a Firebase project: init, dev, doctor."""
+"""Commands for a Firebase project: init, dev, doctor."""

@@ -1,11 +1,11 @@
-"""The commands around a Firebase project, and their options."""
+"""The options of the commands for a Firebase project: init, dev, doctor."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from gemchain.cli.output.errors import complaining
+from gemchain.cli.output.errors import reporting_errors
 
 __all__ = ["add_to"]
 
@@ -14,7 +14,7 @@ Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an e
 
 
 def add_to(app: typer.Typer) -> None:
-    """Make the commands known."""
+    """Add the commands to the command line."""
     app.command()(init)
     app.command()(dev)
     app.command()(doctor)
@@ -27,13 +27,13 @@ def init(
     ] = False,
     debug: Debug = False,
 ) -> None:
-    """Write a codebase for `firebase deploy` into a new Firebase project, or into one that exists.
+    """Write a codebase for `firebase deploy` into a new or an existing Firebase project.
 
-    Ends with 1 when something is left that only you can do, such as a rule that opens everything.
+    Exit code 1 when something is left for you to do, such as to narrow a rule that opens everything.
     """
     from gemchain.cli.project.init import init as write
 
-    with complaining(debug):
+    with reporting_errors(debug):
         raise typer.Exit(write(folder, dry_run=dry_run))
 
 
@@ -42,24 +42,27 @@ def dev(
     minute: Annotated[
         float,
         typer.Option(
-            "--minute", min=0.1, metavar="SECONDS", help="How long a minute of the schedules takes."
+            "--minute", min=0.1, metavar="SECONDS", help="How long one minute of the schedules takes."
         ),
     ] = 5.0,
     turnaround: Annotated[
         float, typer.Option("--turnaround", min=0, metavar="SECONDS", help="How long a simulated job takes.")
     ] = 3.0,
     stand_in: Annotated[
-        bool, typer.Option("--stand-in", help="Use gemchain's own Firestore even where Java's could run.")
+        bool,
+        typer.Option(
+            "--stand-in", help="Use gemchain's own Firestore even where the Java emulator could run."
+        ),
     ] = False,
     free_ports: Annotated[
-        bool, typer.Option("--free-ports", help="Take any free ports, not those of firebase.json.")
+        bool, typer.Option("--free-ports", help="Use any free ports, not those of firebase.json.")
     ] = False,
     debug: Debug = False,
 ) -> None:
-    """Run a Firebase project on this machine: emulators, a stand-in for Vertex AI, and the clock."""
+    """Run a Firebase project on this machine: emulators, a stand-in for Vertex AI, and the schedules."""
     from gemchain.cli.project.dev import dev as serve
 
-    with complaining(debug):
+    with reporting_errors(debug):
         serve(folder, minute=minute, turnaround=turnaround, stand_in=stand_in, free_ports=free_ports)
 
 
@@ -70,11 +73,11 @@ def doctor(
     ] = None,
     debug: Debug = False,
 ) -> None:
-    """Check a deployment, and print for everything that is wrong the command that mends it.
+    """Check a deployment, and print a command that fixes it for every problem found.
 
-    With FIRESTORE_EMULATOR_HOST and STORAGE_EMULATOR_HOST set it looks at the emulators instead.
+    With FIRESTORE_EMULATOR_HOST and STORAGE_EMULATOR_HOST set, it checks the emulators instead.
     """
     from gemchain.cli.project.doctor import doctor as check
 
-    with complaining(debug):
+    with reporting_errors(debug):
         raise typer.Exit(check(folder, project))

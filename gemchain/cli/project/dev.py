@@ -1,4 +1,4 @@
-"""`gemchain dev`: a Firebase project on this machine: emulators, a stand-in for Vertex AI, a clock."""
+"""`gemchain dev`: running a Firebase project locally: emulators, a stand-in for Vertex AI, schedules."""
 
 import json
 import os
@@ -24,31 +24,31 @@ __all__ = ["dev"]
 PROJECT = "demo-gemchain"
 """Ids that begin with `demo-` never reach a real project."""
 
-SETTLING = 0.5
-"""Seconds that firebase-tools gets to print its table to the end."""
+PRINT_SECONDS = 0.5
+"""Time for firebase-tools to finish printing its table."""
 
 SWEEP_EVERY = 5
 """Minutes, as the schedule of `gemchainSweep` says."""
 
 
 def dev(folder: Path, *, minute: float, turnaround: float, stand_in: bool, free_ports: bool) -> None:
-    """Start everything, follow the logs, and stop everything on Ctrl-C, and when the terminal is closed.
+    """Start everything, print the logs, and stop everything on Ctrl-C or when the terminal is closed.
 
     Args:
-        folder: Where `firebase.json` is.
-        minute: Seconds that a minute of the schedules takes.
+        folder: The folder of `firebase.json`.
+        minute: Seconds that one minute of the schedules takes.
         turnaround: Seconds that a job of the Vertex stand-in takes.
-        stand_in: Use gemchain's own Firestore even where Java's could run.
-        free_ports: Take whatever ports are free, in place of those in `firebase.json`.
+        stand_in: Use gemchain's own Firestore even where the Java emulator could run.
+        free_ports: Use any free ports, not those in `firebase.json`.
 
     Raises:
-        ConfigurationError: Something is missing; the message says how to get it.
+        ConfigurationError: A file or a program is missing; the message says how to get it.
     """
     try:
         from gemchain.emulators.vertex.server import VertexEmulator
     except ImportError as error:
         raise MissingExtraError("gemchain dev", "firebase") from error
-    for each in (signal.SIGTERM, signal.SIGHUP):  # else firebase-tools would stay behind, and keep the ports
+    for each in (signal.SIGTERM, signal.SIGHUP):  # else firebase-tools keeps running, and keeps the ports
         signal.signal(each, _interrupt)
     console = Console(highlight=False, soft_wrap=True, markup=False)
     config = _config(folder)
@@ -59,10 +59,10 @@ def dev(folder: Path, *, minute: float, turnaround: float, stand_in: bool, free_
         console.print(
             f"Firestore is gemchain's own stand-in, in memory: {why_not}. No Firestore triggers, no rules."
         )
-    chosen = dotenv.read(source, PROJECT, emulated=True)
-    bucket = chosen.get("GEMCHAIN_BUCKET") or f"{PROJECT}.appspot.com"
-    files = f"gs://{bucket}/{dotenv.places(chosen).folder}"
-    region = chosen.get("GEMCHAIN_REGION") or "us-central1"
+    values = dotenv.read(source, PROJECT, emulated=True)
+    bucket = values.get("GEMCHAIN_BUCKET") or f"{PROJECT}.appspot.com"
+    files = f"gs://{bucket}/{dotenv.places(values).folder}"
+    region = values.get("GEMCHAIN_REGION") or "us-central1"
     with ExitStack() as stack, suppress(KeyboardInterrupt):
         suite = Suite(
             folder,
@@ -76,9 +76,9 @@ def dev(folder: Path, *, minute: float, turnaround: float, stand_in: bool, free_
         vertex = stack.enter_context(VertexEmulator(turnaround=turnaround))
         suite.environment = {"GEMCHAIN_VERTEX_ENDPOINT": vertex.url}
         stack.enter_context(suite)
-        threading.Event().wait(SETTLING)
+        threading.Event().wait(PRINT_SECONDS)
         console.print(_welcome(suite, vertex.url, files, region))
-        _keep_time(suite, vertex, region, minute, console)
+        _run_schedules(suite, vertex, region, minute, console)
     console.print("Stopped.")
 
 
@@ -125,7 +125,7 @@ def _firebase(folder: Path) -> list[str]:
 
 
 def _prepare_python(source: Path, console: Console) -> None:
-    """Make the virtual environment that firebase-tools wants, where there is none."""
+    """Make the virtual environment that firebase-tools needs, unless it exists."""
     if (source / "venv").exists():
         return
     console.print(f"making {source / 'venv'} (a minute, once)")
@@ -154,14 +154,14 @@ Stop all:       Ctrl-C
 """
 
 
-def _keep_time(suite: Suite, vertex: Any, region: str, minute: float, console: Console) -> None:
-    """Fire the schedules, which the emulators never do, and end the jobs whose time has come."""
-    rest, minutes = threading.Event(), 0
+def _run_schedules(suite: Suite, vertex: Any, region: str, minute: float, console: Console) -> None:
+    """Run the scheduled functions, which the emulators never do, and end the jobs whose time is over."""
+    pause, minutes = threading.Event(), 0
     while suite.running:
         _fire(suite, "gemchainAssemble", region, console)
         if minutes % SWEEP_EVERY == 0:
             _fire(suite, "gemchainSweep", region, console)
-        rest.wait(minute)
+        pause.wait(minute)
         vertex.settle()
         minutes += 1
     raise ConfigurationError(f"the Firebase emulators ended; see {suite.log}")

@@ -1,4 +1,4 @@
-"""`gemchain doctor`: what is wrong with a deployment, what mends it, and for whom the chains wait."""
+"""`gemchain doctor`: checking a deployment and its records, with a command that fixes each problem."""
 
 import os
 from collections import Counter
@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gemchain.cli.output.console import PlainConsole
-from gemchain.cli.output.wording import count
+from gemchain.cli.output.formatting import count
 from gemchain.cli.project import dotenv
 from gemchain.cli.project.checks import Finding, Setup, check_cloud
-from gemchain.cli.project.cloud import GoogleCloud
+from gemchain.cli.project.google_cloud import GoogleCloud
 from gemchain.errors import ConfigurationError, GemchainError
 from gemchain.ports import Store
 from gemchain.records import Batch
@@ -29,14 +29,16 @@ SKIPPED = {
     "functions, task queue, schedules": "nothing is deployed, and `gemchain dev` is the clock",
 }
 PAGE = 500
+"""Parked prompts that are read for their reasons."""
+
 MARKS = {True: "✓", False: "✗", None: "·"}
 
 
 def doctor(folder: Path, project: str | None) -> int:
-    """Check everything, and print what was found.
+    """Run all checks, and print what they found.
 
     Returns:
-        The exit code: 1 when something is to be mended.
+        The exit code: 1 when something has to be fixed.
     """
     console = PlainConsole(highlight=False, soft_wrap=True, markup=False)
     bad = 0
@@ -44,8 +46,8 @@ def doctor(folder: Path, project: str | None) -> int:
         console.print(f"{MARKS[finding.good]} {finding.name}: {finding.text}")
         if finding.good is False:
             bad += 1
-            console.print(f"    {finding.mend}")
-    console.print(f"\n{count(bad, 'thing')} to mend" if bad else "\nAll is well")
+            console.print(f"    {finding.fix}")
+    console.print(f"\n{count(bad, 'problem')} to fix" if bad else "\nAll is well")
     return 1 if bad else 0
 
 
@@ -72,7 +74,7 @@ def _findings(folder: Path, project: str | None) -> Iterator[Finding]:
 
 
 def setup_of(folder: Path, project: str) -> Setup:
-    """What the codebase in a folder wants, by its `.env` files."""
+    """The setup that the `.env` files of the codebase in a folder describe."""
     values = dict[str, str]()
     for source in ("functions", "functions-gemchain"):
         values |= dotenv.read(
@@ -112,13 +114,13 @@ def _records(setup: Setup) -> Iterator[Finding]:
 
 
 def check_store(store: Store) -> Iterator[Finding]:
-    """Who waits for a person, and what waits too long for a machine."""
+    """Prompts that wait for a person, and batches that wait for too long."""
     reasons: Counter[str] = Counter()
     for prompt in store.list_prompts(state=PromptState.PARKED, limit=PAGE):
         reasons[prompt.progress.failure.message if prompt.progress.failure else "no reason was kept"] += 1
     for reason, number in reasons.most_common():
         text = f"{count(number, 'prompt')} waits for a person: {reason}"
-        yield Finding("PARKED", False, text, "mend the cause, deploy, then: gemchain retry --all")
+        yield Finding("PARKED", False, text, "fix the cause, deploy, then: gemchain retry --all")
     if not reasons:
         yield Finding("PARKED", True, "nothing waits for a person")
     for batch in store.open_batches():
@@ -140,5 +142,5 @@ def _batch(store: Store, batch: Batch) -> Finding:
         case _:
             late = hours > 1
             text = f"{batch.state}; waits for gemchainAssemble since {hours:.1f} h"
-    mend = f"gemchain show {batch.id}; then the functions' logs: firebase functions:log"
-    return Finding(f"batch {batch.id}", not late, text, mend)
+    fix = f"gemchain show {batch.id}; then the functions' logs: firebase functions:log"
+    return Finding(f"batch {batch.id}", not late, text, fix)

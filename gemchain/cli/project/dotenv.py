@@ -1,4 +1,4 @@
-"""What a codebase's `.env` files choose. firebase-tools reads the same files, in the same order."""
+"""Reading a codebase's `.env` files, in the order in which firebase-tools reads them."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +11,7 @@ PREFIX = "gemchain"
 
 
 def read(source: Path, project: str | None = None, *, emulated: bool = False) -> dict[str, str]:
-    """What `.env` says, then `.env.PROJECT`, then, in the emulators, `.env.local`; the last word counts."""
+    """The values of `.env`, then `.env.PROJECT`, then, in the emulators, `.env.local`; later files win."""
     names = [".env", *([f".env.{project}"] if project else []), *([".env.local"] if emulated else [])]
     return dict(pair for name in names for pair in _pairs(source / name))
 
@@ -24,7 +24,7 @@ def _pairs(path: Path) -> Iterator[tuple[str, str]]:
 
 
 class Places(NamedTuple):
-    """Where gemchain's things are: what its collections' names begin with, and its folder in the bucket."""
+    """Where gemchain keeps its data: the prefix of its collections' names, and its folder in the bucket."""
 
     collections: str = PREFIX
     folder: str = PREFIX
@@ -34,8 +34,8 @@ DEFAULT = Places()
 
 
 def places(values: dict[str, str]) -> Places:
-    """By GEMCHAIN_STORE (`firestore://PROJECT/(default)?prefix=…`) and GEMCHAIN_PREFIX."""
-    asked = parse_qs(urlsplit(values.get("GEMCHAIN_STORE", "")).query)
+    """The places from GEMCHAIN_STORE (`firestore://PROJECT/(default)?prefix=…`) and GEMCHAIN_PREFIX."""
+    query = parse_qs(urlsplit(values.get("GEMCHAIN_STORE", "")).query)
     return Places(
-        asked.get("prefix", [PREFIX])[-1], values.get("GEMCHAIN_PREFIX", PREFIX).strip("/") or PREFIX
+        query.get("prefix", [PREFIX])[-1], values.get("GEMCHAIN_PREFIX", PREFIX).strip("/") or PREFIX
     )

@@ -1,8 +1,8 @@
-"""`gemchain init`: a deployable codebase in a new Firebase project, or in one that is there already.
+"""`gemchain init`: writing a deployable codebase into a new or an existing Firebase project.
 
-What is there is merged or kept, never overwritten: the list of changes is made first, shown with `--dry-run`,
-and only then written. A run that was cut off left some of the files; the next one finds those as they should
-be, and writes the others.
+Existing files are merged or kept, never overwritten. The list of changes is made first; `--dry-run` shows it,
+and otherwise it is written. If a run is cut off, some of the files are written; the next run finds them
+complete, and writes the others.
 """
 
 import difflib
@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from rich.console import Console
 
-from gemchain.cli.project import merging, rules
+from gemchain.cli.project import merge_files, merge_rules
 from gemchain.cli.project.dotenv import Places, places, read
 from gemchain.cli.project.wheel import wheel_name, write_wheel
 from gemchain.errors import ConfigurationError
@@ -24,13 +24,13 @@ __all__ = ["Change", "Plan", "init", "plan"]
 
 SOURCE = "functions"
 OTHER_SOURCE = "functions-gemchain"
-"""Where the codebase goes when the folder `functions` is used already."""
+"""The folder of the codebase when `functions` holds another codebase."""
 
 SECRETS = ".secret.local"
 
 
 class Change(NamedTuple):
-    """One file: what it says now (None when it is not there), and what it shall say."""
+    """A change of one file: its text now (None when the file does not exist), and its new text."""
 
     path: Path
     before: str | None
@@ -38,7 +38,7 @@ class Change(NamedTuple):
 
     @property
     def verb(self) -> str:
-        """What happens to it, in a word."""
+        """One word for the change: write, merge or leave."""
         if self.before is None:
             return "write"
         return "leave" if self.before == self.after else "merge"
@@ -46,7 +46,7 @@ class Change(NamedTuple):
 
 @dataclass(slots=True)
 class Plan:
-    """What to write, what to tell, and what only the user can do."""
+    """The files to write, notes to print, and what is left for the user to do."""
 
     changes: list[Change] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -57,7 +57,7 @@ def init(folder: Path, *, dry_run: bool) -> int:
     """Write the codebase, or show what would be written.
 
     Returns:
-        The exit code: 1 when something is left that only the user can do, and was told.
+        The exit code: 1 when something is left for the user to do; it was printed.
 
     Raises:
         ConfigurationError: A file that has to be merged cannot be read.
@@ -79,39 +79,39 @@ def init(folder: Path, *, dry_run: bool) -> int:
     for each in planned.left_to_do:
         console.print(f"\nTO DO  {each}")
     if not dry_run:
-        _say_what_next(console, folder)
+        _print_next_steps(console, folder)
     return 1 if planned.left_to_do else 0
 
 
-def _say_what_next(console: Console, folder: Path) -> None:
+def _print_next_steps(console: Console, folder: Path) -> None:
     where = "" if folder.resolve() == Path.cwd() else f" {folder}"
     console.print(f"\nTry it on this machine:    gemchain dev{where}")
     console.print("Deploy it, once set up:    firebase deploy --project PROJECT   (docs/deploy.md)")
 
 
 def plan(folder: Path, source: str) -> Plan:
-    """What would be written into a folder, and told."""
+    """The changes and notes for a folder; nothing is written."""
     planned = Plan()
     ours = _places(folder / source)
     for name, text in _codebase():
         _keep_or_write(folder / source / name, text, planned)
-    config = _merged(folder / "firebase.json", lambda found: merging.with_codebase(found, source))
+    config = _merged(folder / "firebase.json", lambda found: merge_files.with_codebase(found, source))
     chosen = json.loads(config.after)
     collections = sorted(
-        {each["collectionGroup"] for each in merging.indexes(ours.collections)["fieldOverrides"]}
+        {each["collectionGroup"] for each in merge_files.indexes(ours.collections)["fieldOverrides"]}
     )
     firestore = _file(chosen["firestore"], "rules", "firestore.rules")
-    _rules(folder / firestore, "firestore.rules", rules.FIRESTORE, collections, planned)
+    _merge_rules(folder / firestore, "firestore.rules", merge_rules.FIRESTORE, collections, planned)
     storage = _file(chosen["storage"], "rules", "storage.rules")
-    _rules(folder / storage, "storage.rules", rules.STORAGE, [ours.folder], planned)
+    _merge_rules(folder / storage, "storage.rules", merge_rules.STORAGE, [ours.folder], planned)
     path = folder / _file(chosen["firestore"], "indexes", "firestore.indexes.json")
-    planned.changes.append(_merged(path, lambda found: merging.with_indexes(found, ours.collections)))
+    planned.changes.append(_merged(path, lambda found: merge_files.with_indexes(found, ours.collections)))
     planned.changes.append(config)
     return planned
 
 
 def _places(source: Path) -> Places:
-    """By every `.env` of the codebase, those of single projects included."""
+    """The places from every `.env` file of the codebase, those of single projects included."""
     values: dict[str, str] = {}
     for path in sorted(source.glob(".env*")):
         values |= read(source, path.name.removeprefix(".env.") if path.name != ".env" else None)
@@ -127,9 +127,10 @@ def _file(section: Any, key: str, default: str) -> str:
 
 
 def _codebase() -> Iterator[tuple[str, str]]:
-    """The files of the functions' folder."""
+    """Names and texts of the files in the functions' folder."""
     for name in ("main.py", "articles.py", ".env", ".env.local", ".gitignore"):
-        yield name, merging.template(name).replace("vendor/\n", "")  # the wheel is part of such a codebase
+        # The wheel in vendor/ belongs to such a codebase, so git must not ignore it.
+        yield name, merge_files.template(name).replace("vendor/\n", "")
     yield "requirements.txt", f"./vendor/{wheel_name()}[firebase]\n"
     yield SECRETS, ""
 
@@ -137,35 +138,35 @@ def _codebase() -> Iterator[tuple[str, str]]:
 def _keep_or_write(path: Path, text: str, planned: Plan) -> None:
     before = path.read_text() if path.exists() else None
     if path.name == SECRETS:
-        planned.changes.append(Change(path, before, merging.keys(before or "")))
+        planned.changes.append(Change(path, before, merge_files.keys(before or "")))
     elif before is None:
         planned.changes.append(Change(path, None, text))
     elif path.name == "requirements.txt":
-        planned.changes.append(Change(path, before, merging.with_requirement(before, text)))
+        planned.changes.append(Change(path, before, merge_files.with_requirement(before, text)))
     elif before != text:
         planned.notes.append(f"{path.name} is there and stays as it is")
 
 
-def _rules(path: Path, name: str, service: rules.Service, ours: list[str], planned: Plan) -> None:
+def _merge_rules(path: Path, name: str, service: merge_rules.Service, ours: list[str], planned: Plan) -> None:
     if not path.exists():
-        planned.changes.append(Change(path, None, merging.template(name)))
+        planned.changes.append(Change(path, None, merge_files.template(name)))
         return
     before = path.read_text()
-    if before == merging.template(name):
+    if before == merge_files.template(name):
         return
     try:
-        planned.changes.append(Change(path, before, rules.merged(before, service, ours)))
-        wide = rules.opened(before, service)
-    except rules.UnreadableError as error:
+        planned.changes.append(Change(path, before, merge_rules.merged(before, service, ours)))
+        too_wide = merge_rules.opened(before, service)
+    except merge_rules.UnreadableError as error:
         planned.left_to_do.append(
             f"{path.name} stays as it is, since {error}. Put this into its `match {service.root}`:\n\n"
-            f"{rules.block(ours)}"
+            f"{merge_rules.block(ours)}"
         )
         return
     planned.left_to_do += [
-        f"{path.name} opens what is gemchain's to clients, and no other rule can close it again: narrow the "
+        f"{path.name} lets clients reach gemchain's data, and no other rule can forbid it: narrow the "
         f"rules of `match {each}`, so that they allow nothing in {', '.join(ours)}"
-        for each in wide
+        for each in too_wide
     ]
 
 
@@ -176,16 +177,16 @@ def _source(folder: Path) -> str:
 
 
 def _merged(path: Path, merge: Callable[[dict[str, Any]], dict[str, Any]]) -> Change:
-    """A JSON file with our part in it."""
+    """A JSON file with gemchain's part merged into it."""
     before = path.read_text() if path.exists() else None
     try:
         content = json.loads(before) if before else {}
     except ValueError as error:
-        raise ConfigurationError(f"{path} is not JSON: {error}; mend it, then run init again") from error
+        raise ConfigurationError(f"{path} is not JSON: {error}; fix it, then run init again") from error
     old = json.dumps(content, sort_keys=True)
     merged = merge(content)
     if before is not None and json.dumps(merged, sort_keys=True) == old:
-        return Change(path, before, before)  # in their own formatting
+        return Change(path, before, before)  # with the user's own formatting
     return Change(path, before, json.dumps(merged, indent=2) + "\n")
 
 

@@ -1,6 +1,6 @@
-"""The installed gemchain as a wheel, so that a deployed codebase carries the very gemchain that made it.
+"""Writing the installed gemchain as a wheel: a deployed codebase contains the gemchain that made it.
 
-A wheel is a zip of the package beside its metadata, so nothing has to be built or downloaded:
+A wheel is a zip file of the package and its metadata, so nothing has to be built or downloaded:
 https://packaging.python.org/en/latest/specifications/binary-distribution-format/
 """
 
@@ -18,7 +18,7 @@ __all__ = ["wheel_name", "write_wheel"]
 _TAG = "py3-none-any"
 _WHEEL = f"Wheel-Version: 1.0\nGenerator: gemchain\nRoot-Is-Purelib: true\nTag: {_TAG}\n"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
-"""One time for all files: the same gemchain gives the same bytes."""
+"""One time stamp for all files, so that the same gemchain gives the same bytes."""
 
 
 def wheel_name() -> str:
@@ -27,7 +27,7 @@ def wheel_name() -> str:
 
 
 def write_wheel(folder: Path) -> Path:
-    """Write the wheel into a folder, made when it is not there; wheels of other versions are removed."""
+    """Write the wheel into a folder, which is created if needed; other wheels of gemchain are removed."""
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("gemchain-*.whl"):
         old.unlink()

@@ -1,1 +1,1 @@
-"""`gemchain run`."""
+"""`gemchain run`: reading rows, starting chains, showing progress, writing results."""

@@ -1,9 +1,9 @@
 """`gemchain run`: one chain for each row, driven to the end.
 
 Crash story. Rows are started under keys that follow from the input, so a second run of the same
-command finds the chains of the first one and starts only what is missing. The engine carries on
-whatever is open. Results are read from the store when all is over, into a file that is renamed at
-the end. There is nothing to lose at any line, hence Ctrl-C and kill -9 are both fine.
+command finds the chains of the first one and starts only those that are missing. The engine continues
+all open chains. In the end the results are read from the store into a temporary file, which is then
+renamed. A crash loses nothing at any line, so Ctrl-C and kill -9 are both safe.
 """
 
 import shlex
@@ -18,8 +18,9 @@ from gemchain.cli.output.console import PlainConsole
 from gemchain.cli.output.errors import NOT_ALL_DONE, StoppedError
 from gemchain.cli.run import summary
 from gemchain.cli.run.loading import Target, load, locate
+from gemchain.cli.run.meter import Meter
 from gemchain.cli.run.parameters import Parameters, Params, check_rows
-from gemchain.cli.run.progress import Meter, showing
+from gemchain.cli.run.progress import showing
 from gemchain.cli.run.results import check_output, write_results
 from gemchain.cli.run.rows import read_rows
 from gemchain.cli.run.starting import Started, start_rows
@@ -29,18 +30,18 @@ from gemchain.errors import ConfigurationError
 from gemchain.records.states import ChainState
 from gemchain.runtime import Runtime
 
-__all__ = ["Order", "run_rows"]
+__all__ = ["RunOptions", "run_rows"]
 
 
 ALL = 10_000
-"""Batches that are looked at in the end for the models that were asked."""
+"""Batches that are read in the end for the models in use."""
 
 
-class Order(NamedTuple):
-    """What was asked for on the command line.
+class RunOptions(NamedTuple):
+    """The options of the command line.
 
     Attributes:
-        command: The very words, for the advice to type them again.
+        command: The words that were typed, for the advice to type them again.
     """
 
     target: str
@@ -52,7 +53,7 @@ class Order(NamedTuple):
     as_json: bool = False
     command: tuple[str, ...] = ()
 
-    def how_to_go_on(self) -> str:
+    def command_to_continue(self) -> str:
         """The command that continues this one."""
         return shlex.join(self.command)
 
@@ -62,46 +63,48 @@ class _Ran(NamedTuple):
     idle: bool
 
 
-def run_rows(order: Order) -> int:
-    """Do what was asked.
+def run_rows(options: RunOptions) -> int:
+    """Start the chains, drive them, and write the results.
 
     Returns:
         The exit code: 0 when every chain is DONE, 1 when not.
 
     Raises:
-        InvalidInputError: Something about the file, the function or the rows is wrong; nothing was sent.
+        InvalidInputError: The file, the function or the rows are wrong; nothing was sent.
         StoreError: The store failed; the same command continues.
-        StoppedError: The provider has to be set up first; the same command continues.
+        StoppedError: The provider has to be set up first; then the same command continues.
     """
     begun = time.monotonic()
-    target = locate(order.target)
-    with environment(order.state, target.root):
+    target = locate(options.target)
+    with environment(options.state, target.root):
         function = load(target)
-        rows = _checked(order, function)
-        runtime = configured(order.state)
+        rows = _check_input(options, function)
+        runtime = configured(options.state)
         meter = Meter(runtime.store)
-        with showing(meter, _title(order, target), PlainConsole(stderr=True), quiet=order.quiet):
-            ran = _start_and_drive(order, runtime, meter, function, rows)
-        outcome = write_results(function, rows(), order.output)
-        told = summary.Told(order, ran.started, ran.idle, outcome, meter.read(ALL), time.monotonic() - begun)
-        _tell(told)
+        with showing(meter, _title(options, target), PlainConsole(stderr=True), quiet=options.quiet):
+            ran = _start_and_drive(options, runtime, meter, function, rows)
+        outcome = write_results(function, rows(), options.output)
+        report = summary.Report(
+            options, ran.started, ran.idle, outcome, meter.read(ALL), time.monotonic() - begun
+        )
+        _print_report(report)
     return 0 if outcome.all_done else NOT_ALL_DONE
 
 
-def _title(order: Order, target: Target) -> str:
-    return f"{target.module}:{target.function}  {order.rows} → {order.output}"
+def _title(options: RunOptions, target: Target) -> str:
+    return f"{target.module}:{target.function}  {options.rows} → {options.output}"
 
 
-def _checked(order: Order, function: Callable[..., Any]) -> Callable[[], Iterator[Params]]:
-    """Finds whatever is wrong with the rows, and returns how to read them as often as needed."""
+def _check_input(options: RunOptions, function: Callable[..., Any]) -> Callable[[], Iterator[Params]]:
+    """Check all rows; returns a function that reads them again."""
     parameters = Parameters(function)
-    check_output(order.output, order.rows)
-    check_rows(lambda: read_rows(order.rows), parameters)
-    return lambda: map(parameters.of, read_rows(order.rows))
+    check_output(options.output, options.rows)
+    check_rows(lambda: read_rows(options.rows), parameters)
+    return lambda: map(parameters.of, read_rows(options.rows))
 
 
 def _start_and_drive(
-    order: Order,
+    options: RunOptions,
     runtime: Runtime,
     meter: Meter,
     function: Callable[..., Any],
@@ -109,18 +112,18 @@ def _start_and_drive(
 ) -> _Ran:
     started = Started()
     for started in start_rows(function, rows()):
-        meter.own(started.known, started.chains)
+        meter.set_chains(started.known, started.chains)
     if not started.new and not started.known[ChainState.RUNNING]:
         return _Ran(started, idle=True)
     try:
-        idle = drive(runtime, timeout=order.timeout)
+        idle = drive(runtime, timeout=options.timeout)
     except ConfigurationError as error:
         raise StoppedError(str(error)) from error
     return _Ran(started, idle)
 
 
-def _tell(told: "summary.Told") -> None:
-    if told.order.as_json:
-        print(orjson.dumps(summary.as_data(told), option=orjson.OPT_INDENT_2).decode())
-    elif not told.order.quiet:
-        summary.show(told, PlainConsole())
+def _print_report(report: "summary.Report") -> None:
+    if report.options.as_json:
+        print(orjson.dumps(summary.as_data(report), option=orjson.OPT_INDENT_2).decode())
+    elif not report.options.quiet:
+        summary.show(report, PlainConsole())

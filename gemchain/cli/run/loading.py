@@ -1,8 +1,8 @@
-"""FILE:FUNCTION becomes a function, in a module whose name stays the same in every run.
+"""Importing the function of FILE:FUNCTION, under a module name that is the same in every run.
 
-The name is stored with every prompt, and answers come back after hours, to another process. So a
-file is imported under the name it has below its import root: the first folder above it without an
-`__init__.py`. That root goes first on `sys.path`, and is the folder whose modules may be callbacks.
+The name is stored with every prompt, and answers arrive hours later, in another process. So a file
+is imported under the name that it has below its import root: the first folder above it without an
+`__init__.py`. That root is put first on `sys.path`, and its modules may contain callbacks.
 """
 
 import difflib
@@ -27,7 +27,7 @@ SHOWN = 6
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a function is to be found.
+    """The file, the module and the name of a function.
 
     Attributes:
         root: The folder from which the file is imported.
@@ -44,7 +44,7 @@ def locate(text: str) -> Target:
     """Find the file of FILE:FUNCTION, without importing anything.
 
     Raises:
-        InvalidInputError: It is no such thing, or the file cannot be imported under a name.
+        InvalidInputError: The text is not FILE:FUNCTION, or the file cannot be imported under a name.
     """
     file, colon, function = text.rpartition(":")
     if not colon or not file or not function.isidentifier():
@@ -79,7 +79,7 @@ def _hint(near: list[str]) -> str:
 
 
 def load(target: Target) -> Callable[..., Any]:
-    """Import the file and pick the function.
+    """Import the file and return the function.
 
     Raises:
         InvalidInputError: The file cannot be imported, or has no such function.
@@ -112,7 +112,7 @@ def _import(target: Target) -> ModuleType:
     if str(target.root) in sys.path:
         sys.path.remove(str(target.root))
     sys.path.insert(0, str(target.root))
-    _refuse_taken(target, sys.modules.get(target.module))
+    _check_name(target, sys.modules.get(target.module))
     try:
         module = importlib.import_module(target.module)
     except KeyboardInterrupt:
@@ -127,12 +127,12 @@ def _import(target: Target) -> ModuleType:
         raise InvalidInputError(
             f"{target.path.name} raised {type(error).__name__} when it was imported:\n{lines}"
         ) from error
-    _refuse_taken(target, module)
+    _check_name(target, module)
     return module
 
 
-def _refuse_taken(target: Target, module: ModuleType | None) -> None:
-    """Refuse a file called `json.py`: the name is the standard library's, so the file would not be found."""
+def _check_name(target: Target, module: ModuleType | None) -> None:
+    """Refuse a file such as `json.py`, whose name imports another module: here the standard library's."""
     if module is None:
         return
     file = getattr(module, "__file__", None)

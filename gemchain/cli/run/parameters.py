@@ -1,4 +1,4 @@
-"""A row's fields against a function's parameters, and the key of the row's chain."""
+"""Checking a row's fields against a function's parameters, and the key of the row's chain."""
 
 import difflib
 import inspect
@@ -22,7 +22,7 @@ _VAR_KEYWORD = inspect.Parameter.VAR_KEYWORD
 
 
 class Params(dict[str, Any]):
-    """The arguments that a row gives, and under which key."""
+    """The arguments that a row gives to the function, and the key of its chain."""
 
     __slots__ = ("key", "row")
 
@@ -33,13 +33,13 @@ class Params(dict[str, Any]):
 
 
 class Parameters:
-    """What a function takes.
+    """The parameters of a function.
 
     Args:
         function: The function that starts the chains.
 
     Raises:
-        InvalidInputError: It has parameters that a row cannot give by name.
+        InvalidInputError: It has parameters that cannot be passed by name.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
@@ -58,10 +58,10 @@ class Parameters:
         self.drops_id = ID not in self.known and not self.takes_any
 
     def of(self, row: Row) -> Params:
-        """The arguments that a row gives, checked.
+        """The arguments that a row gives to the function, checked.
 
         Raises:
-            InvalidInputError: A field is missing, or is not taken.
+            InvalidInputError: A field is missing, or the function does not take it.
         """
         key = _key(row)
         fields = row.fields
@@ -69,10 +69,10 @@ class Parameters:
             fields = {name: value for name, value in fields.items() if name != ID}
         names = fields.keys()
         if not (self.required <= names and (self.takes_any or names <= self.known)):
-            raise InvalidInputError(f"row {row.number} (line {row.line}){self._misfit(names)}")
+            raise InvalidInputError(f"row {row.number} (line {row.line}){self._what_is_wrong(names)}")
         return Params(fields, key, row)
 
-    def _misfit(self, names: Iterable[str]) -> str:
+    def _what_is_wrong(self, names: Iterable[str]) -> str:
         missing = sorted(self.required - set(names))
         if missing:
             near = difflib.get_close_matches(missing[0], set(names) - self.known, n=1)
@@ -86,14 +86,14 @@ class Parameters:
 
 
 def _key(row: Row) -> str:
-    given = row.fields.get(ID)
-    if given is None and ID not in row.fields:
+    value = row.fields.get(ID)
+    if value is None and ID not in row.fields:
         return f"{row.number}-{_digest(row.fields).hex()}"
-    if isinstance(given, bool) or not isinstance(given, str | int) or given == "":
+    if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
         raise InvalidInputError(
-            f"row {row.number} (line {row.line}) has {given!r} as its id; an id is a text or a whole number"
+            f"row {row.number} (line {row.line}) has {value!r} as its id; an id is a text or a whole number"
         )
-    return str(given)
+    return str(value)
 
 
 def _digest(value: Any) -> bytes:
@@ -101,9 +101,9 @@ def _digest(value: Any) -> bytes:
 
 
 def check_rows(rows: Callable[[], Iterator[Row]], parameters: Parameters) -> int:
-    """Read everything once before anything is started, so that a mistake in the last row costs nothing.
+    """Read all rows before anything is started, so that a mistake in the last row costs nothing.
 
-    Holds eight bytes for each row.
+    Needs eight bytes of memory for each row.
 
     Returns:
         How many rows there are.
@@ -111,20 +111,20 @@ def check_rows(rows: Callable[[], Iterator[Row]], parameters: Parameters) -> int
     Raises:
         InvalidInputError: A row does not fit, or two different rows have one id.
     """
-    marks = array("Q")
+    hashes = array("Q")
     for row in rows():
-        marks.append(int.from_bytes(_digest(parameters.of(row).key), "big"))
-    twice = _repeated(marks)
+        hashes.append(int.from_bytes(_digest(parameters.of(row).key), "big"))
+    twice = _repeated(hashes)
     if twice:
-        _refuse_different(rows(), twice)
-    return len(marks)
+        _refuse_different_rows(rows(), twice)
+    return len(hashes)
 
 
-def _repeated(marks: "array[int]") -> set[int]:
-    return {mark for mark, following in pairwise(sorted(marks)) if mark == following}
+def _repeated(hashes: "array[int]") -> set[int]:
+    return {first for first, second in pairwise(sorted(hashes)) if first == second}
 
 
-def _refuse_different(rows: Iterator[Row], twice: set[int]) -> None:
+def _refuse_different_rows(rows: Iterator[Row], twice: set[int]) -> None:
     seen: dict[str, Row] = {}
     for row in rows:
         key = _key(row)

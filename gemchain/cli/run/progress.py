@@ -1,20 +1,16 @@
-"""Live progress: what the tally says, less what was there before this command began.
+"""Live progress of a run: a board on a terminal, plain lines elsewhere.
 
-Knows nothing that the store does not know; it may be missed or drawn twice without harm. On a
-terminal it is a small board that is redrawn in place, elsewhere a plain line now and then. A thread
-of its own looks at the store, since a stage can be busy with one part for many seconds; it holds no
-lock while it waits for the store.
-
-Longer than 300 lines: the terminal and the plain form show the same snapshot.
+Everything shown is read from the store, so a snapshot that is lost or drawn twice does no harm. The board is
+redrawn in place; a plain line is printed now and then. A thread of its own reads the store, because a stage
+can be busy with one part for many seconds. The thread holds no lock while it waits for the store.
 """
 
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Protocol
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -23,132 +19,47 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from gemchain.cli.output.wording import Models, count, duration, money, tokens
+from gemchain.cli.output.formatting import count, duration, money, tokens
+from gemchain.cli.run.meter import Meter, Snapshot
 from gemchain.errors import StoreError
-from gemchain.ports import Store
-from gemchain.records import NO_USAGE, Counters, Usage, queue_names
-from gemchain.records.states import OPEN_BATCH, BatchState, ChainState, PromptState
+from gemchain.records import NO_USAGE
 
-__all__ = ["Board", "Meter", "Progress", "Snapshot", "showing"]
+__all__ = ["Board", "Lines", "Progress", "as_line", "showing"]
 
-LOOKS = 6
-"""Looks at the store in a second, at most."""
+READS_PER_SECOND = 6
+"""Reads of the store in a second, at most."""
 
-REST = 20
-"""A look is followed by a rest of so many times its own length: a distant store is asked less often."""
+PAUSE_FACTOR = 20
+"""After a read, the thread pauses for so many times its duration: a slow store is read less often."""
 
 LINES = 5.0
 """Seconds between two lines where there is no terminal."""
 
 BAR = 40
-NEWEST = 20
-
-State = TypeVar("State", PromptState, BatchState)
-
-
-class Snapshot(NamedTuple):
-    """Where the run stands. Chains are those of its rows; prompts done and tokens those since it began."""
-
-    chains: int = 0
-    done: int = 0
-    failed: int = 0
-    cancelled: int = 0
-    parked: int = 0
-    queued: int = 0
-    in_batches: int = 0
-    answered: int = 0
-    prompts_done: int = 0
-    running: int = 0
-    closed: int = 0
-    usage: Usage = NO_USAGE
-    models: Models = Models()
-
-
-@dataclass(slots=True)
-class Meter:
-    """Reads snapshots from a store.
-
-    Attributes:
-        before: The tally when the run began.
-        others: Chains in `before` that are not of this run, by state.
-    """
-
-    store: Store
-    before: Counters = field(init=False)
-    others: dict[ChainState, int] = field(init=False)
-    chains: int = 0
-    models: Models = field(default_factory=Models)
-
-    def __post_init__(self) -> None:
-        self.before = self.store.counters()
-        self.others = dict(self.before.chains)
-
-    def own(self, known: dict[ChainState, int], chains: int) -> None:
-        """Say which chains that were there before belong to the run, and how many it has in all."""
-        self.others = {state: n - known.get(state, 0) for state, n in self.before.chains.items()}
-        self.chains = chains
-
-    def read(self, batches: int = NEWEST) -> Snapshot:
-        """A look at the store: three small queries.
-
-        Args:
-            batches: How many batches to look at for the models that were asked, the newest first.
-        """
-        counters = self.store.counters()
-        self.models = self.models.plus(self._asked(batches))
-        return Snapshot(
-            chains=self.chains,
-            done=self._ours(counters, ChainState.DONE),
-            failed=self._ours(counters, ChainState.FAILED),
-            cancelled=self._ours(counters, ChainState.CANCELLED),
-            parked=counters.prompts.get(PromptState.PARKED, 0),
-            queued=counters.prompts.get(PromptState.QUEUED, 0),
-            in_batches=counters.prompts.get(PromptState.CLAIMED, 0),
-            answered=counters.prompts.get(PromptState.ANSWERED, 0),
-            prompts_done=_rise(counters.prompts, self.before.prompts, PromptState.DONE),
-            running=sum(counters.batches.get(state, 0) for state in OPEN_BATCH),
-            closed=_rise(counters.batches, self.before.batches, BatchState.CLOSED),
-            usage=counters.usage.minus(self.before.usage),
-            models=self.models,
-        )
-
-    def _ours(self, counters: Counters, state: ChainState) -> int:
-        return max(0, counters.chains.get(state, 0) - self.others.get(state, 0))
-
-    def _asked(self, batches: int) -> Iterator[tuple[str, str]]:
-        for queue in self.store.queues():
-            _, provider, model = queue_names(queue.queue)
-            yield provider, model
-        for batch in self.store.list_batches(limit=batches):
-            yield batch.provider, batch.model
-
-
-def _rise(now: Mapping[State, int], before: Mapping[State, int], key: State) -> int:
-    return max(0, now.get(key, 0) - before.get(key, 0))
 
 
 class Progress(Protocol):
-    """A display of progress."""
+    """A display of the progress."""
 
     def watch(self) -> None:
-        """Look at the store, and show it when it is time."""
+        """Read the store, and show the progress when it is time."""
 
     def say(self, text: str) -> None:
-        """A line that stays."""
+        """Print a line that stays."""
 
 
 class Quiet:
     """Shows nothing."""
 
     def watch(self) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def say(self, text: str) -> None:
-        """Nothing."""
+        """Do nothing."""
 
 
 class Lines:
-    """A plain line now and then, where something changed."""
+    """Prints a plain line now and then, if something changed."""
 
     def __init__(self, meter: Meter, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
         self._meter = meter
@@ -169,7 +80,7 @@ class Lines:
             self.say(f"{duration(self._clock() - self._begun)}: {as_line(now)}")
 
     def say(self, text: str) -> None:
-        """Print it as it is."""
+        """Print the text without markup."""
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
@@ -186,7 +97,7 @@ def as_line(now: Snapshot) -> str:
 
 
 class Board:
-    """The board. It is redrawn in place by a thread of rich, which never touches the store."""
+    """A board that a thread of rich redraws in place. This thread never reads the store."""
 
     def __init__(self, meter: Meter, title: str, console: Console) -> None:
         self._meter = meter
@@ -197,11 +108,11 @@ class Board:
         self.now = Snapshot()
 
     def watch(self) -> None:
-        """Look at the store; the next drawing shows it."""
+        """Read the store; the next drawing shows the new snapshot."""
         self.now = self._meter.read()
 
     def say(self, text: str) -> None:
-        """A line above the board."""
+        """Print a line above the board."""
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def __rich__(self) -> RenderableType:
@@ -226,11 +137,11 @@ def _chains(now: Snapshot) -> RenderableType:
     ended = now.done + now.failed + now.cancelled
     line = Table.grid(padding=(0, 1))
     bar = ProgressBar(total=max(now.chains, 1), completed=ended, width=BAR)
-    line.add_row(bar, f"{now.done:,} of {now.chains:,} done", *_troubles(now))
+    line.add_row(bar, f"{now.done:,} of {now.chains:,} done", *_not_done(now))
     return line
 
 
-def _troubles(now: Snapshot) -> list[Text]:
+def _not_done(now: Snapshot) -> list[Text]:
     found = (
         (now.failed, "failed", "red"),
         (now.parked, "parked", "yellow"),
@@ -252,8 +163,8 @@ def _batches(now: Snapshot) -> Text:
     return Text().append(f"{now.running:,}", style="cyan").append(f" running · {now.closed:,} closed")
 
 
-class _Above(logging.Handler):
-    """Passes gemchain's own warnings to the display."""
+class _WarningHandler(logging.Handler):
+    """Passes gemchain's own warnings to the progress display."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
         super().__init__(logging.WARNING)
@@ -265,23 +176,23 @@ class _Above(logging.Handler):
 
 @contextmanager
 def _watching(shown: Progress) -> Iterator[None]:
-    """Let a thread watch again and again inside the block."""
-    over = threading.Event()
+    """A block during which a thread watches the store again and again."""
+    stopped = threading.Event()
 
     def watch() -> None:
-        rest = 0.0
-        while not over.wait(rest):
+        pause = 0.0
+        while not stopped.wait(pause):
             begun = time.monotonic()
-            with suppress(StoreError):  # the driver meets it too, and reports it
+            with suppress(StoreError):  # the engine meets the same error, and reports it
                 shown.watch()
-            rest = max(1 / LOOKS, REST * (time.monotonic() - begun))
+            pause = max(1 / READS_PER_SECOND, PAUSE_FACTOR * (time.monotonic() - begun))
 
     thread = threading.Thread(target=watch, name="gemchain-progress", daemon=True)
     thread.start()
     try:
         yield
     finally:
-        over.set()
+        stopped.set()
         thread.join()
 
 
@@ -295,15 +206,18 @@ def showing(meter: Meter, title: str, console: Console, *, quiet: bool = False) 
         shown = Board(meter, title, console)
     else:
         shown = Lines(meter, console)
-    above = _Above(shown.say)
+    handler = _WarningHandler(shown.say)
     logger = logging.getLogger("gemchain")
-    logger.addHandler(above)
+    logger.addHandler(handler)
     try:
         if isinstance(shown, Board):
-            with Live(shown, console=console, refresh_per_second=LOOKS, transient=True), _watching(shown):
+            with (
+                Live(shown, console=console, refresh_per_second=READS_PER_SECOND, transient=True),
+                _watching(shown),
+            ):
                 yield shown
         else:
             with nullcontext() if quiet else _watching(shown):
                 yield shown
     finally:
-        logger.removeHandler(above)
+        logger.removeHandler(handler)

@@ -1,4 +1,4 @@
-"""Results in the order of the rows: streamed into a file that appears whole or not at all."""
+"""Writing the results in the order of the rows, into a file that appears completely or not at all."""
 
 import os
 from collections import Counter
@@ -27,13 +27,14 @@ WAITING = "WAITING"
 
 @dataclass(slots=True)
 class Summary:
-    """How the rows came out.
+    """The outcome of the rows.
 
     Attributes:
-        states: Rows by the state of their chain; one in which nothing can go on without a person counts as
-            PARKED, or as WAITING when it asked for that person itself.
-        failures: How often each reason and message came, and one chain as an example.
-        changed: Rows that are not what their chain was started with.
+        states: Rows by the state of their chain. A chain that cannot continue without a person counts as
+            PARKED, or as WAITING when it waits by its own `gemchain.wait`.
+        failures: How often each state, reason and message came.
+        examples: One chain for each of them.
+        changed: Rows that differ from those that their chains were started with.
     """
 
     states: Counter[str] = field(default_factory=Counter)
@@ -48,10 +49,10 @@ class Summary:
 
 
 def check_output(output: Path, rows: Path) -> None:
-    """Find out before the work whether its results can be written.
+    """Check before the work whether the results can be written.
 
     Raises:
-        InvalidInputError: They cannot.
+        InvalidInputError: They cannot be written.
     """
     if output.is_dir():
         raise InvalidInputError(f"--output {str(output)!r} is a folder; name a file")
@@ -59,7 +60,7 @@ def check_output(output: Path, rows: Path) -> None:
         raise InvalidInputError(f"--output {str(output)!r} is the input; name another file")
     if not output.absolute().parent.is_dir():
         raise InvalidInputError(f"--output {str(output)!r}: there is no folder {str(output.parent)!r}")
-    probe = _unfinished(output)
+    probe = _temporary(output)
     try:
         probe.touch()
         probe.unlink()
@@ -67,7 +68,7 @@ def check_output(output: Path, rows: Path) -> None:
         raise InvalidInputError(f"--output {str(output)!r} cannot be written: {error.strerror}") from error
 
 
-def _unfinished(output: Path) -> Path:
+def _temporary(output: Path) -> Path:
     return output.with_name(f".{output.name}.{os.getpid()}.unfinished")
 
 
@@ -75,8 +76,8 @@ def write_results(function: Callable[..., Any], rows: Iterable[Params], output: 
     """Write one line for each row.
 
     Raises:
-        BlobError: The disk is full or the folder is gone. An older file of that name is as it was.
-        InvalidInputError: A row has no chain: the input has changed meanwhile.
+        BlobError: The disk is full or the folder is gone. An older file of that name is unchanged.
+        InvalidInputError: A row has no chain, because the input has changed since the start.
     """
     summary = Summary()
     with _replacing(output) as file:
@@ -88,17 +89,17 @@ def write_results(function: Callable[..., Any], rows: Iterable[Params], output: 
 
 @contextmanager
 def _replacing(output: Path) -> Iterator[IO[bytes]]:
-    unfinished = _unfinished(output)
+    temporary = _temporary(output)
     try:
         try:
-            with unfinished.open("wb") as file:
+            with temporary.open("wb") as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
-            unfinished.replace(output)
+            temporary.replace(output)
         except BaseException:
             with suppress(OSError):
-                unfinished.unlink()
+                temporary.unlink()
             raise
     except OSError as error:
         raise BlobError(f"results cannot be written to {str(output)!r}: {error.strerror}") from error
@@ -116,11 +117,11 @@ def _lines(
                 f"row {row.row.number} (line {row.row.line}) has no chain; the input has changed since the "
                 "start. Run the same command again"
             )
-        summary.changed += _has_changed(chain, row)
+        summary.changed += _differs(chain, row)
         yield _line(row, chain, summary)
 
 
-def _has_changed(chain: Chain, row: Params) -> bool:
+def _differs(chain: Chain, row: Params) -> bool:
     started_with = jsontext.load(chain.args).get("params")
     return bool(started_with != jsontext.load(jsontext.dump(dict(row))))
 
@@ -142,7 +143,7 @@ def _line(row: Params, chain: Chain, summary: Summary) -> dict[str, Any]:
 
 
 def _waiting(chain: Chain) -> tuple[str, Failure | None]:
-    """Whether a chain that has not ended waits for a person, and what for."""
+    """The state to report for a chain that has not ended: RUNNING, PARKED or WAITING, and the reason."""
     prompts = list(active().store.chain_prompts(chain.id))
     if any(prompt.progress.state in OPEN_PROMPT for prompt in prompts):
         return ChainState.RUNNING.value, None
@@ -151,6 +152,6 @@ def _waiting(chain: Chain) -> tuple[str, Failure | None]:
             return PARKED, prompt.progress.failure
     for prompt in prompts:
         if prompt.kind == "wait" and prompt.progress.state is PromptState.WAITING:
-            what = f"somebody to resume it: {prompt.key!r}" if prompt.key else "somebody to resume it"
-            return WAITING, Failure("waiting", f"waits for {what}")
+            name = f": {prompt.key!r}" if prompt.key else ""
+            return WAITING, Failure("waiting", f"waits for a person to resume it{name}")
     return ChainState.RUNNING.value, None

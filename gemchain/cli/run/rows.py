@@ -1,4 +1,4 @@
-"""Rows of the input, one at a time: JSONL, or CSV by the file's ending."""
+"""Reading the rows of the input one at a time: CSV if the file name ends so, else JSONL."""
 
 import csv
 from collections.abc import Iterator
@@ -12,16 +12,17 @@ from gemchain.errors import InvalidInputError
 __all__ = ["Row", "read_rows"]
 
 LONGEST_FIELD = 1 << 30
-"""Characters in one field of a CSV file; Python's own limit of 131,072 is less than many a prompt."""
+"""Characters in one field of a CSV file; Python's own limit of 131,072 is too small for some prompts."""
 
 SHOWN = 60
+"""Characters of a broken line that are shown."""
 
 
 class Row(NamedTuple):
-    """One row.
+    """One row of the input.
 
     Attributes:
-        number: Its place among the rows, from 1.
+        number: Its position among the rows, from 1.
         line: The line of the file that it starts in (JSONL) or ends in (CSV), for messages.
     """
 
@@ -31,10 +32,10 @@ class Row(NamedTuple):
 
 
 def read_rows(path: Path) -> Iterator[Row]:
-    """The rows of a file, holding one at a time. Empty lines are passed over.
+    """The rows of a file, one at a time in memory. Empty lines are skipped.
 
     Raises:
-        InvalidInputError: The file cannot be read, or a line is no row; the message names the line.
+        InvalidInputError: The file cannot be read, or a line is not a row; the message names the line.
     """
     read = _csv_rows if path.suffix.lower() == ".csv" else _jsonl_rows
     try:

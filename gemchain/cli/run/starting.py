@@ -1,4 +1,4 @@
-"""Start the chains of all rows, group by group, without holding the rows."""
+"""Starting the chains of all rows, group by group, with one group of rows in memory."""
 
 import traceback
 from collections import Counter
@@ -17,17 +17,20 @@ from gemchain.runtime import active
 __all__ = ["GROUP", "Started", "row_chain_id", "start_rows"]
 
 GROUP = 500
+"""Rows that are started in one commit."""
+
 SHOWN = 6
+"""Lines of a traceback that are shown."""
 
 
 @dataclass(slots=True)
 class Started:
-    """What became of the rows so far.
+    """Counts of the rows that were read so far.
 
     Attributes:
-        rows: Rows seen.
+        rows: Rows read.
         new: Chains that this command has started.
-        known: Chains that were there before, by their state then.
+        known: Chains that existed before the command, by the state that they had then.
     """
 
     rows: int = 0
@@ -49,10 +52,10 @@ def start_rows(function: Callable[..., Any], rows: Iterable[Params]) -> Iterator
     """Start the chains that do not exist yet.
 
     Yields:
-        The same object after every group, for the display of progress.
+        The same object after every group, for the progress display.
 
     Raises:
-        InvalidInputError: The function raised, or submitted what can never work; the message names the row.
+        InvalidInputError: The function raised, or submitted an invalid prompt; the message names the row.
     """
     started, begun_at = Started(), active().store.now()
     for group in chunked(rows, GROUP):
@@ -79,11 +82,11 @@ def _start_missing(function: Callable[..., Any], rows: Sequence[Params]) -> None
     try:
         start_many(function, rows, key=_key)
     except InvalidInputError as error:
-        raise _named(function, rows, error) from error
+        raise _error_with_row(function, rows, error) from error
     except GemchainError:
         raise
     except Exception as error:
-        raise _named(function, rows, error) from error
+        raise _error_with_row(function, rows, error) from error
 
 
 def _key(row: Any) -> str:
@@ -91,8 +94,10 @@ def _key(row: Any) -> str:
     return key
 
 
-def _named(function: Callable[..., Any], rows: Sequence[Params], error: Exception) -> InvalidInputError:
-    """The error, with the row that caused it. Nothing of the group was recorded; its rows go one by one."""
+def _error_with_row(
+    function: Callable[..., Any], rows: Sequence[Params], error: Exception
+) -> InvalidInputError:
+    """The error with its row. Nothing of the group was recorded, so the rows are tried one by one."""
     for row in rows:
         try:
             start_many(function, [row], key=_key)

@@ -1,24 +1,24 @@
-"""What `gemchain run` says in the end."""
+"""The summary that `gemchain run` prints in the end, as text and as JSON."""
 
 from typing import Any, NamedTuple, Protocol
 
 from rich.console import Console
 from rich.text import Text
 
-from gemchain.cli.output.wording import count, duration, money, tokens
-from gemchain.cli.run.progress import Snapshot
+from gemchain.cli.output.formatting import count, duration, money, tokens
+from gemchain.cli.run.meter import Snapshot
 from gemchain.cli.run.results import PARKED, WAITING, Summary
 from gemchain.cli.run.starting import Started
 from gemchain.records import NO_USAGE
 from gemchain.records.states import ChainState
 
-__all__ = ["Told", "as_data", "show"]
+__all__ = ["Report", "as_data", "show"]
 
 SHOWN = 5
 """Kinds of failures that are shown."""
 
 
-class _Order(Protocol):
+class _Options(Protocol):
     @property
     def output(self) -> Any: ...
     @property
@@ -27,88 +27,88 @@ class _Order(Protocol):
     def as_json(self) -> bool: ...
     @property
     def quiet(self) -> bool: ...
-    def how_to_go_on(self) -> str:
+    def command_to_continue(self) -> str:
         """The command that continues."""
 
 
-class Told(NamedTuple):
-    """All that there is to say.
+class Report(NamedTuple):
+    """What the summary is made of.
 
     Attributes:
         idle: Whether nothing was left to do; False after a timeout.
         seconds: How long it took.
     """
 
-    order: _Order
+    options: _Options
     started: Started
     idle: bool
     outcome: Summary
-    now: Snapshot
+    snapshot: Snapshot
     seconds: float
 
 
-def as_data(told: Told) -> dict[str, Any]:
-    """The same for programs."""
-    usage = told.now.usage
+def as_data(report: Report) -> dict[str, Any]:
+    """The summary as data, for `--json`."""
+    usage = report.snapshot.usage
     return {
-        "rows": told.started.rows,
-        "started": told.started.new,
-        "states": dict(told.outcome.states),
-        "prompts": told.now.prompts_done,
-        "batches": told.now.closed,
+        "rows": report.started.rows,
+        "started": report.started.new,
+        "states": dict(report.outcome.states),
+        "prompts": report.snapshot.prompts_done,
+        "batches": report.snapshot.closed,
         "usage": usage._asdict(),
-        "simulated": bool(told.now.models.simulated) and not told.now.models.real,
+        "simulated": bool(report.snapshot.models.simulated) and not report.snapshot.models.real,
         "failures": [
             {
                 "state": kind[0],
                 "reason": kind[1],
                 "message": kind[2],
                 "rows": rows,
-                "chain": _example(told, kind),
+                "chain": _example(report, kind),
             }
-            for kind, rows in told.outcome.failures.most_common()
+            for kind, rows in report.outcome.failures.most_common()
         ],
-        "output": str(told.order.output),
-        "seconds": round(told.seconds, 3),
+        "output": str(report.options.output),
+        "seconds": round(report.seconds, 3),
     }
 
 
-def _example(told: Told, kind: tuple[str, str, str]) -> str:
-    return told.outcome.examples[kind]
+def _example(report: Report, kind: tuple[str, str, str]) -> str:
+    return report.outcome.examples[kind]
 
 
-def show(told: Told, console: Console) -> None:
-    """Print it for people."""
-    for line in _lines(told):
+def show(report: Report, console: Console) -> None:
+    """Print the summary as text."""
+    for line in _lines(report):
         console.print(line, soft_wrap=True, highlight=False)
 
 
-def _lines(told: Told) -> list[Text]:
-    if not told.started.rows:
+def _lines(report: Report) -> list[Text]:
+    if not report.started.rows:
         return [Text("Nothing to do: the input has no rows.")]
-    lines = [_headline(told), *_work(told), *_failures(told)]
-    if told.outcome.changed:
-        changed = count(told.outcome.changed, "row")
+    lines = [_headline(report), *_usage(report), *_failures(report)]
+    if report.outcome.changed:
+        changed = count(report.outcome.changed, "row")
         lines.append(
             _note(f"{changed} changed since the chain was started; the result is that of the earlier row")
         )
-    return lines + _advice(told)
+    return lines + _advice(report)
 
 
-def _headline(told: Told) -> Text:
-    states = told.outcome.states
+def _headline(report: Report) -> Text:
+    states = report.outcome.states
     done = states[ChainState.DONE.value]
-    rest = ", ".join(f"{number:,} {state}" for state, number in sorted(states.items()) if state != "DONE")
-    good = told.outcome.all_done
+    others = ", ".join(f"{number:,} {state}" for state, number in sorted(states.items()) if state != "DONE")
+    good = report.outcome.all_done
     line = Text("✓ " if good else "● ", style="bold green" if good else "bold yellow")
-    line.append(f"{count(done, 'chain')} done" + (f", {rest}" if rest else ""), style="default")
-    return line.append(f" in {duration(told.seconds)} → {told.order.output}", style="default")
+    line.append(f"{count(done, 'chain')} done" + (f", {others}" if others else ""), style="default")
+    return line.append(f" in {duration(report.seconds)} → {report.options.output}", style="default")
 
 
-def _work(told: Told) -> list[Text]:
-    now = told.now
+def _usage(report: Report) -> list[Text]:
+    now = report.snapshot
     if not now.prompts_done and now.usage == NO_USAGE:
-        return [_note("nothing was sent: all chains had ended before")] if not told.started.new else []
+        return [_note("nothing was sent: all chains had ended before")] if not report.started.new else []
     lines = [
         _note(f"{count(now.prompts_done, 'prompt')} in {count(now.closed, 'batch')}, {tokens(now.usage)}")
     ]
@@ -116,8 +116,8 @@ def _work(told: Told) -> list[Text]:
     return [*lines, _note(paid)] if paid else lines
 
 
-def _failures(told: Told) -> list[Text]:
-    kinds = told.outcome.failures.most_common(SHOWN)
+def _failures(report: Report) -> list[Text]:
+    kinds = report.outcome.failures.most_common(SHOWN)
     lines = [
         Text(
             f"  {rows:,} {kind[0]} ({kind[1]}): {kind[2]}",
@@ -125,33 +125,33 @@ def _failures(told: Told) -> list[Text]:
         )
         for kind, rows in kinds
     ]
-    left = len(told.outcome.failures) - len(kinds)
+    left = len(report.outcome.failures) - len(kinds)
     return [*lines, _note(f"and {count(left, 'other reason')}")] if left else lines
 
 
-def _advice(told: Told) -> list[Text]:
-    place = f" --state {told.order.state}" if told.order.state else ""
-    if told.outcome.states["RUNNING"]:
-        return [_note(f"Continue with:  {told.order.how_to_go_on()}")]
-    if not told.outcome.failures:
+def _advice(report: Report) -> list[Text]:
+    place = f" --state {report.options.state}" if report.options.state else ""
+    if report.outcome.states["RUNNING"]:
+        return [_note(f"Continue with:  {report.options.command_to_continue()}")]
+    if not report.outcome.failures:
         return []
-    lines = _how_to_resume(told, place)
-    stuck = [kind for kind in told.outcome.failures if kind[0] != WAITING]
+    lines = _how_to_resume(report, place)
+    stuck = [kind for kind in report.outcome.failures if kind[0] != WAITING]
     if not stuck:
-        return [*lines, _note(f"Then continue:  {told.order.how_to_go_on()}")]
-    example = told.outcome.examples[stuck[0]]
+        return [*lines, _note(f"Then continue:  {report.options.command_to_continue()}")]
+    example = report.outcome.examples[stuck[0]]
     return [
         *lines,
         _note(f"Look at one:    gemchain show {example}{place}"),
         _note(f"Send back:      gemchain retry --all{place}"),
-        _note(f"Then continue:  {told.order.how_to_go_on()}"),
+        _note(f"Then continue:  {report.options.command_to_continue()}"),
     ]
 
 
-def _how_to_resume(told: Told, place: str) -> list[Text]:
-    kinds = [kind for kind in told.outcome.failures if kind[0] == WAITING]
+def _how_to_resume(report: Report, place: str) -> list[Text]:
+    kinds = [kind for kind in report.outcome.failures if kind[0] == WAITING]
     return [
-        _note(f"Resume one:     gemchain resume {_example(told, kind)} VALUE{place}") for kind in kinds[:1]
+        _note(f"Resume one:     gemchain resume {_example(report, kind)} VALUE{place}") for kind in kinds[:1]
     ]
 
 

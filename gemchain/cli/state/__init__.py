@@ -1,1 +1,1 @@
-"""The state that a command works on, and the records in it."""
+"""Opening the state that a command works on, and finding records in it."""

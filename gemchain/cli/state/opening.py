@@ -1,4 +1,4 @@
-"""Open the state that a command works on, and let go of it afterwards."""
+"""Opening the state that a command works on, and closing it afterwards."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -15,9 +15,9 @@ __all__ = ["configured", "environment", "existing"]
 
 @contextmanager
 def environment(state: str | None, application: Path | None = None) -> Iterator[None]:
-    """Inside the block nothing is configured yet, and the options stand in the environment.
+    """A block in which no runtime is configured yet, with the options set as environment variables.
 
-    The environment, so that a chain's file which calls `configure()` by itself keeps to them too.
+    They are environment variables so that a chain's file that calls `configure()` itself uses them, too.
     """
     wanted = {
         "GEMCHAIN_STATE": state,
@@ -33,10 +33,10 @@ def environment(state: str | None, application: Path | None = None) -> Iterator[
         inner = install(outer)
         if inner is not None:
             inner.store.close()
-        _put_back(before)
+        _restore(before)
 
 
-def _put_back(before: Mapping[str, str | None]) -> None:
+def _restore(before: Mapping[str, str | None]) -> None:
     for name, value in before.items():
         if value is None:
             del os.environ[name]
@@ -48,7 +48,7 @@ def configured(state: str | None) -> Runtime:
     """The runtime that the chain's file has configured, or else one from the environment.
 
     Raises:
-        ConfigurationError: The file insists on another state than the command line.
+        ConfigurationError: The file configures another state than the command line.
     """
     own = install(None)
     if own is None:
@@ -64,10 +64,10 @@ def configured(state: str | None) -> Runtime:
 
 @contextmanager
 def existing(state: str | None) -> Iterator[Runtime]:
-    """A state that is there already; looking at a folder must not make one of it.
+    """The runtime of a state that exists. A command that only reads must not create a state.
 
     Raises:
-        ConfigurationError: There is none.
+        ConfigurationError: The state does not exist.
     """
     with environment(state):
         settings = Settings.from_environment()

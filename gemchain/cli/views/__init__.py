@@ -1,1 +1,1 @@
-"""Commands that show: status, chains, batches, show, replay."""
+"""Commands that only read the state: status, chains, batches, show, replay."""

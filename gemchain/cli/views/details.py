@@ -1,4 +1,4 @@
-"""`gemchain show`: everything that is known of a chain, a prompt or a batch."""
+"""`gemchain show`: all details of a chain, a prompt or a batch."""
 
 from collections import Counter, defaultdict
 from itertools import islice
@@ -12,9 +12,9 @@ from rich.tree import Tree
 
 from gemchain.base import jsontext
 from gemchain.cli.output.console import wide_console
-from gemchain.cli.output.plain import batch_data, chain_data, emit, prompt_data
-from gemchain.cli.output.wording import KINDS, Models, duration, models_of, moment, money, tokens
-from gemchain.cli.state.finding import find
+from gemchain.cli.output.formatting import KINDS, Models, duration, models_of, moment, money, tokens
+from gemchain.cli.output.json_data import batch_data, chain_data, print_json, prompt_data
+from gemchain.cli.state.lookup import find
 from gemchain.cli.state.opening import existing
 from gemchain.cli.views.listing import STYLES
 from gemchain.engine.answers.stored import read_answer
@@ -33,7 +33,7 @@ MOST = 1000
 
 
 def show_anything(state: str | None, text: str, *, as_json: bool) -> None:
-    """Print what an id stands for."""
+    """Print the record with this id."""
     with existing(state) as runtime:
         match find(runtime.store, text):
             case Chain() as chain:
@@ -73,7 +73,7 @@ def _show_chain(runtime: Runtime, chain: Chain, *, as_json: bool) -> None:
         islice(runtime.store.chain_prompts(chain.id), MOST), key=lambda each: (each.depth, each.path)
     )
     if as_json:
-        emit(chain_data(chain) | {"prompts": [prompt_data(each) for each in prompts]})
+        print_json(chain_data(chain) | {"prompts": [prompt_data(each) for each in prompts]})
         return
     console = wide_console()
     console.print(f"chain [bold]{chain.id}[/]  {_coloured(chain.state)}", highlight=False)
@@ -112,28 +112,30 @@ def _tree(chain: Chain, prompts: list[Prompt]) -> Tree:
     for prompt in prompts:
         children[prompt.parent_id if prompt.parent_id in known else None].append(prompt)
     tree = Tree(f"[dim]{escape(chain.function)}[/]")
-    waiting = [(tree, prompt) for prompt in reversed(children[None])]
-    while waiting:
-        branch, prompt = waiting.pop()
-        grown = branch.add(_leaf(prompt))
-        # A chain without forks would otherwise be drawn as a staircase that walks out of the screen.
+    stack = [(tree, prompt) for prompt in reversed(children[None])]
+    while stack:
+        branch, prompt = stack.pop()
+        node = branch.add(_tree_line(prompt))
+        # A chain without forks is not indented: its tree would soon be wider than the screen.
         follows = children[prompt.id]
-        place = branch if len(follows) == 1 and len(children[prompt.parent_id]) == 1 else grown
-        waiting += [(place, child) for child in reversed(follows)]
+        parent = branch if len(follows) == 1 and len(children[prompt.parent_id]) == 1 else node
+        stack += [(parent, child) for child in reversed(follows)]
     return tree
 
 
-def _leaf(prompt: Prompt) -> str:
+def _tree_line(prompt: Prompt) -> str:
     progress = prompt.progress
-    moved = [
+    transitions = [
         ("queued", prompt.created_at),
         ("claimed", progress.claimed_at),
         ("answered", progress.answered_at),
     ]
-    times = " → ".join(f"{name} {moment(at)}" for name, at in [*moved, ("ended", progress.ended_at)] if at)
-    goes = f" → {prompt.callback.partition(':')[2]}()" if prompt.callback else ""
+    times = " → ".join(
+        f"{name} {moment(at)}" for name, at in [*transitions, ("ended", progress.ended_at)] if at
+    )
+    callback = f" → {prompt.callback.partition(':')[2]}()" if prompt.callback else ""
     kind = f" [dim]{KINDS[prompt.kind]}[/]" if prompt.kind in KINDS else ""
-    parts = [f"{prompt.id[:13]} {_coloured(progress.state)}{kind}[dim]{escape(goes)}[/]  [dim]{times}[/]"]
+    parts = [f"{prompt.id[:13]} {_coloured(progress.state)}{kind}[dim]{escape(callback)}[/]  [dim]{times}[/]"]
     if progress.attempt > 1 or progress.callback_attempts:
         parts.append(f"attempt {progress.attempt}, callback raised {progress.callback_attempts} times")
     if progress.failure is not None:
@@ -151,7 +153,7 @@ def _readable(text: str) -> str:
 
 
 def _answer(runtime: Runtime, prompt: Prompt) -> Response | str | None:
-    """The answer, read where it lies; or why it cannot be read."""
+    """The answer, read from its output file; or a text that says why it cannot be read."""
     ref = prompt.progress.answer
     if ref is None:
         return None
@@ -169,20 +171,20 @@ def _show_prompt(runtime: Runtime, prompt: Prompt, *, as_json: bool) -> None:
     request = runtime.store.requests([prompt.id]).get(prompt.id, "null")
     answer = _answer(runtime, prompt)
     if as_json:
-        said = answer.text if isinstance(answer, Response) else answer
-        emit(prompt_data(prompt) | {"request": jsontext.load(request), "answer": said})
+        text = answer.text if isinstance(answer, Response) else answer
+        print_json(prompt_data(prompt) | {"request": jsontext.load(request), "answer": text})
         return
     console = wide_console()
     console.print(f"prompt [bold]{prompt.id}[/]  {_coloured(prompt.progress.state)}", highlight=False)
     console.print(_prompt_pairs(prompt))
     _print_failure(console, prompt.progress.failure)
-    for name, text in (("request", _readable(request)), ("answer", _said(answer))):
+    for name, text in (("request", _readable(request)), ("answer", _answer_text(answer))):
         if text:
             console.print(f"[dim]{name}[/]")
             console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def _said(answer: Response | str | None) -> str:
+def _answer_text(answer: Response | str | None) -> str:
     return f"{answer.text}\n({answer.finish_reason})" if isinstance(answer, Response) else answer or ""
 
 
@@ -205,7 +207,7 @@ def _prompt_pairs(prompt: Prompt) -> Table:
         ("claimed", moment(progress.claimed_at)),
         ("answered", moment(progress.answered_at)),
         ("ended", moment(progress.ended_at)),
-        ("rests until", moment(progress.not_before_at)),
+        ("not before", moment(progress.not_before_at)),
         ("deadline", moment(prompt.deadline_at)),
         ("tokens", tokens(progress.usage) if progress.usage != NO_USAGE else ""),
         ("money", money(progress.usage, asked)),
@@ -214,7 +216,7 @@ def _prompt_pairs(prompt: Prompt) -> Table:
 
 def _show_batch(batch: Batch, *, as_json: bool) -> None:
     if as_json:
-        emit(batch_data(batch))
+        print_json(batch_data(batch))
         return
     console = wide_console()
     console.print(f"batch [bold]{batch.id}[/]  {_coloured(batch.state)}", highlight=False)
@@ -226,7 +228,7 @@ def _show_batch(batch: Batch, *, as_json: bool) -> None:
             ("job", batch.job),
             ("planned", moment(batch.created_at)),
             ("sent", moment(batch.sent_at)),
-            ("asked again", moment(batch.poll_at) if batch.arrived_at is None else ""),
+            ("next poll", moment(batch.poll_at) if batch.arrived_at is None else ""),
             ("arrived", moment(batch.arrived_at)),
             ("closed", moment(batch.closed_at)),
             ("input", batch.input_uri),

@@ -1,4 +1,4 @@
-"""`gemchain chains` and `gemchain batches`: tables of the newest."""
+"""`gemchain chains` and `gemchain batches`: tables of the newest ones."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -9,8 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from gemchain.cli.output.console import wide_console
-from gemchain.cli.output.plain import batch_data, chain_data, emit
-from gemchain.cli.output.wording import age, duration
+from gemchain.cli.output.formatting import age, duration
+from gemchain.cli.output.json_data import batch_data, chain_data, print_json
 from gemchain.cli.state.opening import existing
 from gemchain.errors import InvalidInputError
 from gemchain.records import Batch, Chain
@@ -25,26 +25,26 @@ STYLES = {
 WIDTH = 100
 KEY = 16
 SHORT = 13
-"""Digits of an id in a table: enough to be the only one, and to be typed."""
+"""Characters of an id in a table: enough to be unique, and few enough to be typed."""
 
 S = TypeVar("S", bound=StrEnum)
 
 
-def _state(known: type[S], given: str | None) -> S | None:
-    if given is None:
+def _state(known: type[S], text: str | None) -> S | None:
+    if text is None:
         return None
     try:
-        return known(given.upper())
+        return known(text.upper())
     except ValueError as error:
-        raise InvalidInputError(f"--only takes {', '.join(known)}, not {given!r}") from error
+        raise InvalidInputError(f"--only takes {', '.join(known)}, not {text!r}") from error
 
 
 def list_chains(state: str | None, *, only: str | None, limit: int, as_json: bool) -> None:
-    """Print chains."""
+    """Print a table of chains, the newest first."""
     with existing(state) as runtime:
         found = runtime.store.list_chains(state=_state(ChainState, only), limit=limit)
         if as_json:
-            emit([chain_data(chain) for chain in found])
+            print_json([chain_data(chain) for chain in found])
             return
         _print(_chain_table(found, runtime.store.now()), found, limit)
 
@@ -58,22 +58,22 @@ def _chain_table(chains: list[Chain], now: datetime) -> Table:
 
 def _chain_cells(chain: Chain, now: datetime) -> list[Text]:
     took = duration(((chain.ended_at or now) - chain.created_at).total_seconds())
-    said = f"{chain.failure.reason}: {chain.failure.message}" if chain.failure else chain.result or ""
+    outcome = f"{chain.failure.reason}: {chain.failure.message}" if chain.failure else chain.result or ""
     plain = (chain.id[:SHORT], _cut(chain.key or "", KEY), chain.function)
     return [
         *map(Text, plain),
         _state_cell(chain.state),
         Text(took),
-        Text(_cut(said)),
+        Text(_cut(outcome)),
     ]
 
 
 def list_batches(state: str | None, *, only: str | None, limit: int, as_json: bool) -> None:
-    """Print batches."""
+    """Print a table of batches, the newest first."""
     with existing(state) as runtime:
         found = runtime.store.list_batches(state=_state(BatchState, only), limit=limit)
         if as_json:
-            emit([batch_data(batch) for batch in found])
+            print_json([batch_data(batch) for batch in found])
             return
         _print(_batch_table(found, runtime.store.now()), found, limit)
 
@@ -87,8 +87,8 @@ def _batch_table(batches: list[Batch], now: datetime) -> Table:
 
 def _batch_cells(batch: Batch, now: datetime) -> list[Text]:
     rows = ", ".join(f"{number:,} {name}" for name, number in batch.counts._asdict().items() if number)
-    said = f"{batch.failure.reason}: {batch.failure.message}" if batch.failure else rows
-    plain = (f"{batch.requests:,}", age(batch.created_at, now), _cut(said))
+    outcome = f"{batch.failure.reason}: {batch.failure.message}" if batch.failure else rows
+    plain = (f"{batch.requests:,}", age(batch.created_at, now), _cut(outcome))
     model = f"{batch.provider}:{batch.model}"
     return [Text(batch.id[:SHORT]), Text(model), _state_cell(batch.state), *map(Text, plain)]
 
@@ -98,7 +98,7 @@ def _state_cell(state: StrEnum) -> Text:
 
 
 def _table(names: Sequence[str], rows: Sequence[Sequence[Text]]) -> Table:
-    """Only the last column gives way when the terminal is narrow: ids and states are never cut."""
+    """A table whose last column is cut when the terminal is narrow; ids and states are never cut."""
     table = Table(box=None, pad_edge=False, expand=False)
     for place, name in enumerate(names[:-1]):
         table.add_column(name, no_wrap=True, min_width=max([len(name), *(len(row[place]) for row in rows)]))
@@ -108,8 +108,8 @@ def _table(names: Sequence[str], rows: Sequence[Sequence[Text]]) -> Table:
     return table
 
 
-def _cut(said: str, most: int = WIDTH) -> str:
-    line = " ".join(said.split())
+def _cut(text: str, most: int = WIDTH) -> str:
+    line = " ".join(text.split())
     return line if len(line) <= most else f"{line[: most - 1]}…"
 
 
@@ -120,5 +120,5 @@ def _print(table: Table, found: list[Chain] | list[Batch], limit: int) -> None:
         return
     console.print(table, highlight=False)
     if len(found) == limit:
-        # The total is unknown: the counters also hold what `gemchain gc` removed.
+        # The total is not known: the counters also hold what `gemchain gc` removed.
         console.print(f"no more than {limit:,} are shown; see --limit", style="dim", highlight=False)

@@ -1,4 +1,4 @@
-"""`gemchain replay`."""
+"""`gemchain replay`: checking whether chains run the same way with the current functions."""
 
 import sys
 from collections.abc import Sequence
@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from gemchain.cli.output.console import PlainConsole
-from gemchain.cli.output.plain import emit
-from gemchain.cli.state.finding import find
+from gemchain.cli.output.json_data import print_json
+from gemchain.cli.state.lookup import find
 from gemchain.cli.state.opening import existing
 from gemchain.engine.operations.replay_check import Difference, check_replay
 from gemchain.errors import InvalidInputError
@@ -19,7 +19,7 @@ __all__ = ["replay_chains"]
 
 
 def replay_chains(state: str | None, ids: Sequence[str], application: Path | None, *, as_json: bool) -> int:
-    """Rehearse chains; returns the exit code."""
+    """Replay chains; returns the exit code."""
     folder = (application or Path.cwd()).resolve()
     sys.path.insert(0, str(folder))
     with existing(state) as opened:
@@ -44,7 +44,7 @@ def _chains(runtime: Runtime, ids: Sequence[str]) -> list[str]:
 
 def _report(found: dict[str, list[Difference]], *, as_json: bool) -> None:
     if as_json:
-        emit({chain: [each._asdict() for each in differences] for chain, differences in found.items()})
+        print_json({chain: [each._asdict() for each in differences] for chain, differences in found.items()})
         return
     console = PlainConsole(highlight=False, soft_wrap=True)
     for chain, differences in found.items():

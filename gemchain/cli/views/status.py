@@ -1,4 +1,4 @@
-"""`gemchain status`: where everything stands, what waits for whom, and what to type next."""
+"""`gemchain status`: counts of chains, prompts and batches, what they wait for, and what to type next."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
@@ -8,8 +8,8 @@ from typing import Any
 from rich.text import Text
 
 from gemchain.cli.output.console import PlainConsole
-from gemchain.cli.output.plain import batch_data, emit, plain
-from gemchain.cli.output.wording import KINDS, age, count, models_of, moment, money, tokens
+from gemchain.cli.output.formatting import KINDS, age, count, models_of, moment, money, tokens
+from gemchain.cli.output.json_data import batch_data, json_value, print_json
 from gemchain.cli.state.opening import existing
 from gemchain.ports import Store
 from gemchain.records import NO_USAGE, Batch, Chain, Prompt, QueueStatus
@@ -18,15 +18,15 @@ from gemchain.runtime import Runtime
 
 __all__ = ["gather", "show_status"]
 
-LOOKED_AT = 1000
-"""Parked or failed records that are looked at for their reasons."""
+MOST_READ = 1000
+"""Parked or failed records that are read for their reasons."""
 
 
 def show_status(state: str | None, *, as_json: bool) -> None:
     """Print the status of a state folder."""
     with existing(state) as runtime:
         if as_json:
-            emit(gather(runtime))
+            print_json(gather(runtime))
             return
         console = PlainConsole()
         for line in _lines(runtime, f" --state {state}" if state else ""):
@@ -34,30 +34,30 @@ def show_status(state: str | None, *, as_json: bool) -> None:
 
 
 def gather(runtime: Runtime) -> dict[str, Any]:
-    """The same for programs."""
+    """The status as data, for `--json`."""
     store = runtime.store
     counters, batches = store.counters(), store.open_batches()
     return {
         "state": runtime.settings.state,
-        "chains": plain(counters.chains),
-        "prompts": plain(counters.prompts),
-        "batches": plain(counters.batches),
-        "usage": plain(counters.usage),
-        "queues": [plain(queue) for queue in store.queues()],
+        "chains": json_value(counters.chains),
+        "prompts": json_value(counters.prompts),
+        "batches": json_value(counters.batches),
+        "usage": json_value(counters.usage),
+        "queues": [json_value(queue) for queue in store.queues()],
         "open_batches": [batch_data(batch) for batch in batches],
-        "next_callback_at": plain(store.next_answer_at()),
+        "next_callback_at": json_value(store.next_answer_at()),
         "parked": _parked(store),
         "failed": _failed(store),
     }
 
 
 def _parked(store: Store) -> list[dict[str, Any]]:
-    prompts = store.list_prompts(state=PromptState.PARKED, limit=LOOKED_AT)
+    prompts = store.list_prompts(state=PromptState.PARKED, limit=MOST_READ)
     return _by_reason((prompt, prompt.progress.answered_at) for prompt in prompts)
 
 
 def _failed(store: Store) -> list[dict[str, Any]]:
-    chains = store.list_chains(state=ChainState.FAILED, limit=LOOKED_AT)
+    chains = store.list_chains(state=ChainState.FAILED, limit=MOST_READ)
     return _by_reason((chain, chain.ended_at) for chain in chains)
 
 
@@ -73,7 +73,7 @@ def _by_reason(found: Iterable[tuple[Prompt | Chain, datetime | None]]) -> list[
             "reason": reason,
             "message": message,
             "count": len(members),
-            "since": plain(min((since for _, since in members if since), default=None)),
+            "since": json_value(min((since for _, since in members if since), default=None)),
             "example": members[0][0],
         }
         for (reason, message), members in sorted(kinds.items(), key=lambda item: -len(item[1]))
@@ -86,16 +86,16 @@ def _lines(runtime: Runtime, place: str) -> Iterator[Text]:
     if not counters.chains:
         yield Text(f"No chain was ever started in {runtime.settings.state!r}.")
         return
-    yield _counts("chains", plain(counters.chains))
-    yield _counts("prompts", plain(counters.prompts))
-    yield _counts("batches", plain(counters.batches))
+    yield _counts("chains", json_value(counters.chains))
+    yield _counts("prompts", json_value(counters.prompts))
+    yield _counts("batches", json_value(counters.batches))
     if counters.usage != NO_USAGE:
         yield _row("tokens", tokens(counters.usage))
-        if paid := money(counters.usage, models_of(store.list_batches(limit=LOOKED_AT))):
+        if paid := money(counters.usage, models_of(store.list_batches(limit=MOST_READ))):
             yield _row("money", paid)
     yield from _waiting(store, now)
-    yield from _troubles("parked", "yellow", _parked(store), now)
-    yield from _troubles("failed", "red", _failed(store), now)
+    yield from _failures("parked", "yellow", _parked(store), now)
+    yield from _failures("failed", "red", _failed(store), now)
     yield from _advice(store, place)
 
 
@@ -114,19 +114,19 @@ def _waiting(store: Store, now: datetime) -> Iterator[Text]:
         yield _row("waits", _batch_waits(store, batch, now))
     for queue in store.queues():
         yield _row("waits", _queue_waits(queue, now))
-    waiting = store.list_prompts(state=PromptState.WAITING, limit=LOOKED_AT)
+    waiting = store.list_prompts(state=PromptState.WAITING, limit=MOST_READ)
     for kind, number in Counter(prompt.kind for prompt in waiting).items():
-        yield _row("waits", f"{count(number, 'prompt')}: {KINDS.get(kind, kind)}{_whom(kind, waiting)}")
+        yield _row("waits", f"{count(number, 'prompt')}: {KINDS.get(kind, kind)}{_for_whom(kind, waiting)}")
     due = store.next_answer_at()
     if due is not None:
         answered = store.counters().prompts.get(PromptState.ANSWERED, 0)
         yield _row(
             "waits",
-            f"{count(answered, 'answered prompt')}: the callback raised, runs again {_when(due, now)}",
+            f"{count(answered, 'answered prompt')}: the callback raised, it runs again {_when(due, now)}",
         )
 
 
-def _whom(kind: str, waiting: list[Prompt]) -> str:
+def _for_whom(kind: str, waiting: list[Prompt]) -> str:
     if kind != "wait":
         return ""
     first = next(prompt for prompt in waiting if prompt.kind == kind)
@@ -137,14 +137,14 @@ def _batch_waits(store: Store, batch: Batch, now: datetime) -> str:
     prompts = count(batch.requests, "prompt")
     match batch.state:
         case BatchState.PLANNED:
-            return f"batch {batch.id} is being written, by {_holder(batch.leased_until_at, now)}"
+            return f"batch {batch.id} is being written, by {_lease_holder(batch.leased_until_at, now)}"
         case BatchState.WRITTEN:
             return f"{prompts} of batch {batch.id} wait to be sent to {batch.provider}:{batch.model}"
         case BatchState.SENT:
             sent = age(batch.sent_at, now)
             return (
                 f"{prompts} wait for batch {batch.id}, sent to {batch.provider}:{batch.model} {sent} ago; "
-                f"asked after again {_when(batch.poll_at, now)}"
+                f"polled again {_when(batch.poll_at, now)}"
             )
         case _:
             left = len(store.open_parts(batch.id))
@@ -153,14 +153,14 @@ def _batch_waits(store: Store, batch: Batch, now: datetime) -> str:
             )
 
 
-def _holder(until: datetime | None, now: datetime) -> str:
+def _lease_holder(until: datetime | None, now: datetime) -> str:
     if until is None or until <= now:
-        return "nobody any more; whoever drives next takes it over"
-    return f"a process that has it until {moment(until)}"
+        return "no process any more; the next process that runs takes it over"
+    return f"a process whose lease ends at {moment(until)}"
 
 
 def _when(at: datetime | None, now: datetime) -> str:
-    return "as soon as somebody drives" if at is None or at <= now else f"at {moment(at)}"
+    return "as soon as a process runs" if at is None or at <= now else f"at {moment(at)}"
 
 
 def _queue_waits(queue: QueueStatus, now: datetime) -> str:
@@ -171,11 +171,11 @@ def _queue_waits(queue: QueueStatus, now: datetime) -> str:
         parts.append(f"{count(queue.ready, 'prompt')} for {name} wait for the next batch{since}")
     if queue.resting:
         resting = count(queue.resting, "prompt")
-        parts.append(f"{resting} for {name} rest before another attempt {_when(queue.due_at, now)}")
+        parts.append(f"{resting} for {name} wait for another attempt {_when(queue.due_at, now)}")
     return "; ".join(parts)
 
 
-def _troubles(name: str, style: str, found: list[dict[str, Any]], now: datetime) -> Iterator[Text]:
+def _failures(name: str, style: str, found: list[dict[str, Any]], now: datetime) -> Iterator[Text]:
     for each in found:
         since = datetime.fromisoformat(each["since"]) if each["since"] else None
         line = _row(name, "").append(f"{each['count']:,} ({each['reason']}): {each['message']}", style=style)
@@ -187,9 +187,9 @@ def _advice(store: Store, place: str) -> Iterator[Text]:
     counters = store.counters()
     stuck = counters.prompts.get(PromptState.PARKED, 0) + counters.prompts.get(PromptState.FAILED, 0)
     if stuck:
-        yield _row("next", f"gemchain show ID{place}, mend the cause, then gemchain retry --all{place}")
+        yield _row("next", f"gemchain show ID{place}, fix the cause, then gemchain retry --all{place}")
     if stuck or any(counters.prompts.get(state) for state in OPEN_PROMPT):
-        yield _row("next", f"{_run_command(store)}{place}   drives everything on")
+        yield _row("next", f"{_run_command(store)}{place}   continues everything")
     else:
         yield _row("next", "nothing to do: everything has ended")
 

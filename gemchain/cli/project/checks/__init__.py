@@ -1,43 +1,43 @@
-"""What `gemchain doctor` looks at in Google Cloud, each check with the command that mends what it finds.
+"""The checks of `gemchain doctor` in Google Cloud; each finding has a command that fixes it.
 
 ```
-ground     billing, APIs, Firestore, bucket and regions, indexes and expiry, secrets
-access     roles of the service agents and of the functions, and that no stranger may call them
-running    functions and their version, task queue, schedules
-quotas     what the project may do at a time
+prerequisites  billing, APIs, Firestore, bucket and regions, indexes and expiry, secrets
+permissions    roles of the service agents and of the functions; callers from outside are kept out
+deployed       functions and their version, task queue, schedules
+quotas         limits of the project
 ```
 """
 
 from collections.abc import Callable, Iterator
 
-from gemchain.cli.project.checks import access, ground, quotas, running
-from gemchain.cli.project.checks.base import PEOPLE, STAGES, Finding, Setup, Site
-from gemchain.cli.project.cloud import Cloud, NotAnsweredError
+from gemchain.cli.project.checks import deployed, permissions, prerequisites, quotas
+from gemchain.cli.project.checks.base import RESOURCE_MANAGER, STAGES, Finding, Setup, Site
+from gemchain.cli.project.google_cloud import Cloud, NotAnsweredError
 
 __all__ = ["CHECKS", "STAGES", "Finding", "Setup", "check_cloud"]
 
 CHECKS: tuple[Callable[[Site], Iterator[Finding]], ...] = (
-    ground.billing,
-    ground.apis,
-    ground.database,
-    ground.bucket,
-    ground.indexes,
-    ground.secrets,
-    access.agents,
-    access.strangers,
-    running.functions,
-    running.queue,
-    running.schedules,
+    prerequisites.billing,
+    prerequisites.apis,
+    prerequisites.database,
+    prerequisites.bucket,
+    prerequisites.indexes,
+    prerequisites.secrets,
+    permissions.agents,
+    permissions.strangers,
+    deployed.functions,
+    deployed.queue,
+    deployed.schedules,
     quotas.quotas,
 )
-"""In the order in which things have to be set up."""
+"""In the order in which a project is set up."""
 
 
 def check_cloud(cloud: Cloud, setup: Setup) -> Iterator[Finding]:
-    """Every check; one that cannot look says so, and the others go on."""
-    login = "gcloud auth application-default login, as somebody who may see the project"
+    """Run every check. A check that the service refuses to answer reports this; the others still run."""
+    login = "gcloud auth application-default login, as a user who may see the project"
     try:
-        project = cloud.ask(f"{PEOPLE}/projects/{setup.project}")
+        project = cloud.ask(f"{RESOURCE_MANAGER}/projects/{setup.project}")
     except NotAnsweredError as error:
         yield Finding("project", False, f"{setup.project}: {error}", login)
         return
@@ -48,10 +48,10 @@ def check_cloud(cloud: Cloud, setup: Setup) -> Iterator[Finding]:
     yield Finding("project", True, f"{setup.project} ({project['projectNumber']})")
     site = Site(cloud, setup, str(project["projectNumber"]))
     for check in CHECKS:
-        yield from _answered(check, site)
+        yield from _run_check(check, site)
 
 
-def _answered(check: Callable[[Site], Iterator[Finding]], site: Site) -> Iterator[Finding]:
+def _run_check(check: Callable[[Site], Iterator[Finding]], site: Site) -> Iterator[Finding]:
     try:
         yield from check(site)
     except NotAnsweredError as error:

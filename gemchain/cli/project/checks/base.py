@@ -1,37 +1,37 @@
-"""What every check has: whom to ask, what is meant to be there, and how it says what it found."""
+"""Types of the checks: what a check finds, the setup that is wanted, and the project as it is."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from gemchain.cli.project.cloud import Cloud
 from gemchain.cli.project.dotenv import DEFAULT, Places
+from gemchain.cli.project.google_cloud import Cloud
 
-__all__ = ["PEOPLE", "PUBLIC", "STAGES", "Finding", "Setup", "Site", "grants"]
+__all__ = ["PUBLIC", "RESOURCE_MANAGER", "STAGES", "Finding", "Setup", "Site", "grants"]
 
 STAGES = ("gemchainAssemble", "gemchainCollect", "gemchainDispatch", "gemchainSweep")
-PEOPLE = "https://cloudresourcemanager.googleapis.com/v1"
+RESOURCE_MANAGER = "https://cloudresourcemanager.googleapis.com/v1"
 PUBLIC = {"allUsers", "allAuthenticatedUsers"}
-"""The whole world, with or without a Google account."""
+"""Members that stand for everybody, with or without a Google account."""
 
 
 class Finding(NamedTuple):
     """What one check found.
 
     Attributes:
-        good: Whether all is well; None where it could not be looked, or where it is only to be known.
-        mend: The command that mends it.
+        good: Whether all is well; None if it could not be checked, or if it is only a note.
+        fix: The command that fixes the problem.
     """
 
     name: str
     good: bool | None
     text: str
-    mend: str = ""
+    fix: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What is meant to be there, by the codebase's own `.env`."""
+    """The setup that is wanted, from the codebase's own `.env` files."""
 
     project: str
     bucket: str
@@ -45,7 +45,7 @@ class Setup:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A project as it stands, asked no question twice.
+    """A project as it is; every request is sent once, and its answer kept.
 
     Attributes:
         number: The project's number.
@@ -63,29 +63,29 @@ class Site:
         return self._answers[url]
 
     def pages(self, url: str, key: str) -> Iterator[dict[str, Any]]:
-        """Everything that a list holds, page after page."""
+        """All entries of a list, page after page."""
         token = ""
         while True:
-            joint = "&" if "?" in url else "?"
-            page = self.ask(f"{url}{joint}pageToken={token}" if token else url) or {}
+            separator = "&" if "?" in url else "?"
+            page = self.ask(f"{url}{separator}pageToken={token}" if token else url) or {}
             yield from page.get(key, [])
             token = page.get("nextPageToken", "")
             if not token:
                 return
 
     def functions(self) -> dict[str, dict[str, Any]]:
-        """What is deployed, by name."""
+        """The deployed functions, by name."""
         parent = f"projects/{self.setup.project}/locations/-"
         url = f"https://cloudfunctions.googleapis.com/v2/{parent}/functions?pageSize=1000"
         return {each["name"].rpartition("/")[2]: each for each in self.pages(url, "functions")}
 
     def granted(self) -> set[tuple[str, str]]:
-        """Roles on the whole project, each with one who has it."""
-        policy = self.ask(f"{PEOPLE}/projects/{self.setup.project}:getIamPolicy", post=True)
+        """Pairs of role and member, for the whole project."""
+        policy = self.ask(f"{RESOURCE_MANAGER}/projects/{self.setup.project}:getIamPolicy", post=True)
         return grants(policy)
 
 
 def grants(policy: dict[str, Any] | None) -> set[tuple[str, str]]:
-    """Pairs of role and member."""
+    """Pairs of role and member in a policy."""
     bindings = (policy or {}).get("bindings", [])
     return {(each["role"], member) for each in bindings for member in each.get("members", [])}

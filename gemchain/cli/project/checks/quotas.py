@@ -1,7 +1,7 @@
-"""What the project may do at a time, by the limits that Service Usage tells.
+"""Checks of quotas: the limits of the project, as Service Usage reports them.
 
-How much of them is used no API tells in one question. Gemini's batch jobs share a pool among all customers;
-projects that still have a limit of their own are told when it is lower than what the settings ask for.
+No single request tells how much of a limit is used. Gemini's batch jobs share a pool among all customers;
+a project that still has a limit of its own gets a finding if the limit is lower than the settings need.
 
 https://cloud.google.com/service-usage/docs/manage-quota
 """
@@ -18,7 +18,7 @@ UNLIMITED = -1
 
 
 class Limit(NamedTuple):
-    """One limit, where it applies to what is deployed."""
+    """One limit that applies to the deployment."""
 
     service: str
     metric: str
@@ -28,14 +28,14 @@ class Limit(NamedTuple):
 
 
 def quotas(site: Site) -> Iterator[Finding]:
-    """No limit is in the way: none was set to 0, and as many batches may run at once as the settings say."""
+    """No limit was set to 0, and as many batches may run at once as the settings say."""
     for service in SERVICES:
         limits = list(_limits(site, service))
         lowered = [each for each in limits if _below(each.value, each.default)]
         for each in lowered:
             text = f"lowered to {each.value} {each.unit}; {each.default} is usual"
             good = None if each.value else False
-            yield Finding(f"quota {each.metric}", good, text, _mend(site, each, each.default))
+            yield Finding(f"quota {each.metric}", good, text, _fix(site, each, each.default))
         if service == "aiplatform":
             yield from _batches(site, limits)
         elif not lowered:
@@ -44,15 +44,15 @@ def quotas(site: Site) -> Iterator[Finding]:
 
 def _batches(site: Site, limits: list[Limit]) -> Iterator[Finding]:
     wanted = site.setup.max_running_batches
-    ours = [each for each in limits if _is_of_batches(each.metric)]
-    if not ours:
+    own = [each for each in limits if _limits_batches(each.metric)]
+    if not own:
         yield Finding("quota of batch jobs", True, "none of its own: Gemini's jobs share a pool")
-    for each in ours:
+    for each in own:
         text = f"{each.value} at once; GEMCHAIN_MAX_RUNNING_BATCHES is {wanted}"
-        yield Finding(f"quota {each.metric}", not _below(each.value, wanted), text, _mend(site, each, wanted))
+        yield Finding(f"quota {each.metric}", not _below(each.value, wanted), text, _fix(site, each, wanted))
 
 
-def _is_of_batches(metric: str) -> bool:
+def _limits_batches(metric: str) -> bool:
     name = metric.rpartition("/")[2]
     return "concurrent" in name and "batch" in name and "embedding" not in name
 
@@ -75,12 +75,12 @@ def _limits(site: Site, service: str) -> Iterator[Limit]:
 
 
 def _applies(site: Site, dimensions: dict[str, Any]) -> bool:
-    """Whether a limit is of the whole project, or of a region that is used."""
+    """Whether a limit applies to the whole project, or to a region that is used."""
     used = {None, site.setup.region, site.setup.vertex_location}
     return dimensions.get("region") in used and dimensions.keys() <= {"region"}
 
 
-def _mend(site: Site, limit: Limit, value: int) -> str:
+def _fix(site: Site, limit: Limit, value: int) -> str:
     project = f"--service={limit.service} --project={site.setup.project}"
     return (
         f"gcloud beta quotas info list {project} --filter=metric={limit.metric} names its QUOTA_ID; then "

@@ -78,7 +78,7 @@ class ClaimCache:
         created: dict[str, list[Message]] = {}
         for write, result in zip(writes, results, strict=False):
             document = write.update
-            if _is_newborn_member(write):
+            if _is_new_member(write):
                 document.create_time.CopyFrom(result.update_time)
                 batch_id = document.fields["batch_id"].string_value
                 created.setdefault(batch_id, []).append(without_request(document, result.update_time))
@@ -97,7 +97,12 @@ class ClaimCache:
         if batch is not None:
             self._size -= batch.size
             for name in batch.kept:
-                del self._batch_of[name]
+                self._unlink(name, batch_id)
+
+    def _unlink(self, name: str, batch_id: str) -> None:
+        """Forget where a prompt is kept; one that another batch holds by now stays linked to that."""
+        if self._batch_of.get(name) == batch_id:
+            del self._batch_of[name]
 
     def known(self, ids: Collection[str]) -> list[Message]:
         """The documents of prompts that are certain to stand as they were left; others must be read."""
@@ -144,7 +149,7 @@ class ClaimCache:
         batch.left -= 1
         document = batch.kept.pop(prompt_id, None)
         if document is not None:
-            del self._batch_of[prompt_id]
+            self._unlink(prompt_id, batch_id)
             batch.size -= document.ByteSize()
             self._size -= document.ByteSize()
         if batch.left <= 0:
@@ -162,7 +167,7 @@ def without_request(document: Message, at: Message) -> Message:
     return document
 
 
-def _is_newborn_member(write: Message) -> bool:
+def _is_new_member(write: Message) -> bool:
     """Whether a write creates a prompt that a batch holds."""
     created = write.current_document.WhichOneof("condition_type") == "exists"
     fields = write.update.fields

@@ -1,9 +1,9 @@
-"""What has to be there before anything is deployed, and in the right places."""
+"""Checks of what a deployment needs: billing, APIs, database, bucket, indexes, secrets, and their regions."""
 
 from collections.abc import Iterator
 from typing import Any
 
-from gemchain.cli.project import merging
+from gemchain.cli.project import merge_files
 from gemchain.cli.project.checks.base import Finding, Site
 
 __all__ = ["apis", "billing", "bucket", "database", "indexes", "secrets"]
@@ -31,7 +31,7 @@ MULTI_REGIONS = {
     "nam7": "us-",
     "eur3": "europe-",
 }
-"""Places that hold several regions, of Cloud Storage and of Firestore, and how the names of these begin."""
+"""Multi-regions of Cloud Storage and of Firestore, and the prefix of the names of their regions."""
 
 
 def _within(region: str, place: str) -> bool:
@@ -39,12 +39,12 @@ def _within(region: str, place: str) -> bool:
 
 
 def billing(site: Site) -> Iterator[Finding]:
-    """Billing: functions and batch jobs need the Blaze plan."""
+    """Billing is on: functions and batch jobs need the Blaze plan."""
     project = site.setup.project
     found = site.ask(f"https://cloudbilling.googleapis.com/v1/projects/{project}/billingInfo") or {}
     on = found.get("billingEnabled", False)
-    mend = f"gcloud billing projects link {project} --billing-account=ACCOUNT"
-    yield Finding("billing", on, "on" if on else "off", mend)
+    fix = f"gcloud billing projects link {project} --billing-account=ACCOUNT"
+    yield Finding("billing", on, "on" if on else "off", fix)
 
 
 def apis(site: Site) -> Iterator[Finding]:
@@ -55,8 +55,8 @@ def apis(site: Site) -> Iterator[Finding]:
     enabled = {each["name"].rpartition("/")[2] for each in services if each.get("state") == "ENABLED"}
     missing = [f"{each}.googleapis.com" for each in APIS if f"{each}.googleapis.com" not in enabled]
     text = f"not enabled: {', '.join(missing)}" if missing else "all enabled"
-    mend = f"gcloud services enable {' '.join(missing)} --project {site.setup.project}"
-    yield Finding("APIs", not missing, text, mend)
+    fix = f"gcloud services enable {' '.join(missing)} --project {site.setup.project}"
+    yield Finding("APIs", not missing, text, fix)
 
 
 def database(site: Site) -> Iterator[Finding]:
@@ -71,10 +71,10 @@ def database(site: Site) -> Iterator[Finding]:
         yield Finding("Firestore", False, f"there is no database {setup.database}", create)
         return
     kind, place = found.get("type"), str(found.get("locationId"))
-    mend = create.replace("(default)", "gemchain")
-    yield Finding("Firestore", kind == "FIRESTORE_NATIVE", f"{kind} in {place}", mend)
+    fix = create.replace("(default)", "gemchain")
+    yield Finding("Firestore", kind == "FIRESTORE_NATIVE", f"{kind} in {place}", fix)
     if not _within(setup.region, place):
-        text = f"records in {place}, functions in {setup.region}: each call between them takes its time"
+        text = f"records in {place}, functions in {setup.region}: each call between them takes longer"
         yield Finding("Firestore's region", None, text)
 
 
@@ -83,7 +83,7 @@ def _database(site: Site) -> str:
 
 
 def bucket(site: Site) -> Iterator[Finding]:
-    """The bucket is there, where the functions' storage trigger can hear of it, and near Vertex AI."""
+    """The bucket exists, where the functions' storage trigger gets its events, and near Vertex AI."""
     setup = site.setup
     found = site.ask(f"https://storage.googleapis.com/storage/v1/b/{setup.bucket}")
     if found is None:
@@ -92,26 +92,26 @@ def bucket(site: Site) -> Iterator[Finding]:
         return
     place = str(found.get("location", "")).lower()
     near = _within(setup.region, place) or setup.region == "us-central1"
-    mend = f"set GEMCHAIN_REGION={place} in functions/.env, then firebase deploy --only functions"
-    yield Finding("bucket", near, f"in {place}, the functions in {setup.region}", mend)
+    fix = f"set GEMCHAIN_REGION={place} in functions/.env, then firebase deploy --only functions"
+    yield Finding("bucket", near, f"in {place}, the functions in {setup.region}", fix)
     if setup.vertex_location != "global" and not _within(setup.vertex_location, place):
         text = f"jobs run in {setup.vertex_location}, the bucket is in {place}"
         yield Finding("Vertex AI", None, f"{text}: bytes between regions are charged")
 
 
 def indexes(site: Site) -> Iterator[Finding]:
-    """Only what is looked for is indexed, and what has ended expires."""
-    wanted = merging.indexes(site.setup.places.collections)["fieldOverrides"]
+    """Exactly the fields that are queried are indexed, and ended records expire."""
+    wanted = merge_files.indexes(site.setup.places.collections)["fieldOverrides"]
     groups = sorted({each["collectionGroup"] for each in wanted})
     found = {(group, name): each for group in groups for name, each in _fields(site, group)}
     missing = [each for each in wanted if (each["collectionGroup"], each["fieldPath"]) not in found]
-    mend = f"firebase deploy --only firestore:indexes --project {site.setup.project}"
+    fix = f"firebase deploy --only firestore:indexes --project {site.setup.project}"
     text = f"{len(missing)} of {len(wanted)} are not deployed" if missing else "all deployed"
-    yield Finding("indexes", not missing, text, mend)
+    yield Finding("indexes", not missing, text, fix)
     expiring = [(each["collectionGroup"], each["fieldPath"]) for each in wanted if each.get("ttl")]
     off = [each for each in expiring if "ttlConfig" not in found.get(each, {})]
     text = f"not on for {', '.join(f'{group}.{name}' for group, name in off)}" if off else "on"
-    yield Finding("expiry (TTL)", not off, text, mend)
+    yield Finding("expiry (TTL)", not off, text, fix)
 
 
 def _fields(site: Site, group: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -122,9 +122,9 @@ def _fields(site: Site, group: str) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def secrets(site: Site) -> Iterator[Finding]:
-    """The keys are kept as secrets."""
-    for key in merging.KEYS:
+    """The keys exist as secrets."""
+    for key in merge_files.KEYS:
         name = f"projects/{site.setup.project}/secrets/{key}"
         found = site.ask(f"https://secretmanager.googleapis.com/v1/{name}")
-        mend = f"firebase functions:secrets:set {key} --project {site.setup.project}"
-        yield Finding(f"secret {key}", found is not None, "kept" if found else "there is none", mend)
+        fix = f"firebase functions:secrets:set {key} --project {site.setup.project}"
+        yield Finding(f"secret {key}", found is not None, "kept" if found else "there is none", fix)

@@ -1,4 +1,4 @@
-"""A Google Cloud that a test makes up, asked directly or over HTTP."""
+"""A fake Google Cloud for the tests of `gemchain doctor`, called directly or over HTTP."""
 
 import http.server
 import json
@@ -8,10 +8,10 @@ import requests
 
 import gemchain
 from gemchain.cli.project.checks import STAGES, Setup
-from gemchain.cli.project.checks.access import RUNTIME_ROLES
-from gemchain.cli.project.checks.ground import APIS
+from gemchain.cli.project.checks.permissions import RUNTIME_ROLES
+from gemchain.cli.project.checks.prerequisites import APIS
 from gemchain.cli.project.checks.quotas import SERVICES
-from gemchain.cli.project.cloud import NotAnsweredError
+from gemchain.cli.project.google_cloud import NotAnsweredError
 from gemchain.emulators.serving import Listener
 from tests.firebase import kit
 
@@ -43,7 +43,7 @@ def policy(*bindings):
 
 
 def function(name, region="europe-west1", **changes):
-    """What Cloud Functions says of one."""
+    """A function as the Cloud Functions API describes it."""
     place = f"projects/shop/locations/{region}"
     secrets = [{"key": "GEMCHAIN_SIGNING_KEY"}] if name == "startArticles" else []
     return {
@@ -59,7 +59,7 @@ def function(name, region="europe-west1", **changes):
 
 
 def quota(metric, value, default, region=None):
-    """What Service Usage says of one."""
+    """A quota as the Service Usage API describes it."""
     bucket = {"effectiveLimit": str(value), "defaultLimit": str(default)}
     bucket |= {"dimensions": {"region": region}} if region else {}
     return {"metric": metric, "consumerQuotaLimits": [{"unit": "1/{project}", "quotaBuckets": [bucket]}]}
@@ -68,8 +68,8 @@ def quota(metric, value, default, region=None):
 DEPLOYED = [*STAGES, "startArticles", "theirOwn"]
 
 
-class MadeUp:
-    """A cloud in which all is well, but for what a test takes away."""
+class FakeCloud:
+    """A project without problems; tests replace single answers."""
 
     def __init__(self):
         self.answers = {
@@ -128,15 +128,15 @@ class MadeUp:
         }
 
 
-class Served(Listener, http.server.HTTPServer):
-    """A made-up cloud behind HTTP, as the services answer: JSON, 404, and errors in their own words."""
+class FakeCloudServer(Listener, http.server.HTTPServer):
+    """The fake cloud behind HTTP. It answers as the services do: JSON, 404, and errors with a message."""
 
     def __init__(self, cloud):
-        super().__init__(("127.0.0.1", 0), Answering)
+        super().__init__(("127.0.0.1", 0), Handler)
         self.cloud = cloud
 
 
-class Answering(http.server.BaseHTTPRequestHandler):
+class Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, *_):
         pass
 
@@ -160,8 +160,8 @@ class Answering(http.server.BaseHTTPRequestHandler):
         self.wfile.write(data)
 
 
-class Rerouted(requests.adapters.HTTPAdapter):
-    """Sends what is meant for the services to this machine."""
+class Redirected(requests.adapters.HTTPAdapter):
+    """Sends requests to the services to this machine."""
 
     def __init__(self, port):
         super().__init__()

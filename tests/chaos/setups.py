@@ -1,7 +1,7 @@
-"""The places in which chains run while their processes are killed, and the troubles that each can have.
+"""The setups in which the chaos test runs, one for each store, and the faults that each can have.
 
-A world is a store that three processes share: a SQLite file on a small disk of its own, or the Firestore
-stand-in, in a process of its own behind a line that can be cut.
+A setup is a store that three processes share: a SQLite file on a small disk of its own, or the Firestore
+stand-in, in a process of its own behind a TCP proxy that can be disconnected.
 """
 
 import os
@@ -19,23 +19,23 @@ from gemchain.runtime import Runtime
 from gemchain.settings import Settings
 from gemchain.wiring import build
 from tests.apps.chaos import EFFECTS
-from tests.chaos.line import Line
 from tests.chaos.processes import die_with_parent
+from tests.chaos.tcp_proxy import TcpProxy
 from tests.support.haste import FAULTS, SETTINGS
 
 ROOT = Path(__file__).parents[2]
 FIRESTORE = "FIRESTORE_EMULATOR_HOST"
 DISK_BYTES = 96 << 20
-"""Small enough that a log of the usual length would fill it alone."""
+"""So small that a write-ahead log of the usual length would fill it alone."""
 UNLIMITED = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
 
 
-class Trouble(NamedTuple):
-    """Something that goes wrong for a while.
+class Fault(NamedTuple):
+    """A fault that lasts for a while.
 
     Attributes:
-        begin: Lets it begin; given the processes that live.
-        end: Lets it end, for the same and for new ones.
+        begin: Makes the fault; given the ids of the processes that run.
+        end: Ends the fault, for these processes and for new ones.
     """
 
     name: str
@@ -43,37 +43,37 @@ class Trouble(NamedTuple):
     end: Callable[[list[int]], None]
 
 
-class World:
-    """Where it happens.
+class Setup:
+    """A store, its files and the settings of the processes that share them.
 
     Args:
-        folder: Of this world alone.
-        seed: Of everything that the simulated service draws.
-        faults: What goes wrong with its jobs.
+        folder: A folder of this setup alone.
+        seed: Seed of everything that the simulated service draws.
+        service_faults: Faults of the simulated service's jobs.
     """
 
     name = ""
     allowed: frozenset[str] = frozenset()
-    """Errors that a process may end with while there is trouble; a person would start it again."""
+    """Errors that a process may end with during a fault; the operator would start it again."""
 
-    def __init__(self, folder: Path, seed: int, faults: str = FAULTS) -> None:
+    def __init__(self, folder: Path, seed: int, service_faults: str = FAULTS) -> None:
         self.folder = folder
         self.effects = folder / "effects"
         self.effects.mkdir(parents=True)
         self.state = folder / "state"
         self.state.mkdir()
-        chosen = {"state": str(self.state), "simulated_seed": seed, "simulated_faults": faults}
+        chosen = {"state": str(self.state), "simulated_seed": seed, "simulated_faults": service_faults}
         self.settings = {**SETTINGS, **chosen, "application": str(ROOT)}
         self.environment = {EFFECTS: str(self.effects)}
         self._stack = ExitStack()
 
-    def outages(self) -> list[Trouble]:
-        """What can go wrong here besides deaths."""
+    def faults(self) -> list[Fault]:
+        """The faults that this setup can have, besides killed processes."""
         return []
 
     @contextmanager
     def runtime(self) -> Iterator[Runtime]:
-        """A look at the state from outside."""
+        """A runtime of the test itself, to read the state."""
         before = {name: os.environ.get(name) for name in self.environment}
         os.environ.update(self.environment)
         try:
@@ -90,36 +90,36 @@ class World:
         return self.state / "files" / "simulated" / "jobs"
 
     def close(self) -> None:
-        """Let go of what it took."""
+        """Unmount the disks and stop the server."""
         self._stack.close()
 
 
-class SqliteWorld(World):
-    """One SQLite file, and the files beside it, on a disk that can be filled."""
+class SqliteSetup(Setup):
+    """One SQLite file and the files beside it, on disks that can be filled."""
 
     name = "SQLite"
     allowed = frozenset({"StoreFullError", "StoreError", "StoreUnavailableError", "BlobError"})
 
-    def __init__(self, folder: Path, seed: int, faults: str = FAULTS) -> None:
-        super().__init__(folder, seed, faults)
-        self.disks = [place for place in (self.state, self.state / "files") if self._mounted(place)]
+    def __init__(self, folder: Path, seed: int, service_faults: str = FAULTS) -> None:
+        super().__init__(folder, seed, service_faults)
+        self.disks = [each for each in (self.state, self.state / "files") if self._mount_small_disk(each)]
 
-    def _mounted(self, place: Path) -> bool:
-        """Whether the folder is a small disk of its own; that takes a privilege."""
-        place.mkdir(exist_ok=True)
-        command = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(place)]
+    def _mount_small_disk(self, folder: Path) -> bool:
+        """Mount a small disk on the folder; False where the process lacks the privilege."""
+        folder.mkdir(exist_ok=True)
+        command = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(folder)]
         done = subprocess.run(command, capture_output=True, check=False)
         if done.returncode == 0:
-            self._stack.callback(subprocess.run, ["umount", "-l", str(place)], check=False)
+            self._stack.callback(subprocess.run, ["umount", "-l", str(folder)], check=False)
         return done.returncode == 0
 
-    def outages(self) -> list[Trouble]:
+    def faults(self) -> list[Fault]:
         names = ("the disk of the database is full", "the disk of the files is full")
         full = [
-            Trouble(name, lambda _, at=place: _fill(at), lambda _, at=place: _empty(at))
-            for name, place in zip(names, self.disks, strict=False)
+            Fault(name, lambda _, at=disk: _fill(at), lambda _, at=disk: _empty(at))
+            for name, disk in zip(names, self.disks, strict=False)
         ]
-        return full or [Trouble("files may not grow", self._limit, self._unlimit)]
+        return full or [Fault("files may not grow", self._limit, self._unlimit)]
 
     def _limit(self, pids: list[int]) -> None:
         for pid in pids:
@@ -133,7 +133,7 @@ class SqliteWorld(World):
 
 
 def _fill(disk: Path) -> None:
-    """Leave no room, not even for one more page."""
+    """Fill the disk so that not even one more page of the database fits."""
     for size in (1 << 20, 1 << 12):
         with suppress(OSError), (disk / "ballast").open("ab", buffering=0) as ballast:
             while True:
@@ -144,14 +144,14 @@ def _empty(disk: Path) -> None:
     (disk / "ballast").unlink(missing_ok=True)
 
 
-class FirestoreWorld(World):
-    """The Firestore stand-in in a process of its own, which can stand still; the line to it can be cut."""
+class FirestoreSetup(Setup):
+    """The Firestore stand-in in a process of its own, which can be paused or disconnected."""
 
     name = "Firestore"
     allowed = frozenset({"StoreUnavailableError", "StoreError"})
 
-    def __init__(self, folder: Path, seed: int, faults: str = FAULTS) -> None:
-        super().__init__(folder, seed, faults)
+    def __init__(self, folder: Path, seed: int, service_faults: str = FAULTS) -> None:
+        super().__init__(folder, seed, service_faults)
         self._server = subprocess.Popen(
             [sys.executable, "-m", "gemchain.emulators.firestore", "--port", "0"],
             cwd=ROOT,
@@ -162,10 +162,10 @@ class FirestoreWorld(World):
         self._stack.callback(self._stop)
         assert self._server.stdout is not None
         host, _, port = self._server.stdout.readline().rpartition("=")[2].strip().rpartition(":")
-        self.line = Line((socket.gethostbyname(host), int(port)))
-        self._stack.callback(self.line.close)
+        self.proxy = TcpProxy((socket.gethostbyname(host), int(port)))
+        self._stack.callback(self.proxy.close)
         self.settings["store"] = f"firestore://demo-chaos-{seed}/(default)"
-        self.environment[FIRESTORE] = self.line.address
+        self.environment[FIRESTORE] = self.proxy.address
 
     def _stop(self) -> None:
         assert self._server.stdout is not None
@@ -174,12 +174,16 @@ class FirestoreWorld(World):
         self._server.wait()
         self._server.stdout.close()
 
-    def outages(self) -> list[Trouble]:
+    def faults(self) -> list[Fault]:
         return [
-            Trouble(
-                "Firestore stands still",
+            Fault(
+                "Firestore is paused",
                 lambda _: self._server.send_signal(signal.SIGSTOP),
                 lambda _: self._server.send_signal(signal.SIGCONT),
             ),
-            Trouble("Firestore unreachable", lambda _: self.line.cut(), lambda _: self.line.mend()),
+            Fault(
+                "Firestore is unreachable",
+                lambda _: self.proxy.disconnect(),
+                lambda _: self.proxy.reconnect(),
+            ),
         ]

@@ -1,4 +1,4 @@
-"""Numbers, times and money in words for people."""
+"""Numbers, times, tokens and money as text for people."""
 
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
@@ -11,21 +11,21 @@ __all__ = ["KINDS", "Models", "age", "amount", "count", "duration", "models_of",
 
 SIMULATED = "simulated"
 KINDS = {"join": "waits for its branches", "wait": "waits for a person", "chain": "waits for another chain"}
-"""What prompts do that send nothing."""
+"""Kinds of prompts that send no request, and what each waits for."""
 
 CENT = 0.01
 PRECISE = 10
-"""Seconds below which a tenth is worth showing."""
+"""Durations below so many seconds are shown with tenths."""
 
 
 class Models(NamedTuple):
-    """Which models were asked: those of real providers, and those that were only simulated."""
+    """The models that were used: those of real providers, and simulated ones."""
 
     real: frozenset[str] = frozenset()
     simulated: frozenset[str] = frozenset()
 
     def plus(self, queues: Iterable[tuple[str, str]]) -> "Models":
-        """These and more, given as provider and model."""
+        """These models and more, given as pairs of provider and model."""
         found = [(provider, model) for provider, model in queues if model]
         return Models(
             self.real | {model for provider, model in found if provider != SIMULATED},
@@ -68,19 +68,19 @@ def moment(at: datetime | None) -> str:
 
 
 def amount(dollars: float) -> str:
-    """Dollars with as many digits as they deserve."""
+    """Dollars: two digits after the point from a dollar on, four from a cent on, else six."""
     if dollars >= 1 or dollars == 0:
         return f"${dollars:,.2f}"
     return f"${dollars:.4f}" if dollars >= CENT else f"${dollars:.6f}"
 
 
 def tokens(usage: Usage) -> str:
-    """What was asked and answered."""
+    """Tokens of the requests and of the answers."""
     return f"{usage.prompt_tokens:,} tokens asked, {usage.answer_tokens:,} answered"
 
 
 def money(usage: Usage, models: Models) -> str:
-    """What the tokens cost and what the batch price saved; and which models have no known price."""
+    """The cost, what the batch price saved, and the models without a known price."""
     unknown = ", ".join(sorted(each for each in models.real | models.simulated if not known(each)))
     if not unknown or not usage.prompt_tokens + usage.answer_tokens:
         return _priced(usage, models)

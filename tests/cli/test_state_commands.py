@@ -1,4 +1,4 @@
-"""`status`, `chains`, `batches`, `show`, `retry`, `cancel`."""
+"""The commands `status`, `chains`, `batches`, `show`, `retry` and `cancel`."""
 
 import pytest
 
@@ -18,22 +18,22 @@ def right(response):
 
 
 @pytest.fixture
-def failed(shop):
+def failed(cli):
     """A forked chain, one branch of which has failed."""
-    shop.rows({"id": "x", "topic": "This is a sentence."})
-    assert shop.run(f"{shop.module(FAILING)}:start").exit_code == 1
-    return shop
+    cli.rows({"id": "x", "topic": "This is a sentence."})
+    assert cli.run(f"{cli.module(FAILING)}:start").exit_code == 1
+    return cli
 
 
-def test_a_state_that_is_not_there_is_not_made(shop):
+def test_a_missing_state_is_not_created(cli):
     for command in ("status", "chains", "batches"):
-        done = shop(command, "--state", "nowhere")
+        done = cli(command, "--state", "nowhere")
         assert done.exit_code == 2
         assert "there is no gemchain state in 'nowhere'" in done.stderr
-    assert not (shop.folder / "nowhere").exists()
+    assert not (cli.folder / "nowhere").exists()
 
 
-def test_status_counts_and_says_that_nothing_is_left(ran):
+def test_status_shows_counts_and_that_nothing_is_left_to_do(ran):
     said = ran("status").stdout
     assert "3 DONE" in said
     assert "6 DONE" in said
@@ -41,7 +41,7 @@ def test_status_counts_and_says_that_nothing_is_left(ran):
     assert "nothing to do: everything has ended" in said
 
 
-def test_status_groups_failures_by_reason_and_says_what_to_type(failed):
+def test_status_groups_failures_by_reason_and_names_the_next_command(failed):
     said = failed("status").stdout
     assert "1 (callback): ValueError: right is wrong" in said
     assert "gemchain retry --all" in said
@@ -50,25 +50,25 @@ def test_status_groups_failures_by_reason_and_says_what_to_type(failed):
     assert data["chains"]["FAILED"] == 1
 
 
-def test_status_tells_what_waits_for_which_batch(shop, monkeypatch):
+def test_status_shows_how_many_prompts_wait_for_which_batch(cli, monkeypatch):
     monkeypatch.setenv("GEMCHAIN_SIMULATED_TURNAROUND", "1000")
-    shop.rows({"topic": "a"}, {"topic": "b"})
-    shop.run(None, "rows.jsonl", "out.jsonl", "--timeout", "0.05")
-    batch = shop.json("batches")[0]["id"]
-    said = shop("status").stdout
+    cli.rows({"topic": "a"}, {"topic": "b"})
+    cli.run(None, "rows.jsonl", "out.jsonl", "--timeout", "0.05")
+    batch = cli.json("batches")[0]["id"]
+    said = cli("status").stdout
     assert f"2 prompts wait for batch {batch}, sent to simulated:gemini-3.5-flash-lite" in said
     assert "gemchain run chain_" in said
-    assert shop.json("status")["open_batches"][0]["state"] == "SENT"
+    assert cli.json("status")["open_batches"][0]["state"] == "SENT"
 
 
-def test_status_tells_what_waits_for_a_batch_to_be_made(shop, monkeypatch):
+def test_status_shows_how_many_prompts_wait_for_the_next_batch(cli, monkeypatch):
     monkeypatch.setenv("GEMCHAIN_GRACE", "1000")
-    shop.rows({"topic": "a"})
-    shop.run(None, "rows.jsonl", "out.jsonl", "--timeout", "0")
-    assert "1 prompt for simulated:gemini-3.5-flash-lite wait" in shop("status").stdout
+    cli.rows({"topic": "a"})
+    cli.run(None, "rows.jsonl", "out.jsonl", "--timeout", "0")
+    assert "1 prompt for simulated:gemini-3.5-flash-lite wait" in cli("status").stdout
 
 
-def test_chains_lists_the_newest_and_says_when_there_may_be_more(ran):
+def test_chains_lists_the_newest_and_tells_when_there_may_be_more(ran):
     said = ran("chains", "--limit", "2").stdout
     assert "no more than 2 are shown; see --limit" in said
     assert len(ran.json("chains", "--only", "done")) == 3
@@ -182,16 +182,16 @@ def test_retry_wants_ids_or_all_and_no_batch(ran):
     assert "is a batch" in ran("retry", ran.json("batches")[0]["id"]).stderr
 
 
-def test_cancel_stops_a_running_chain_and_drops_its_answers(shop, monkeypatch):
+def test_cancel_stops_a_running_chain_and_drops_its_answers(cli, monkeypatch):
     monkeypatch.setenv("GEMCHAIN_SIMULATED_TURNAROUND", "1000")
-    shop.rows({"topic": "a"}, {"topic": "b"})
-    target = f"{shop.module()}:start"
-    shop.run(target, "rows.jsonl", "out.jsonl", "--timeout", "0.05")
-    chain = shop.json("chains")[0]["id"]
-    assert f"chain {chain} is cancelled" in shop("cancel", chain).stdout
-    assert shop.json("cancel", chain) == {"chain": chain, "cancelled": False, "state": "CANCELLED"}
-    prompt = shop.json("show", shop.json("chains", "--only", "running")[0]["id"])["prompts"][0]
-    said = shop("cancel", prompt["id"]).stdout
+    cli.rows({"topic": "a"}, {"topic": "b"})
+    target = f"{cli.module()}:start"
+    cli.run(target, "rows.jsonl", "out.jsonl", "--timeout", "0.05")
+    chain = cli.json("chains")[0]["id"]
+    assert f"chain {chain} is cancelled" in cli("cancel", chain).stdout
+    assert cli.json("cancel", chain) == {"chain": chain, "cancelled": False, "state": "CANCELLED"}
+    prompt = cli.json("show", cli.json("chains", "--only", "running")[0]["id"])["prompts"][0]
+    said = cli("cancel", prompt["id"]).stdout
     assert f"chain {prompt['chain']} is cancelled; prompt {prompt['id']} belongs to it" in said
 
 
@@ -201,8 +201,8 @@ def test_cancel_of_what_has_ended_changes_nothing(ran):
     assert "only a SENT one has a job" in ran("cancel", ran.json("batches")[0]["id"]).stderr
 
 
-def test_help_names_every_command_and_version_the_version(shop):
-    said = shop("--help").stdout
+def test_help_names_every_command_and_version_the_version(cli):
+    said = cli("--help").stdout
     for command in ("run", "status", "chains", "batches", "show", "retry", "cancel"):
         assert command in said
-    assert shop("--version").stdout.startswith("gemchain ")
+    assert cli("--version").stdout.startswith("gemchain ")

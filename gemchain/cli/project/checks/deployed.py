@@ -1,4 +1,4 @@
-"""What a deploy has made: the functions, their task queue, their schedules."""
+"""Checks of what was deployed: the functions, their task queue, their schedules."""
 
 from collections.abc import Iterator
 
@@ -16,11 +16,11 @@ def _deploy(site: Site) -> str:
 
 
 def functions(site: Site) -> Iterator[Finding]:
-    """The four stages are deployed, of the installed version, in the region that is meant."""
-    found, mend = site.functions(), _deploy(site)
+    """The four stages are deployed, in the installed version and in the region of the settings."""
+    found, fix = site.functions(), _deploy(site)
     for stage in STAGES:
         if stage not in found:
-            yield Finding(stage, False, "is not deployed", mend)
+            yield Finding(stage, False, "is not deployed", fix)
             continue
         label = found[stage].get("labels", {}).get("gemchain-version", "unknown").replace("_", ".")
         region, state = found[stage]["name"].split("/")[-3], found[stage].get("state")
@@ -28,11 +28,11 @@ def functions(site: Site) -> Iterator[Finding]:
         text = f"{state}, version {label}; installed here is {gemchain.__version__}"
         if region != site.setup.region:
             good, text = False, f"{text}; runs in {region}, and .env says {site.setup.region}"
-        yield Finding(stage, good, text, mend)
+        yield Finding(stage, good, text, fix)
 
 
 def queue(site: Site) -> Iterator[Finding]:
-    """Tasks are dispatched, and as many at a time as chosen."""
+    """The task queue runs, with as many dispatches at a time as the settings say."""
     setup = site.setup
     place = f"--location={setup.region} --project {setup.project}"
     name = f"projects/{setup.project}/locations/{setup.region}/queues/{QUEUE}"
@@ -46,12 +46,12 @@ def queue(site: Site) -> Iterator[Finding]:
     limits = found.get("rateLimits", {})
     number, rate = limits.get("maxConcurrentDispatches"), limits.get("maxDispatchesPerSecond")
     text = f"{number} at once, {rate} a second; .env wants {setup.max_dispatches} at once"
-    mend = f"gcloud tasks queues update {QUEUE} {place} --max-concurrent-dispatches={setup.max_dispatches}"
-    yield Finding("rate of the task queue", number == setup.max_dispatches, text, mend)
+    fix = f"gcloud tasks queues update {QUEUE} {place} --max-concurrent-dispatches={setup.max_dispatches}"
+    yield Finding("rate of the task queue", number == setup.max_dispatches, text, fix)
 
 
 def schedules(site: Site) -> Iterator[Finding]:
-    """The clock runs, and was let in when it last called."""
+    """The schedules are on, and their last calls were allowed."""
     setup = site.setup
     for name in SCHEDULED:
         job = f"firebase-schedule-{name}-{setup.region}"

@@ -1,4 +1,4 @@
-"""The record behind an id, or behind the unique beginning of one."""
+"""Finding a record by its id, or by the unique beginning of its id."""
 
 from gemchain.errors import ChainNotFoundError, InvalidInputError
 from gemchain.ports import Store
@@ -10,11 +10,11 @@ SHOWN = 5
 
 
 def find(store: Store, text: str) -> Chain | Prompt | Batch:
-    """Look an id up.
+    """The chain, prompt or batch with this id.
 
     Raises:
-        ChainNotFoundError: Nothing has an id that begins so.
-        InvalidInputError: Several do.
+        ChainNotFoundError: No id begins with the text.
+        InvalidInputError: Several ids begin with it.
     """
     found = store.find_ids(text, limit=SHOWN + 1) if text else []
     if text in found:

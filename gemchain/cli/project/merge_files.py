@@ -1,4 +1,4 @@
-"""gemchain's part of files that a Firebase project may have already; everything of theirs stays as it is."""
+"""Merging gemchain's part into a project's own firebase.json, indexes, requirements and secrets."""
 
 import json
 import secrets
@@ -16,12 +16,12 @@ KEYS = ("GEMCHAIN_SIGNING_KEY", "GEMCHAIN_START_KEY")
 
 
 def template(name: str) -> str:
-    """A file of the codebase as this gemchain brings it."""
+    """The text of a template file."""
     return files("gemchain.cli.project").joinpath("codebase", f"{name.removeprefix('.')}.txt").read_text()
 
 
 def indexes(prefix: str) -> dict[str, list[dict[str, Any]]]:
-    """The indexes, of collections whose names begin with a prefix."""
+    """The indexes of gemchain, for collections whose names begin with a prefix."""
     found: dict[str, list[dict[str, Any]]] = json.loads(template("firestore.indexes.json"))
     for each in (*found["indexes"], *found["fieldOverrides"]):
         each["collectionGroup"] = prefix + each["collectionGroup"].removeprefix(PREFIX)
@@ -29,7 +29,7 @@ def indexes(prefix: str) -> dict[str, list[dict[str, Any]]]:
 
 
 def with_indexes(config: dict[str, Any], prefix: str) -> dict[str, Any]:
-    """Their indexes, and those of ours that they lack."""
+    """The project's indexes, with those of gemchain's that are missing."""
     ours, merged = indexes(prefix), {**config}
     for key in ("indexes", "fieldOverrides"):
         theirs = list(config.get(key, []))
@@ -44,7 +44,7 @@ def _index_name(index: dict[str, Any]) -> str:
 
 
 def with_codebase(config: dict[str, Any], source: str) -> dict[str, Any]:
-    """Their `firebase.json`, with our codebase, and whatever it needs that is not there."""
+    """The project's `firebase.json`, with gemchain's codebase and the sections that it needs."""
     merged = {**config}
     merged["functions"] = _with_functions(config.get("functions", []), source)
     firestore = config.get("firestore", {})
@@ -81,19 +81,19 @@ def _runtime() -> str:
 
 
 def with_requirement(before: str, ours: str) -> str:
-    """Their requirements, with this version's wheel in place of an older one's."""
+    """The project's requirements, with this version's wheel in place of an older one."""
     lines = [line for line in before.splitlines(keepends=True) if "/gemchain-" not in line]
-    return before if ours in before else "".join([*_ended(lines), ours])
+    return before if ours in before else "".join([*_with_line_end(lines), ours])
 
 
 def keys(before: str) -> str:
-    """The emulators' secrets, with those that are missing drawn at random; none is ever replaced."""
+    """The emulators' secrets. Missing ones are drawn at random; existing ones are never replaced."""
     missing = (name for name in KEYS if not any(line.startswith(f"{name}=") for line in before.splitlines()))
     drawn = [f"{name}={secrets.token_urlsafe(32)}\n" for name in missing]
-    return "".join([*_ended(before.splitlines(keepends=True)), *drawn]) if drawn else before
+    return "".join([*_with_line_end(before.splitlines(keepends=True)), *drawn]) if drawn else before
 
 
-def _ended(lines: list[str]) -> list[str]:
+def _with_line_end(lines: list[str]) -> list[str]:
     if lines and not lines[-1].endswith("\n"):
         return [*lines[:-1], f"{lines[-1]}\n"]
     return lines

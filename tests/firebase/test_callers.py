@@ -1,8 +1,8 @@
-"""What strangers get from the functions in production settings, did not Cloud Run keep them out.
+"""Calls of the functions by unauthorised callers, in production settings and without Cloud Run's protection.
 
 The functions run as Cloud Run runs them, by functions-framework, outside of the emulator. firebase-functions
-itself checks nobody who calls a task queue, schedule or event function: that only the project's IAM policy
-does (`gemchain doctor` looks at it). So here it is shown that a forged call can do nothing worse than hurry.
+itself does not check the callers of task queue, schedule and event functions: only the project's IAM policy
+does (`gemchain doctor` checks it). These tests show that a forged call only makes a stage run earlier.
 """
 
 import json
@@ -38,7 +38,7 @@ for line in sys.stdin:
 
 
 class Production:
-    """The deployed codebase; each call goes straight to the container, past Cloud Run's own check."""
+    """The deployed codebase. Each call goes directly to the container, without Cloud Run's own check."""
 
     def __init__(self, environment):
         self.store = build(Settings(store=f"firestore://{PROJECT}", blobs=f"gs://{BUCKET}/gemchain")).store
@@ -53,18 +53,18 @@ class Production:
         )
 
     def post(self, target, body, *, kind="http", **headers):
-        """The status and the words of the answer."""
+        """Call a function; returns the status and the text of the answer."""
         headers = {"Content-Type": "application/json"} | {
             name.replace("_", "-"): value for name, value in headers.items()
         }
         self._process.stdin.write(json.dumps([target, kind, headers, json.dumps(body)]) + "\n")
         self._process.stdin.flush()
         line = next(line for line in self._process.stdout if line.startswith("ANSWER"))
-        status, words = json.loads(line.removeprefix("ANSWER"))
-        return status, words
+        status, text = json.loads(line.removeprefix("ANSWER"))
+        return status, text
 
     def event(self, target, name, **changes):
-        """An object was finalized, as Eventarc would say it."""
+        """Send the event of a finalized object, as Eventarc does."""
         data = {
             "bucket": BUCKET,
             "name": name,
@@ -111,7 +111,7 @@ def production():
             "GEMCHAIN_BUCKET": BUCKET,
             "GEMCHAIN_SIGNING_KEY": "a-signing-key-that-is-long-enough",
             "GEMCHAIN_START_KEY": KEY,
-            "GEMCHAIN_GRACE": "3600",  # nothing is to be sent, so that whatever moves was moved by a stranger
+            "GEMCHAIN_GRACE": "3600",  # nothing is sent, so every change comes from a forged call
             "K_SERVICE": "a-service-of-cloud-run",
         }
         environment = {name: value for name, value in os.environ.items() if name != "FUNCTIONS_EMULATOR"}
@@ -126,21 +126,21 @@ def test_without_the_key_no_chain_is_started(production):
     assert production.post("startArticles", ROWS)[0] == 401
     for wrong in ("", "x", KEY[:-1], KEY + "x", KEY.upper(), "ü"):
         assert production.post("startArticles", ROWS, X_Gemchain_Key=wrong)[0] in (401, 403), wrong
-    # Neither does a token help: in here it proves nothing, for Cloud Run has taken its signature away.
+    # A token does not help: Cloud Run has removed its signature, so it proves nothing in the function.
     token = "Bearer eyJhbGciOiJSUzI1NiJ9.eyJlbWFpbCI6ICJvd25lckBleGFtcGxlLmNvbSJ9.SIGNATURE_REMOVED_BY_GOOGLE"
     assert production.post("startArticles", ROWS, Authorization=token)[0] == 401
     assert production.chains() == before
 
 
 def test_with_the_key_a_chain_starts(production):
-    status, words = production.post("startArticles", ROWS, X_Gemchain_Key=KEY)
+    status, text = production.post("startArticles", ROWS, X_Gemchain_Key=KEY)
     assert status == 200
-    (chain,) = words.split()
+    (chain,) = text.split()
     assert production.store.chains([chain])[chain].key == "bees"
 
 
 @pytest.mark.parametrize("key", ["", "short"])
-def test_a_key_that_was_not_deployed_closes_the_function(monkeypatch, key):
+def test_without_a_deployed_key_every_call_is_refused(monkeypatch, key):
     from firebase_functions import https_fn
     from werkzeug.test import EnvironBuilder
 
@@ -153,7 +153,7 @@ def test_a_key_that_was_not_deployed_closes_the_function(monkeypatch, key):
 
 
 def everything(production):
-    """All records that a stranger might move."""
+    """All records that a forged call might change."""
     store = production.store
     prompts = [each for state in PromptState for each in store.list_prompts(state=state)]
     return (
@@ -180,14 +180,14 @@ def everything(production):
 )
 def test_a_forged_task_dispatches_nothing(production, body):
     before = everything(production)
-    status, words = production.post("gemchainDispatch", body)
-    assert "Traceback" not in words
+    status, text = production.post("gemchainDispatch", body)
+    assert "Traceback" not in text
     assert status in (200, 400, 415, 500)
     assert everything(production) == before
 
 
 @pytest.mark.parametrize("target", ["gemchainAssemble", "gemchainSweep"])
-def test_a_forged_tick_finds_what_the_schedule_would_find_and_no_more(production, target):
+def test_a_forged_tick_changes_nothing(production, target):
     before = everything(production)
     status, _ = production.post(target, {}, X_CloudScheduler="true", X_CloudScheduler_ScheduleTime="never")
     assert status == 200
@@ -204,13 +204,13 @@ def test_a_forged_event_collects_nothing(production, name):
 
 
 @pytest.mark.parametrize("changes", [{}, {"bucket": "of-a-stranger"}])
-def test_an_event_of_an_upload_that_is_not_there_starts_nothing(production, changes):
+def test_an_event_for_a_missing_upload_starts_nothing(production, changes):
     before = production.chains()
     assert production.event("articleUploaded", "uploads/hornets.txt", **changes)[0] == 500
     assert production.chains() == before
 
 
-def test_an_upload_starts_its_chain_once_however_often_its_event_comes(production):
+def test_repeated_events_for_an_upload_start_one_chain(production):
     before = len(production.chains())
     assert [production.event("articleUploaded", "uploads/wasps.txt")[0] for _ in range(2)] == [200, 200]
     assert len(production.chains()) == before + 1

@@ -1,4 +1,4 @@
-"""Questions to Google Cloud's REST APIs, and their answers as JSON."""
+"""Requests to Google Cloud's REST APIs, and their answers as JSON."""
 
 from typing import Any, Protocol
 
@@ -13,25 +13,25 @@ BAD = 400
 
 
 class NotAnsweredError(Exception):
-    """The service refused to say; the message is its own."""
+    """The service refused the request; the message is its own."""
 
 
 class Cloud(Protocol):
-    """Asks with the credentials of the user who runs the command."""
+    """Sends requests with the credentials of the user who runs the command."""
 
     def ask(self, url: str, *, post: bool = False) -> dict[str, Any] | None:
-        """The answer; None when there is no such thing.
+        """The answer; None when the resource does not exist.
 
         Raises:
-            NotAnsweredError: The service refused.
+            NotAnsweredError: The service refused the request.
         """
 
 
 class GoogleCloud:
-    """The real one.
+    """Google Cloud itself.
 
     Args:
-        session: Carries the questions; one with the credentials of the user when None.
+        session: Sends the requests; when None, a session with the user's own credentials.
 
     Raises:
         ConfigurationError: There are no credentials.
@@ -62,12 +62,12 @@ class GoogleCloud:
         if reply.status_code == NOT_FOUND:
             return None
         if reply.status_code >= BAD:
-            raise NotAnsweredError(f"{reply.status_code}: {_words(reply)}")
+            raise NotAnsweredError(f"{reply.status_code}: {_message(reply)}")
         answer: dict[str, Any] = reply.json()
         return answer
 
 
-def _words(reply: Any) -> str:
+def _message(reply: Any) -> str:
     try:
         return str(reply.json()["error"]["message"])
     except (ValueError, KeyError, TypeError):

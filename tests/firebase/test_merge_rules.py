@@ -1,11 +1,11 @@
-"""gemchain's lines in rules of every shape."""
+"""Merging gemchain's lines into Firebase rules files of many forms."""
 
 import pytest
 
-from gemchain.cli.project.rules import FIRESTORE, STORAGE, UnreadableError, block, merged, opened
+from gemchain.cli.project.merge_rules import FIRESTORE, STORAGE, UnreadableError, block, merged, opened
 
 SHOES = "match /shoes/{shoe} { allow read: if true; }"
-EVIL = """    // a { brace, and service cloud.firestore { in a comment
+TRICKY = """    // a { brace, and service cloud.firestore { in a comment
     /* match /databases/{d}/documents {
     */
     match /notes/{note} { allow read: if resource.data.text == 'a } brace // and' && "}" != '{'; }
@@ -16,10 +16,10 @@ def firestore(inside, head="rules_version = '2';\n", root="/databases/{database}
     return f"{head}service cloud.firestore {{\n  match {root} {{\n{inside}\n  }}\n}}\n"
 
 
-@pytest.mark.parametrize("inside", ["", f"    {SHOES}", EVIL, "    function a() { return {'x': 1}; }"])
+@pytest.mark.parametrize("inside", ["", f"    {SHOES}", TRICKY, "    function a() { return {'x': 1}; }"])
 @pytest.mark.parametrize("head", ["", "rules_version = '2';\n", "// service cloud.firestore {\n"])
 @pytest.mark.parametrize("root", ["/databases/{database}/documents", "/databases/{ db }/documents"])
-def test_the_lines_go_below_the_match_of_everything_and_all_else_stays(inside, head, root):
+def test_the_lines_go_into_the_outermost_match_and_everything_else_stays(inside, head, root):
     text = firestore(inside, head, root)
     once = merged(text, FIRESTORE, ["a", "b"])
     assert once.replace(block(["a", "b"]), "") == text
@@ -32,7 +32,7 @@ def test_a_later_run_replaces_the_lines_of_an_earlier_one():
     assert merged(once, FIRESTORE, ["new"]) == merged(firestore(SHOES), FIRESTORE, ["new"])
 
 
-def test_the_lines_are_indented_like_their_place():
+def test_the_lines_are_indented_like_their_surroundings():
     text = "service firebase.storage {\n\tmatch /b/{bucket}/o {\n\t}\n}\n"
     assert "\n\t  match /gemchain/{all=**}" in merged(text, STORAGE, ["gemchain"])
 
@@ -52,7 +52,7 @@ def test_the_lines_are_indented_like_their_place():
         merged(firestore(""), FIRESTORE, ["a"]) + merged(firestore(""), FIRESTORE, ["a"]),
     ],
 )
-def test_what_is_not_understood_is_refused(text):
+def test_rules_that_cannot_be_parsed_are_refused(text):
     with pytest.raises(UnreadableError, match=r"\w"):
         merged(text, FIRESTORE, ["a"])
 
@@ -69,7 +69,7 @@ def test_what_is_not_understood_is_refused(text):
         ("match /{a}/{b} { match /c/{d} { allow read: if true; } }", ["/{a}/{b}", "/{a}/{b}/c/{d}"]),
         ("match /users/{u} { match /{x=**} { allow read; } }", []),
         ("// match /{document=**} { allow read; }", []),
-        (EVIL, []),
+        (TRICKY, []),
     ],
 )
 def test_rules_that_reach_everything_and_allow_something_are_found(inside, paths):

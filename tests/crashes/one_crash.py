@@ -1,4 +1,4 @@
-"""One death, in a process of a pool."""
+"""One crash at one crash point, in a process of a pool."""
 
 import tempfile
 from pathlib import Path
@@ -11,14 +11,18 @@ from tests.support.lives import check, live_until_done
 _undisturbed = {}
 
 
-def die(death):
-    """What differs after a death; nothing when all is as if nobody had died."""
-    store, at, after = death
+def crash_at(point):
+    """Crash at a point and start again; returns what differs from a run without a crash, or None.
+
+    Args:
+        point: The store, the number of the write, and whether the write still happens.
+    """
+    store, at, after = point
     with tempfile.TemporaryDirectory() as folder:
         if store not in _undisturbed:
             _undisturbed[store] = undisturbed_in(store, Path(folder) / "undisturbed")
         with over(store):
-            found = live_until_done(WORK, Path(folder) / "disturbed", Fuse(at, after=after))
+            found = live_until_done(WORK, Path(folder) / "crashed", Fuse(at, after=after))
     try:
         check(found, _undisturbed[store])
     except AssertionError as error:

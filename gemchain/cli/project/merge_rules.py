@@ -1,8 +1,8 @@
-"""gemchain's part of a `firestore.rules` or `storage.rules` that is there already.
+"""Merging gemchain's lines into a project's own `firestore.rules` or `storage.rules`.
 
-Rules only ever add permission: a match that denies takes nothing away from another that allows. So what is
-put in says what holds anyway, for people who read or change the rules; and a rule of theirs
-that reaches every document is told, because nothing that is added could close it.
+Rules only add permissions: a match that denies access does not limit another match that allows it. So the
+lines that are added only document, for readers and editors of the file, what holds without them. A rule of
+the project that reaches every document is reported, because no added line could limit it.
 
 https://firebase.google.com/docs/firestore/security/rules-structure
 """
@@ -19,16 +19,16 @@ NAME, REST = r"\{\s*\w+\s*\}", r"\{\s*\w+\s*=\s*\*\*\s*\}"
 
 
 class UnreadableError(Exception):
-    """The file is no set of rules that can be changed safely; the message says why."""
+    """The file cannot be changed safely; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What rules are about.
+    """A service that has rules.
 
     Attributes:
-        root: The path below which everything lies, as written in the match of a new file.
-        pattern: That path, with whatever names its wildcards have.
+        root: The path of its outermost match, as a new file spells it.
+        pattern: A regular expression for that path, with any names for its wildcards.
     """
 
     name: str
@@ -50,20 +50,20 @@ def merged(text: str, service: Service, paths: Sequence[str]) -> str:
     """The rules with gemchain's lines in them; lines of an earlier run are replaced.
 
     Raises:
-        UnreadableError: It is not clear where they belong; nothing may be written then.
+        UnreadableError: The place for the lines is not clear; then nothing may be written.
     """
-    bare = _without_ours(text)
-    at, indent = _place(_blank(bare), bare, service)
-    return f"{bare[:at]}{block(paths, indent)}{bare[at:]}"
+    own_removed = _without_own_lines(text)
+    at, indent = _place(_blank_out(own_removed), own_removed, service)
+    return f"{own_removed[:at]}{block(paths, indent)}{own_removed[at:]}"
 
 
 def opened(text: str, service: Service) -> list[str]:
-    """Paths of rules that reach every document and allow something, so that they reach gemchain's, too."""
-    code = _blank(text)
+    """Paths of rules that allow something for every document, and so for gemchain's, too."""
+    code = _blank_out(text)
     return [path for path, inside in _matches(code, text) if _reaches_all(path, service) and _allows(inside)]
 
 
-def _without_ours(text: str) -> str:
+def _without_own_lines(text: str) -> str:
     lines = text.splitlines(keepends=True)
     marks = [number for number, line in enumerate(lines) if line.strip() in (BEGIN, END)]
     if not marks:
@@ -73,8 +73,8 @@ def _without_ours(text: str) -> str:
     return "".join(lines[: marks[0]] + lines[marks[1] + 1 :])
 
 
-def _blank(text: str) -> str:
-    """The same text, as long as before, with spaces for comments, strings, and the braces of wildcards."""
+def _blank_out(text: str) -> str:
+    """The text at the same length, with spaces for comments, strings, and the braces of wildcards."""
     parts = re.compile(
         rf"//[^\n]*|/\*.*?\*/|'(?:\\.|[^'\\\n])*'|\"(?:\\.|[^\"\\\n])*\"|{NAME}(?=[\s/{{])|{REST}", re.DOTALL
     )
@@ -82,7 +82,7 @@ def _blank(text: str) -> str:
 
 
 def _end(code: str, start: int) -> int:
-    """Where the block ends that was opened just before `start`."""
+    """The position of the brace that closes the block opened just before `start`."""
     depth = 1
     for at in range(start, len(code)):
         depth += {"{": 1, "}": -1}.get(code[at], 0)
@@ -92,7 +92,7 @@ def _end(code: str, start: int) -> int:
 
 
 def _place(code: str, text: str, service: Service) -> tuple[int, str]:
-    """Where our lines go: the start of the line after the match of everything, and their indentation."""
+    """The place for gemchain's lines, and their indentation: the line after the outermost match."""
     if code.count("{") != code.count("}"):
         raise UnreadableError("its braces do not match")
     services = list(re.finditer(rf"\bservice\s+{re.escape(service.name)}\s*\{{", code))
@@ -112,7 +112,7 @@ def _place(code: str, text: str, service: Service) -> tuple[int, str]:
 
 
 def _matches(code: str, text: str) -> Iterator[tuple[str, str]]:
-    """Every match: its whole path from the outermost one on, and the code inside it."""
+    """Every match: its full path from the outermost match on, and the code inside it."""
     stack: list[tuple[str, int]] = []
     for found in re.finditer(r"\bmatch\s+([^;]*?)\{", code):
         stack = [each for each in stack if found.start() < each[1]]
@@ -124,7 +124,7 @@ def _matches(code: str, text: str) -> Iterator[tuple[str, str]]:
 
 
 def _reaches_all(path: str, service: Service) -> bool:
-    """Whether a path begins with a wildcard, so that it may name a collection or folder of gemchain's."""
+    """Whether a path begins with a wildcard, which may match a collection or folder of gemchain's."""
     return re.match(rf"{service.pattern}/(?:{NAME}|{REST})", path) is not None
 
 

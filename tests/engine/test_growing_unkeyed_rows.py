@@ -129,3 +129,20 @@ def test_what_is_found_of_a_growing_output_is_not_kept_for_the_whole_one(stand, 
     dispatched(stand)
     left = {info.uri.rpartition("/")[2] for info in stand.blobs.list(f"batches/{batch.id}/")}
     assert not any(name.startswith("turns") for name in left)
+
+
+def test_a_close_that_comes_after_deferred_rows_got_their_new_part_releases_nothing(stand, alike):
+    ids, batch = alike
+    first, second, other = unkeyed_rows(stand, batch, ids)
+    stand.provider.grow(batch, [first, second, other])
+    looked_at(stand, batch)
+    dispatched(stand)
+    stand.provider.land(batch, [first, second, other])
+    arrived = looked_at(stand, batch)
+    late = close(stand.runtime, arrived)
+    assert late.state is BatchState.ARRIVED
+    assert stand.states(ids) == ["CLAIMED", "CLAIMED", "DONE"]
+    while dispatched(stand):
+        pass
+    assert stand.states(ids) == ["DONE"] * 3
+    assert stand.batch(batch).state is BatchState.CLOSED

@@ -32,9 +32,12 @@ def close(runtime: Runtime, batch: Batch) -> Batch:
     """End an ARRIVED batch all of whose parts are dispatched.
 
     Prompts without a row are sent again, or fail with the job's own words. Parts with deferred rows come
-    first: they are dispatched again, and the batch stays ARRIVED until then.
+    first: they are dispatched again, and the batch stays ARRIVED until then. Another process may have made
+    those parts since this one saw none open, so the parts that are read here decide.
     """
     parts = runtime.store.batch_parts(batch.id)
+    if any(part.state is not PartState.DONE for part in parts):
+        return batch
     deferred = _to_repeat(parts)
     if deferred:
         return _repeat(runtime, batch, deferred)

@@ -8,6 +8,10 @@ Crash story. Nothing runs between two calls: a job is over once its time is reac
 then writes its answers and marks the record. They follow from the seed, the job and the input, so a poller
 that dies before the mark loses nothing: the next one writes the same rows again. Two pollers at once write
 two files with the same rows, each its own, so neither takes away what the other has already reported.
+A process that slept while others finished the batch and `gemchain gc` removed its files must not bring
+them back. So whoever has written looks for the job's input, and removes what it wrote when that is gone. `gc`
+lists a batch's files until there are none, so it finds what was written before it removed the input. A
+process that is killed between its write and its look may leave files that nothing needs.
 """
 
 import secrets
@@ -141,6 +145,7 @@ class SimulatedProvider(GeminiBatches):
                 ready_at=(now + self._turnaround).isoformat(),
             )
             self._save(record)
+            self._check_not_removed(record)
         return self._report(record)
 
     def poll(self, batch: Batch) -> Job:
@@ -215,7 +220,21 @@ class SimulatedProvider(GeminiBatches):
             uri = self._write(record, draws, fate, ready_at)
             ended = replace(record, state=_WORDS[fate], output_uri=uri)
         self._save(ended)
+        self._check_not_removed(ended)
         return ended
+
+    def _check_not_removed(self, record: JobRecord) -> None:
+        """Remove what this process wrote if the files of the batch were removed meanwhile.
+
+        Raises:
+            ProviderRejectedError: They were.
+        """
+        if self._blobs.stat(record.input_uri) is not None:
+            return
+        self._blobs.delete(self._blobs.uri(f"{record.name}.json"))
+        if record.output_uri is not None:
+            self._blobs.delete(record.output_uri)
+        raise ProviderRejectedError(f"the files of simulated job {record.name!r} were removed")
 
     def _write(self, record: JobRecord, draws: Draws, fate: JobFate, ready_at: datetime) -> str:
         share = record.stopped if record.stopped is not None else draws.share()

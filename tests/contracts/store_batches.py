@@ -157,6 +157,24 @@ class PartContract:
         assert [each.index for each in given.store.batch_parts("b1")] == list(range(120))
         assert [each.index for each in given.store.open_parts()] == list(range(120))
 
+    def test_parts_are_added_while_the_job_runs(self, given):
+        sent = given.save(given.plan(), BatchState.WRITTEN, BatchState.SENT)
+        first = given.store.save_batch(replace(sent, parts=1), parts=[part("b1", 0)])
+        assert first.state is BatchState.SENT
+        (waiting,) = given.store.open_parts("b1")
+        done = given.store.save_part(replace(waiting, state=PartState.DONE))
+        grown = given.store.save_batch(replace(first, parts=3), parts=[part("b1", 1), part("b1", 2)])
+        assert given.store.batches(["b1"]) == {"b1": grown}
+        assert [each.index for each in given.store.open_parts("b1")] == [1, 2]
+        assert given.store.batch_parts("b1") == [done, *given.store.open_parts("b1")]
+
+    def test_a_stale_batch_adds_no_parts(self, given):
+        sent = given.save(given.plan(), BatchState.WRITTEN, BatchState.SENT)
+        given.store.save_batch(replace(sent, parts=1), parts=[part("b1", 0)])
+        with pytest.raises(StoreConflictError):
+            given.store.save_batch(replace(sent, parts=2), parts=[part("b1", 0), part("b1", 1)])
+        assert [each.index for each in given.store.batch_parts("b1")] == [0]
+
     def test_parts_that_are_done_are_not_open(self, given):
         given.arrived(given.plan(), 2)
         first, second = given.store.open_parts("b1")

@@ -193,6 +193,16 @@ def test_a_launcher_whose_lease_was_taken_over_while_it_created_cancels_its_job(
     assert stand.provider.cancelled == [second]
 
 
+def test_a_launcher_whose_batch_was_removed_while_it_created_cancels_its_job(stand, batch, monkeypatch):
+    def others_finish_and_remove():
+        launch(stand.runtime)
+        monkeypatch.setattr(stand.store, "batches", lambda ids: {})
+
+    stand.provider.next("create", silent_for_too_long(stand, others_finish_and_remove))
+    assert launch(stand.runtime) == []
+    assert stand.provider.cancelled == [stand.provider.created[1]]
+
+
 def test_a_launcher_whose_job_was_adopted_meanwhile_leaves_it_running(stand, batch):
     stand.provider.next("created", silent_for_too_long(stand, lambda: launch(stand.runtime)))
     assert launch(stand.runtime) == []

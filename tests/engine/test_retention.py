@@ -54,6 +54,22 @@ def test_a_chain_goes_with_its_batches_and_all_of_their_files(engine):
     assert forget(engine.runtime, MONTH) == replace(removed, **dict.fromkeys(removed.__slots__, 0))
 
 
+def test_a_file_that_a_late_process_adds_during_the_removal_goes_as_well(engine, monkeypatch):
+    ran(engine, gemchain.start(flows.outline, "a"))
+    blobs = engine.runtime.blobs
+    delete, late = blobs.delete, []
+
+    def delete_while_another_writes(uri):
+        delete(uri)
+        if "predictions" in uri and not late:
+            late.append(blobs.put(uri.partition("/files/")[2].replace("predictions", "late"), b"rows"))
+
+    monkeypatch.setattr(blobs, "delete", delete_while_another_writes)
+    forget(engine.runtime, MONTH)
+    assert late
+    assert names(engine) == []
+
+
 def test_the_files_of_a_batch_stay_as_long_as_any_prompt_needs_them(engine):
     old = gemchain.start(flows.outline, "a")
     waiting = gemchain.start(kept.answers_then_waits, "b")

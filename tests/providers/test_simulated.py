@@ -73,6 +73,45 @@ def test_a_poller_that_dies_before_the_mark_loses_nothing(service, monkeypatch):
     assert service.provider.paid_rows() == Counter(ids(batch))
 
 
+def removes_files(blobs):
+    """What `gemchain gc` does to the files of every batch, in another process."""
+    for info in list(blobs.list("")):
+        blobs.delete(info.uri)
+
+
+def test_a_poller_brings_no_files_back_that_were_removed_while_it_wrote(blobs, clock):
+    answers = []
+
+    def responder(request):
+        if not answers:
+            removes_files(blobs)
+        answers.append(request)
+        return "late"
+
+    provider = SimulatedProvider(blobs, clock, turnaround=TURNAROUND, responder=responder)
+    service = serving(provider, blobs, clock)
+    batch = service.sent(service.batch(2))
+    with pytest.raises(ProviderRejectedError, match="removed"):
+        service.landed(batch)
+    assert len(answers) == 2
+    assert list(blobs.list("")) == []
+
+
+def test_a_launcher_brings_no_job_back_whose_input_was_removed_meanwhile(service, blobs, monkeypatch):
+    check = service.provider._checked_input
+
+    def checked_then_removed(batch):
+        uri = check(batch)
+        removes_files(blobs)
+        return uri
+
+    batch = service.batch(2)
+    monkeypatch.setattr(service.provider, "_checked_input", checked_then_removed)
+    with pytest.raises(ProviderRejectedError, match="removed"):
+        service.provider.create(batch)
+    assert list(blobs.list("")) == []
+
+
 def test_two_pollers_at_once_deliver_the_same_rows_and_neither_file_goes_away(service, blobs, clock):
     service.set_faults("failed=0.2,missing=0.2,malformed=0.1,duplicated=0.2")
     batch = service.sent(service.batch(40))

@@ -320,6 +320,18 @@ def dropped_rows():
     return patched((batch_endings, "_to_repeat", lambda _: []))
 
 
+def stale_look_at_parts():
+    """A batch is closed after another process has made parts for its deferred rows."""
+    old = "any(part.state is not PartState.DONE for part in parts)"
+    hasty = rewritten(batch_endings.close, old, "False")
+    # The totals of the real engine would refuse to count a part that is not DONE.
+    totals = rewritten(batch_endings._totals, "assert part.state is PartState.DONE", "pass")
+    return patched(
+        (batch_endings, "_totals", totals),
+        *((module, "close", hasty) for module in (collect, dispatch, sweep) if hasattr(module, "close")),
+    )
+
+
 MUTANTS: dict[str, Callable[[], AbstractContextManager[None]]] = {
     each.__name__: each
     for each in (
@@ -358,5 +370,6 @@ MUTANTS: dict[str, Callable[[], AbstractContextManager[None]]] = {
         repeated_parts,
         guessed_rows,
         dropped_rows,
+        stale_look_at_parts,
     )
 }

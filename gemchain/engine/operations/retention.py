@@ -64,9 +64,11 @@ def forget(
     for removed in _chains(runtime, before, keys=keys, dry_run=False):
         watch(removed)
     for batch in runtime.store.unused_batches(before):
-        for uri, size in list(_files(runtime, batch)):
-            runtime.blobs.delete(uri)
-            removed = replace(removed, files=removed.files + 1, size=removed.size + size)
+        # Listed again until nothing is left: a process that polls late may have added an output meanwhile.
+        while files := list(_files(runtime, batch)):
+            for uri, size in files:
+                runtime.blobs.delete(uri)
+                removed = replace(removed, files=removed.files + 1, size=removed.size + size)
         runtime.store.forget_batch(batch)
         removed = replace(removed, batches=removed.batches + 1)
         watch(removed)

@@ -165,22 +165,23 @@ def _record(runtime: Runtime, provider: Provider, leased: Batch, job: Job) -> Ba
 def _cancel_ours(runtime: Runtime, provider: Provider, sent: Batch) -> None:
     """Another process took the batch over while the job was created: one of two jobs must be cancelled."""
     stored = _decided(runtime, sent.id)
-    if stored.job in (None, sent.job):
+    if stored is not None and stored.job in (None, sent.job):
         return
-    log.warning("batch %s: cancelling job %s, since %s carries it", sent.id, sent.job, stored.job)
+    carrier = "nobody waits for it any more" if stored is None else f"{stored.job} carries the batch"
+    log.warning("batch %s: cancelling job %s, since %s", sent.id, sent.job, carrier)
     try:
         provider.cancel(sent)
     except ProviderError as error:
         log.warning("batch %s: job %s runs in vain, cancel it by hand: %s", sent.id, sent.job, error)
 
 
-def _decided(runtime: Runtime, batch_id: str) -> Batch:
-    """The batch when its present holder has recorded a job, or let its lease run out.
+def _decided(runtime: Runtime, batch_id: str) -> Batch | None:
+    """The batch when its present holder has recorded a job, or let its lease run out; None when it was removed.
 
     Until then it is open which job must be cancelled: the holder may still adopt the one created here.
     """
     while True:
-        stored = runtime.store.batches([batch_id])[batch_id]
-        if stored.state is not BatchState.WRITTEN or free(stored, runtime.store.now()):
+        stored = runtime.store.batches([batch_id]).get(batch_id)
+        if stored is None or stored.state is not BatchState.WRITTEN or free(stored, runtime.store.now()):
             return stored
         runtime.clock.sleep(runtime.settings.poll)

@@ -176,7 +176,7 @@ def _cancel_ours(runtime: Runtime, provider: Provider, sent: Batch) -> None:
 
 
 def _decided(runtime: Runtime, batch_id: str) -> Batch | None:
-    """The batch when its present holder has recorded a job, or let its lease run out; None when it was removed.
+    """The batch once its present holder recorded a job or let its lease run out; None when it was removed.
 
     Until then it is open which job must be cancelled: the holder may still adopt the one created here.
     """

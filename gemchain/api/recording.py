@@ -1,4 +1,4 @@
-"""New chains on their way into the store.
+"""Recording new chains in the store.
 
 Crash story. One commit records a chain and its first prompts; a process that dies before it left
 nothing, one that dies after it left a chain that the engine carries on. With a `key` the ids are

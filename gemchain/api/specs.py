@@ -1,4 +1,4 @@
-"""What is described and not yet sent: prompts, gathers, waits, and waits for other chains."""
+"""Descriptions of what is not sent yet: prompts, gathers, waits, and waits for other chains."""
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence

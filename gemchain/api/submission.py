@@ -1,4 +1,4 @@
-"""Prompts in: `submit`, `submit_many`, `prompt`, `gather`, `wait`.
+"""The functions that record prompts: `submit`, `submit_many`, `prompt`, `gather`, `wait`.
 
 Everything is checked here, before anything is recorded: an error from these functions means that
 nothing was written and nothing will be paid.

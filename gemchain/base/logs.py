@@ -1,4 +1,4 @@
-"""What is logged: one line for each record, without a character that would steer a terminal.
+"""What is logged: one line for each record, with control characters escaped.
 
 Services and records bring words from outside. A line break in them would forge a record, an escape code
 would move the cursor of a reader of the log, or worse.

@@ -2,7 +2,7 @@
 
 An object is there when its upload is finished, and never in part: the service sees to that. A
 killed process leaves at most an upload session, which is never listed and which the service drops
-after a week. Retries are the library's own; repeating any call here does no harm.
+after a week. Retries are the library's own; every call here can be repeated.
 
 `STORAGE_EMULATOR_HOST` (as `http://HOST:PORT`) leads to an emulator instead, without credentials.
 The Firebase one ignores generations and preconditions and finishes a resumable upload with its

@@ -1,4 +1,4 @@
-"""What Cloud Storage refuses, in words for a person and with the command that mends it."""
+"""Errors of Cloud Storage, explained, with the command that fixes each."""
 
 import contextlib
 import http.client

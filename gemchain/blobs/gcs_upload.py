@@ -1,4 +1,4 @@
-"""An object on its way to Cloud Storage."""
+"""The upload of an object to Cloud Storage."""
 
 import contextlib
 from collections.abc import Callable, Iterator

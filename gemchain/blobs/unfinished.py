@@ -1,4 +1,4 @@
-"""A file on its way to become an object, and the removal of those that never arrived."""
+"""Files that are still being written, and the removal of those that were never finished."""
 
 import contextlib
 import errno

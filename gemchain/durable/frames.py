@@ -1,4 +1,4 @@
-"""Where an async chain stands while it runs: its frame, and the time, chance and ids that derive from it."""
+"""The frame of an async chain while it runs, and the time, random numbers and ids that derive from it."""
 
 import hashlib
 import random as random_module

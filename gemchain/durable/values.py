@@ -1,4 +1,4 @@
-"""Values on their way between branches and joins: plain JSON, responses and errors, as JSON text and back.
+"""Values passed between branches and joins: plain JSON, responses and errors, as JSON text and back.
 
 A value keeps its kind (`{"response": …}`, `{"error": …}`, `{"list": […]}`, `{"tuple": […]}`, `{"dict": {…}}`,
 `{"value": …}`), so that what a join hands over is what the branch gave.

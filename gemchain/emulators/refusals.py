@@ -1,4 +1,4 @@
-"""What Vertex refuses, in its words where they are known.
+"""Errors of the Vertex AI stand-in, with the texts of the service where they are known.
 
 https://cloud.google.com/apis/design/errors
 """

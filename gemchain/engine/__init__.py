@@ -1,4 +1,4 @@
-"""The flow.
+"""The engine: the stages of a batch, the policy, and what they work with.
 
 ```
 stage     reads                    does                                   leaves

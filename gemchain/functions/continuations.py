@@ -234,7 +234,7 @@ class Continuations:
             if renamed is not None:
                 return renamed
             moved = ALIASES.get(name, name)
-            if moved != name:  # told by the import just now
+            if moved != name:  # the import has just reported it
                 return self._look_up(moved)
             raise UnresolvedError(f"module {module_name!r} has no function {qualname!r}")
         if not isinstance(function, FunctionType):

@@ -1,4 +1,4 @@
-"""What the decorators say of a function: `@gemchain.chain` and `@gemchain.callback`."""
+"""What the decorators record about a function: `@gemchain.chain` and `@gemchain.callback`."""
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta

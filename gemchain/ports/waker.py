@@ -1,4 +1,4 @@
-"""The port for hints to hurry."""
+"""The port for hints that work is waiting."""
 
 from typing import Protocol
 

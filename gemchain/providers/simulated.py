@@ -289,7 +289,7 @@ def _failure(state: str) -> Failure | None:
 
 @contextmanager
 def _translated(what: str) -> Iterator[None]:
-    """Errors of the file storage in the words of the port."""
+    """Errors of the file storage as the exceptions of the port."""
     try:
         yield
     except BlobNotFoundError as error:

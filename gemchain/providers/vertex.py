@@ -216,7 +216,7 @@ class VertexProvider(GeminiBatches):
         return bool(job.display_name == job_name(batch.id) and job.labels.get(BATCH_LABEL) == batch.id)
 
     def _report(self, job: "BatchPredictionJob") -> Job:
-        """The job in the words of the port. Rows that were finished are delivered, however the job ended."""
+        """The job as the port has it. Rows that were finished are delivered, however the job ended."""
         word = getattr(job.state, "name", f"JOB_STATE_{job.state}")  # a state of tomorrow is a mere number
         state = word.removeprefix("JOB_STATE_")
         if state not in OVER:

@@ -1,4 +1,4 @@
-"""Errors of Vertex AI in the words of the port, each with the command that mends it.
+"""Errors of Vertex AI as the exceptions of the port, each with the command that fixes it.
 
 What a person has to mend (credentials, permissions, an API that is off) is a `ConfigurationError`: the
 engine stops with it, nothing is lost, and the next run goes on.

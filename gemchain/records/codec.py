@@ -1,4 +1,4 @@
-"""The spelling of record fields in a store: times as whole microseconds, small records as JSON text.
+"""How record fields are written in a store: times as whole microseconds, small records as JSON text.
 
 Shared by the stores, so that a value written through one reads the same through another. Text is pure ASCII:
 a traceback may carry half a surrogate pair, which neither SQLite nor Firestore takes. What is read is

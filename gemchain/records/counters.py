@@ -1,4 +1,4 @@
-"""How many records stand where, what retention removed, and how much room records take."""
+"""How many records are in each state, what retention removed, and how much space records take."""
 
 from dataclasses import field
 from typing import NamedTuple

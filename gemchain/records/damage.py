@@ -1,4 +1,4 @@
-"""Fields that come out of a store, checked.
+"""Checks of fields that were read from a store.
 
 Others may write there, and one damaged record must not stop a reader of a thousand.
 What is missing, or of another type than it must be, is named in words. A prompt keeps them in `damage`; any

@@ -1,4 +1,4 @@
-"""A prompt: what was asked, and where it stands.
+"""A prompt: what was asked, and its progress.
 
 A `Prompt` never changes; its `Progress` is replaced as a whole by each `Move`.
 """

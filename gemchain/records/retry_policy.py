@@ -1,4 +1,4 @@
-"""How often, how patiently and until when a prompt is tried: what a chain says for all of its prompts.
+"""Retry policy: how often, at which intervals and until when the prompts of a chain are tried.
 
 A chain's rules are copied into each of its prompts, so that to inherit them takes no read, and a chain keeps
 to its end the rules that it began with.

@@ -1,4 +1,4 @@
-"""What a bill would show of a job: the prompts that it answered."""
+"""What a provider would charge for a job: the prompts that it answered."""
 
 from collections.abc import Iterable
 

@@ -1,6 +1,6 @@
 """Live progress of a run: a board on a terminal, plain lines elsewhere.
 
-Everything shown is read from the store, so a snapshot that is lost or drawn twice does no harm. The board is
+Everything shown is read from the store, so a snapshot may be lost or drawn twice. The board is
 redrawn in place; a plain line is printed now and then. A thread of its own reads the store, because a stage
 can be busy with one part for many seconds. The thread holds no lock while it waits for the store.
 """

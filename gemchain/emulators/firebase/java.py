@@ -1,4 +1,4 @@
-"""What firebase-tools calls `java`, where the JARs of its emulators cannot be had.
+"""A stand-in for `java` that firebase-tools calls where the JARs of its emulators are not available.
 
 firebase-tools starts three things with `java`: `-version`, the rules of the Storage emulator
 (`-jar FILE serve`), and Firestore (`-jar FILE --host HOST --port PORT …`). `install` writes an executable of

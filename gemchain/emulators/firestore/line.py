@@ -1,4 +1,4 @@
-"""Whose turn it is where transactions contend.
+"""The order in which transactions that contend for a document go on.
 
 Clients retry an aborted transaction at once and give up after five attempts, trusting the service to
 serve those who lost. So wherever a transaction has just been aborted, the emulator stops racing and

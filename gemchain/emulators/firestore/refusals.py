@@ -1,4 +1,4 @@
-"""How the emulator says no: a gRPC status with the service's words."""
+"""Errors that the emulator answers with: a gRPC status and the text that the service sends."""
 
 from gemchain.emulators.firestore.messages import grpc
 

@@ -1,4 +1,4 @@
-"""What goes wrong with calls to the service itself; jobs and rows go wrong in `gemini.faults`."""
+"""Faults of calls to the service itself; faults of jobs and rows are in `gemchain.simulated.faults`."""
 
 from dataclasses import dataclass, fields
 from random import Random

@@ -1,1 +1,1 @@
-"""What an answer does to its prompt."""
+"""How an answer changes its prompt."""

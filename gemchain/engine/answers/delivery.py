@@ -1,4 +1,4 @@
-"""Delivery: what an answer, or the lack of one, does to its prompt.
+"""Delivery: how an answer, or the lack of one, changes its prompt.
 
 The callback runs here, outside of any transaction, and everything that follows from it becomes one
 `Unit`: the prompt's move, its children, the chain's end. Nothing is written here, so a callback

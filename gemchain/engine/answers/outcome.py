@@ -1,4 +1,4 @@
-"""The case at hand: a prompt, what came back for it, and the unit that will record what follows."""
+"""A prompt, the answer or failure that came back for it, and the unit that will record the outcome."""
 
 from datetime import datetime
 from typing import Any, NamedTuple

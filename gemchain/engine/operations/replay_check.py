@@ -1,4 +1,4 @@
-"""Rehearsal: a chain's history run against today's code, with nothing sent and nothing written.
+"""Replay check: run a chain's history against today's code. Nothing is sent and nothing is written.
 
 Shows before a deploy what would be parked after it. Every callback is run on the answer that it had,
 and must ask for the prompts that are recorded; an async chain is replayed, the program and each
@@ -107,7 +107,7 @@ def _compare(runtime: Runtime, prompt: Prompt, unit: Unit, prompts: Sequence[Pro
 
 
 class _Program:
-    """An async chain's rehearsal."""
+    """The replay check of an async chain."""
 
     def __init__(self, runtime: Runtime, chain: Chain, prompts: Sequence[Prompt]) -> None:
         self._runtime = runtime

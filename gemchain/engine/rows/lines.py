@@ -45,7 +45,7 @@ def read_lines(blobs: Blobs, file: OutputFile, start: int, end: int) -> Iterator
     """
     if start >= end:
         return
-    # Whether a line starts at `start` is told by the byte before it.
+    # The byte before `start` decides whether a line starts there.
     position = max(start - 1, 0)
     pieces = blobs.stream(file.uri, generation=file.generation, start=position, chunk=CHUNK)
     if start > 0:

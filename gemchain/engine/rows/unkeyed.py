@@ -1,4 +1,4 @@
-"""Rows without an id: whose they are, told by the batch's own files and by nothing else.
+"""Rows without an id: they are matched to prompts by the batch's own files alone.
 
 A provider does not promise to echo the id that was sent along. A row that lacks it is matched by the
 canonical hash of the request it echoes. Where several prompts ask the same, they take the output's rows in

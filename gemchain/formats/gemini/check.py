@@ -1,4 +1,4 @@
-"""What every service refuses of a request of `generateContent`, told before it is sent.
+"""Checks of a `generateContent` request before it is sent: what every service would refuse.
 
 Field names are accepted in camelCase and in snake_case, as the services do.
 https://docs.cloud.google.com/gemini-enterprise-agent-platform/models/capabilities/batch-prediction-from-cloud-storage

@@ -1,9 +1,9 @@
-"""How many records stand where: numbers kept by the very commits that move the records.
+"""How many records are in each state: numbers kept by the same commits that move the records.
 
 Each commit of prompts adds what it changes to one small document, as increments: no reading, and
 exact, since the increments happen when the moves do. To count on an index instead would cost a read for
 every thousand records that ever ended, at every look. There are a few such documents, so that
-several processes do not wait for each other; their sum is the tally. What retention removes stays counted.
+several processes do not wait for each other; their sum is the number. What retention removes stays counted.
 """
 
 import random
@@ -123,7 +123,7 @@ class CounterShards:
             self._shard = f"{random.randrange(SHARDS):02d}"
 
     def writes(self, deltas: Deltas) -> list[Message]:
-        """What a commit must add to keep the tally true."""
+        """What a commit must add to keep the counters right."""
         changes = deltas.transforms()
         if not changes:
             return []

@@ -1,4 +1,4 @@
-"""The rows that a group of units writes, kind by kind, and what they change in the tallies."""
+"""The rows that a group of units writes, kind by kind, and what they change in the counters."""
 
 import itertools
 import json

@@ -1,4 +1,4 @@
-"""One SQLite file, opened safely: transactions, durability, schema, and errors in gemchain's words.
+"""One SQLite file, opened safely: transactions, durability, schema, and SQLite's errors as exceptions.
 
 Crash story. The file is in WAL mode. A killed process loses nothing that was committed, since the
 write-ahead log lies in the system's page cache; a transaction it was in is gone as a whole. A power
@@ -304,7 +304,7 @@ _MEANINGS: Mapping[int, tuple[type[StoreError], str]] = {
 
 
 def _translation(path: str, error: Exception) -> StoreError:
-    """The same failure in gemchain's words, with the way out."""
+    """The same failure as one of gemchain's exceptions; its text says what to do."""
     if isinstance(error, OSError):
         return StoreRefusedError(f"the folder of {path!r} cannot be used ({error})")
     # The low byte is the kind, the others tell details. https://www.sqlite.org/rescode.html

@@ -1,4 +1,4 @@
-"""How many records stand where: added up in memory, written by the commit that moves them."""
+"""How many records are in each state: added up in memory, written by the commit that moves them."""
 
 from collections import Counter
 
@@ -6,7 +6,7 @@ from gemchain.records import Counters, Usage
 from gemchain.records.states import BatchState, ChainState, PromptState
 from gemchain.stores.sqlite.connection import Connection
 
-__all__ = ["Deltas", "read_tally"]
+__all__ = ["Deltas", "read_counters"]
 
 _ADD = (
     "INSERT INTO tallies (name, value) VALUES (?, ?) "
@@ -20,7 +20,7 @@ _AMOUNTS = Usage._fields
 
 
 class Deltas:
-    """What one transaction changes in the tallies, so that it writes a few rows and not one per prompt."""
+    """What one transaction changes in the counters, so that it writes a few rows and not one per prompt."""
 
     def __init__(self) -> None:
         self.prompts: Counter[PromptState] = Counter()
@@ -68,8 +68,8 @@ class Deltas:
         )
 
 
-def read_tally(db: Connection) -> Counters:
-    """The tally as the last commit left it: a handful of rows, however many prompts there are."""
+def read_counters(db: Connection) -> Counters:
+    """The counters as the last commit left them: a handful of rows, however many prompts there are."""
     found = dict(db.rows("SELECT name, CAST(value AS NUMERIC) FROM tallies"))
     usage = {name: found[f"usage.{name}"] for name in _AMOUNTS if f"usage.{name}" in found}
     return Counters(

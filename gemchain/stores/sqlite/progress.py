@@ -1,4 +1,4 @@
-"""Rows of `progress`: where a prompt stands, and by which indexes it is found.
+"""Rows of `progress`: the state of a prompt, and by which indexes it is found.
 
 Two changes make up nearly all of the work, and each has short statements of its own: a prompt that is
 new, and one that is DONE right after it was CLAIMED. Whatever else happens goes through the long ones.

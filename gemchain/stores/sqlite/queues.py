@@ -1,4 +1,4 @@
-"""Queues: who waits, and the claim that takes prompts out.
+"""Queues: which ones hold prompts, since when, and the claim that takes prompts out.
 
 Inside a queue prompts lie by rank (minus priority), then by `waits_at`: since when a prompt waits, or
 until when it rests. So in each rank the ready ones come first, the longest-waiting in front, and

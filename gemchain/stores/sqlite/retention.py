@@ -28,7 +28,7 @@ GROUP = 2_000
 """Prompts that one transaction removes; a chain that has more goes alone."""
 
 HIGHEST_ROW = "row.prompts"
-"""The tally that holds the highest row number of a prompt that was removed."""
+"""The counter that holds the highest row number of a prompt that was removed."""
 
 _RIPE = """
 SELECT c.seq, c.key, (SELECT count(*) FROM prompts p WHERE p.chain = c.seq) AS size FROM chains c

@@ -16,7 +16,7 @@ from gemchain.records.states import BatchState, ChainState, PromptState
 from gemchain.stores.sqlite.batches import insert_batch, replace_batch, replace_part
 from gemchain.stores.sqlite.commit import check_units, commit_group
 from gemchain.stores.sqlite.connection import MEMORY, Connection
-from gemchain.stores.sqlite.counters import read_tally
+from gemchain.stores.sqlite.counters import read_counters
 from gemchain.stores.sqlite.names import Names
 from gemchain.stores.sqlite.progress import STOPPED
 from gemchain.stores.sqlite.queues import claim, queue_statuses
@@ -145,7 +145,7 @@ class SqliteStore(Retention):
 
     def counters(self) -> Counters:
         """How many records stand where; a handful of rows is read."""
-        return read_tally(self._db)
+        return read_counters(self._db)
 
     def queues(self) -> list[QueueStatus]:
         """Every queue in which prompts wait."""

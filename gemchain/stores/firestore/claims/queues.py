@@ -1,4 +1,4 @@
-"""Queues: who waits.
+"""Queues: which ones hold prompts, and since when.
 
 The index of `queue` lists its own values: the first one, then the first one beyond it, and so on; each is
 counted where it stands. Nothing that decides whether a prompt is found rests on a number kept elsewhere.

@@ -1,4 +1,4 @@
-"""Prompts that are ready, read off the index of their queue with everything that a claim wants to know."""
+"""Prompts that are ready, read from the index of their queue with the fields that a claim needs."""
 
 import secrets
 from collections.abc import Callable, Iterator, Sequence

@@ -1,4 +1,4 @@
-"""Long texts lie in blobs: a document holds one mebibyte, and every reader of a document pays for all of it.
+"""Long texts are kept in blobs: a document holds one mebibyte, and every reader pays for all of it.
 
 A blob is named after its content and written before the commit that refers to it. A commit that
 fails leaves a blob without a reference; the next try writes the same one.

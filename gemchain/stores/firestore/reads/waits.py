@@ -2,7 +2,7 @@
 
 A wait is over when its chain has ended, and no index tells that: the one document names the chain, and the
 other its state. To read both for every wait at every look would make a thousand waiting chains cost two
-thousand reads a second. So the tally is asked first, whose numbers of ended chains and of prompts change in
+thousand reads a second. So the counters are read first, whose numbers of ended chains and prompts change in
 the very commits that may end a wait or make one: while they stand as they did when nothing was over,
 nothing is.
 
@@ -23,7 +23,7 @@ from gemchain.stores.firestore.reads.reading import Reader
 __all__ = ["Waits"]
 
 PATIENCE = timedelta(seconds=30)
-"""How long the tally is believed."""
+"""For how many seconds counters that were read are used again."""
 
 _WAITS = ("awaits", ">", "")
 _Numbers = tuple[tuple[str, float], ...]

@@ -1,6 +1,6 @@
 """The ports bundled, and which bundle is the current one."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -20,7 +20,14 @@ Choose = Callable[[str], tuple[str, str]]
 class Drive(Protocol):
     """Drives the embedded engine until a condition holds, nothing is open, or the time is over."""
 
-    def __call__(self, runtime: "Runtime", *, until: Callable[[], bool], timeout: float | None) -> None:
+    def __call__(
+        self,
+        runtime: "Runtime",
+        *,
+        owners: Collection[str],
+        until: Callable[[], bool],
+        timeout: float | None,
+    ) -> None:
         """Return when `until` holds, when nothing is open any more, or after `timeout` seconds."""
 
 
@@ -84,6 +91,9 @@ class Runtime:
 
     Attributes:
         drive: How to drive the engine from this process; None where others drive it (Firebase).
+        process: The identity of this process in the leases that it takes; None where a later process could
+            not tell whether this one is gone.
+        owner: Whose work the chains are that this process starts; see `Chain.owner`.
     """
 
     settings: Settings
@@ -94,6 +104,13 @@ class Runtime:
     clock: Clock
     continuations: Continuations = field(default_factory=Continuations)
     drive: Drive | None = None
+    owner: str = ""
+    process: str | None = None
+
+    @property
+    def owners(self) -> frozenset[str]:
+        """Whose work this process does: its own, and that which has no owner."""
+        return frozenset({self.owner, ""})
 
 
 _builder: Callable[[], Runtime] | None = None

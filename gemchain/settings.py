@@ -22,6 +22,8 @@ class Settings:
         blobs: Address of the file storage; empty for a folder inside `state`.
         waker: Address of the task queue for parts; empty for the loop of this process.
         application: Folder whose modules may contain callbacks; empty for the current folder.
+        program: Name under which this process starts chains, and whose chains it sends; empty for the name of
+            the script that runs.
         modules: Names of more modules or packages that may contain callbacks, separated by commas.
         signing_key: Secret that signs continuations by value.
         default_model: Model to use when the command line names none.
@@ -55,6 +57,7 @@ class Settings:
     blobs: str = ""
     waker: str = ""
     application: str = ""
+    program: str = ""
     modules: str = ""
     signing_key: str = field(default="", repr=False)
     default_model: str = "gemini-3.5-flash-lite"

@@ -1,15 +1,18 @@
 """Building a runtime from the settings. Only this module names concrete adapters; it imports them lazily."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from gemchain.base.clock import SystemClock
+from gemchain.base.process import this_process
 from gemchain.errors import ConfigurationError, ModelError
+from gemchain.functions.application import program_name
 from gemchain.functions.continuations import Continuations
 from gemchain.money import prices
 from gemchain.ports import Blobs, Clock, Provider, Store, Waker
+from gemchain.records import checked_owner
 from gemchain.runtime import Providers, Runtime, active, build_with, install
 from gemchain.settings import Settings
 from gemchain.wakers.loop import LoopWaker
@@ -52,15 +55,18 @@ def configure(*, responder: Responder | None = None, clock: Clock | None = None,
     return runtime
 
 
-def run(*, until_idle: bool = True, timeout: float | None = None) -> bool:
+def run(*, until_idle: bool = True, timeout: float | None = None, everything: bool = False) -> bool:
     """Drive the embedded engine in this process until nothing is left to do.
 
-    Chains that wait for a person (PARKED) keep waiting. Several processes may run on one state at the
+    It sends and dispatches what this program started, in this process or in others (setting `program`), and
+    what has no owner. What other programs and runs of `gemchain run` started in the same state is left as it
+    is. Chains that wait for a person (PARKED) keep waiting. Several processes may run on one state at the
     same time and share the work.
 
     Args:
         until_idle: False runs for ever, for a process that serves what other processes submit.
         timeout: Seconds after which to stop in any case.
+        everything: Do the work of all programs and runs in this state. Their functions must be found here.
 
     Returns:
         Whether nothing was left to do; False after a timeout.
@@ -70,7 +76,9 @@ def run(*, until_idle: bool = True, timeout: float | None = None) -> bool:
     """
     from gemchain.engine.drive import drive
 
-    return drive(active(), until_idle=until_idle, timeout=timeout)
+    runtime = active()
+    owners = None if everything else runtime.owners
+    return drive(runtime, owners=owners, until_idle=until_idle, timeout=timeout)
 
 
 def build(settings: Settings, *, responder: Responder | None = None, clock: Clock | None = None) -> Runtime:
@@ -87,23 +95,39 @@ def build(settings: Settings, *, responder: Responder | None = None, clock: Cloc
         clock=clock,
         continuations=functions_of(settings),
         drive=None if settings.waker else _drive,
+        owner=_owner(settings),
+        process=None if settings.store else this_process(),
     )
+
+
+def _owner(settings: Settings) -> str:
+    """The program whose chains are started here: as it is set, or the script that runs."""
+    try:
+        return checked_owner(settings.program) or program_name(_folder(settings))
+    except ValueError as error:
+        raise ConfigurationError(f"setting 'program' cannot be used: {error}") from error
+
+
+def _folder(settings: Settings) -> Path | None:
+    return Path(settings.application) if settings.application else None
 
 
 def functions_of(settings: Settings) -> Continuations:
     """The lookup of the application's functions, as the settings describe it."""
     return Continuations(
-        Path(settings.application) if settings.application else None,
+        _folder(settings),
         tuple(filter(None, (each.strip() for each in settings.modules.split(",")))),
         settings.signing_key,
         without=Path(settings.state) / FILES,
     )
 
 
-def _drive(runtime: Runtime, *, until: Callable[[], bool], timeout: float | None) -> None:
+def _drive(
+    runtime: Runtime, *, owners: Collection[str], until: Callable[[], bool], timeout: float | None
+) -> None:
     from gemchain.engine.drive import drive
 
-    drive(runtime, until=until, timeout=timeout)
+    drive(runtime, owners=owners, until=until, timeout=timeout)
 
 
 def _store(settings: Settings, clock: Clock, blobs: Blobs) -> Store:

@@ -125,7 +125,8 @@ class Chain:
 
     def _wait(self, runtime: Runtime, timeout: float | None) -> None:
         if runtime.drive is not None:
-            runtime.drive(runtime, until=self._ended, timeout=timeout)
+            owners = runtime.owners | {self._record().owner}
+            runtime.drive(runtime, owners=owners, until=self._ended, timeout=timeout)
             return
         clock = runtime.clock
         end = None if timeout is None else clock.now() + timedelta(seconds=timeout)

@@ -58,6 +58,7 @@ def _unit(runtime: Runtime, chain_id: str, identity: str, kept: dict[str, Prompt
     chain = Chain(
         id=identity,
         function=old.function,
+        owner=old.owner,
         args=old.args,
         code_version=old.code_version,
         labels=old.labels,

@@ -61,7 +61,12 @@ def cancel_chain(store: Store, chain_id: str) -> bool:
 def _first_cancel(store: Store, chain: Chain, prompts: Sequence[Prompt]) -> Unit:
     now = store.now()
     ending = ChainMove(
-        chain.id, ChainState.RUNNING, ChainState.CANCELLED, ended_at=now, version=chain.version
+        chain.id,
+        ChainState.RUNNING,
+        ChainState.CANCELLED,
+        ended_at=now,
+        version=chain.version,
+        owner=chain.owner,
     )
     moves = tuple(_cancelled(each, now, unsettled=len(prompts) > 1) for each in prompts[:1])
     return Unit(token=random_id("u"), moves=moves, ending=ending)
@@ -133,7 +138,7 @@ def _retry_unit(prompt: Prompt, joins: Sequence[Prompt], chain: Chain) -> Unit:
     they stand. A process that reads their members just now, or cancels the chain, then conflicts and does not
     go on without this prompt.
     """
-    revived = ChainMove(chain.id, chain.state, ChainState.RUNNING, version=chain.version)
+    revived = ChainMove(chain.id, chain.state, ChainState.RUNNING, version=chain.version, owner=chain.owner)
     is_alone = not prompt.forked and prompt.join_id is None
     around = [
         Move(each, each.progress if each.progress.state is PromptState.WAITING else _retried(each))

@@ -102,17 +102,24 @@ def _lone_chain(runtime: Runtime, spec: PromptSpec | GatherSpec) -> Unit:
         else f"{known_home(callback)}:{getattr(callback, '__qualname__', 'callback')}"
     )
     identity = random_id("c") if spec.key is None else chain_id(name, spec.key)
-    scope = Scope(identity, None, runtime.clock.now())
+    scope = Scope(identity, None, runtime.clock.now(), given_owner=runtime.owner)
     scope.items.append(make_item(runtime, scope, spec))
     drafts = scope.children()
     chain = Chain(
-        id=identity, key=spec.key, function=name, created_at=scope.created_at, labels=drafts[0].prompt.labels
+        id=identity,
+        key=spec.key,
+        function=name,
+        owner=scope.owner,
+        created_at=scope.created_at,
+        labels=drafts[0].prompt.labels,
     )
     return Unit(token=random_id("u"), chain=chain, drafts=drafts)
 
 
 def record_chains(runtime: Runtime, units: Sequence[Unit]) -> None:
     """Record new chains. Those that exist already are left as they are: another process was first."""
+    if not units:
+        return
     verdicts = runtime.store.commit(units)
     pairs = zip(units, verdicts, strict=True)
     refused = [unit.chain.id for unit, each in pairs if each is Verdict.CONFLICT and unit.chain is not None]

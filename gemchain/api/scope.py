@@ -51,19 +51,26 @@ class Scope:
         parent: The prompt whose answer the function handles; None for a starting function.
         created_at: When its prompts count as created.
         given: The rules of a chain that begins here.
+        given_owner: The owner of a chain that begins here.
     """
 
     chain_id: str
     parent: Prompt | None
     created_at: datetime
     given: RetryPolicy = NO_POLICY
+    given_owner: str = ""
     items: list[Item] = field(default_factory=list)
     starts: int = 0
 
     @property
-    def owner(self) -> str:
+    def origin(self) -> str:
         """The id from which the ids of its prompts derive."""
         return self.parent.id if self.parent else self.chain_id
+
+    @property
+    def owner(self) -> str:
+        """The owner of its prompts, and of the chains that are started inside it."""
+        return self.parent.owner if self.parent else self.given_owner
 
     @property
     def rules(self) -> RetryPolicy:
@@ -72,11 +79,11 @@ class Scope:
 
     def next_id(self) -> str:
         """The id of the prompt that is submitted next."""
-        return child_id(self.owner, len(self.items))
+        return child_id(self.origin, len(self.items))
 
     def next_join_id(self) -> str:
         """The id of the join that is declared next."""
-        return join_id(self.owner, len(self.items))
+        return join_id(self.origin, len(self.items))
 
     def children(self) -> tuple[Draft, ...]:
         """The drafts, placed: a lone child keeps its parent's path, several take a branch each."""

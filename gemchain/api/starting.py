@@ -26,7 +26,7 @@ from gemchain.records.retry_policy import ChainDefaults
 from gemchain.records.states import ChainState
 from gemchain.runtime import Runtime, active
 
-__all__ = ["start", "start_id", "start_many"]
+__all__ = ["arguments_text", "function_name", "start", "start_id", "start_many", "start_unit"]
 
 
 def start(
@@ -166,11 +166,24 @@ def _kept_key(identity: str, key: str | None) -> str | None:
     return identity if key is None and inside else key
 
 
+def start_unit(runtime: Runtime, function: Callable[..., Any], row: Mapping[str, Any], key: str) -> Unit:
+    """Run a starting function on a row; what is to be committed for it. Nothing is written.
+
+    Raises:
+        InvalidInputError: A submit inside can never work.
+        Exception: Whatever `function` raises.
+    """
+    scope = _scope(runtime, function, start_id(function, key), None)
+    return _birth(runtime, function, scope, key, ((), row))
+
+
 def _scope(
     runtime: Runtime, function: Callable[..., Any], identity: str, defaults: ChainDefaults | None
 ) -> Scope:
     mark, now = chain_options(function), runtime.clock.now()
-    return Scope(identity, None, now, chain_rules(runtime, now, defaults, mark.defaults if mark else None))
+    rules = chain_rules(runtime, now, defaults, mark.defaults if mark else None)
+    around = open_scope()
+    return Scope(identity, None, now, rules, around.owner if around else runtime.owner)
 
 
 def _birth(
@@ -187,7 +200,7 @@ def _birth(
         value = function(*args, **params)
     drafts = scope.children()
     end = None if drafts else Ended(value)
-    chain = _record(scope, key, function_name(function), _arguments(args, params), end)
+    chain = _record(scope, key, function_name(function), arguments_text(args, params), end)
     return Unit(token=random_id("u"), chain=chain, drafts=drafts)
 
 
@@ -231,6 +244,7 @@ def _record(
         key=key,
         deadline_at=scope.given.deadline_at,
         function=function,
+        owner=scope.owner,
         args=args,
         code_version=code_version,
         created_at=scope.created_at,
@@ -240,7 +254,7 @@ def _record(
     )
 
 
-def _arguments(args: Sequence[Any], params: Mapping[str, Any]) -> str:
+def arguments_text(args: Sequence[Any], params: Mapping[str, Any]) -> str:
     """For people who look at the record; what is not JSON is shown by its `repr`."""
     try:
         return jsontext.dump({"args": args, "params": params})

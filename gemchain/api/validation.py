@@ -85,6 +85,7 @@ def make_draft(runtime: Runtime, scope: Scope, spec: PromptSpec) -> Draft:
         parent.forked if parent else False,
         join_id=parent.join_id if parent else None,
         branch=parent.branch if parent else None,
+        owner=scope.owner,
         progress=_begun(QUEUED, deadline_at, scope.created_at),
     )
     return Draft(prompt, text)
@@ -170,6 +171,7 @@ def make_wait(scope: Scope, kind: str, key: str | None) -> Prompt:
         forked=parent.forked if parent else False,
         join_id=parent.join_id if parent else None,
         branch=parent.branch if parent else None,
+        owner=scope.owner,
         created_at=scope.created_at,
         progress=WAITING,
     )

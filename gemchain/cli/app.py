@@ -29,6 +29,13 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, for pr
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Chains or prompts.")]
 Id = Annotated[str, typer.Argument(metavar="ID", help="An id, or the unique beginning of one.")]
+RunId = Annotated[
+    str | None, typer.Option("--run", metavar="RUN", help="What belongs to this run; see `gemchain runs`.")
+]
+Function = Annotated[
+    str | None, typer.Option("--function", metavar="NAME", help="Chains that this function started.")
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Limit = Annotated[int, typer.Option("--limit", min=1, help="Show at most so many.")]
 
 
@@ -66,6 +73,13 @@ def run(  # noqa: PLR0913, PLR0917 -- the command's options; typer passes them b
     timeout: Annotated[
         float | None, typer.Option("--timeout", min=0, metavar="SECONDS", help="Stop after so many seconds.")
     ] = None,
+    strict: Annotated[
+        bool,
+        typer.Option("--strict", help="Start nothing if the function raises on a row. It runs twice then."),
+    ] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also do the work of other runs and programs in this state.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
     as_json: Json = False,
     debug: Debug = False,
@@ -73,12 +87,16 @@ def run(  # noqa: PLR0913, PLR0917 -- the command's options; typer passes them b
     """Start one chain for each row, and drive them all to the end.
 
     You can stop it at any time: the same command continues where it stopped, and sends nothing twice.
+    It sends what belongs to this run and nothing else. A row on which the function raises is FAILED; the
+    others go on, and the same command starts it again.
     Exit codes: 0 all done; 1 some failed, are parked or still run; 2 bad input; 3 the disk, the store or the
     provider failed, continue later; 130 interrupted.
     """
     from gemchain.cli.run.command import RunOptions, run_rows
 
-    options = RunOptions(target, rows, output, state, timeout, quiet, as_json, _this_command())
+    options = RunOptions(
+        target, rows, output, state, timeout, quiet, as_json, strict, everything, _this_command()
+    )
     with reporting_errors(debug, options.command_to_continue()):
         raise typer.Exit(run_rows(options))
 
@@ -99,6 +117,15 @@ def status(state: State = None, as_json: Json = False, debug: Debug = False) -> 
 
     with reporting_errors(debug):
         show_status(state, as_json=as_json)
+
+
+@app.command()
+def runs(limit: Limit = 20, state: State = None, as_json: Json = False, debug: Debug = False) -> None:
+    """List the runs and programs that started chains: what became of them, and how to continue each."""
+    from gemchain.cli.views.runs import list_runs
+
+    with reporting_errors(debug):
+        list_runs(state, limit=limit, as_json=as_json)
 
 
 @app.command()
@@ -146,27 +173,36 @@ def show(id: Id, state: State = None, as_json: Json = False, debug: Debug = Fals
 
 
 @app.command()
-def retry(
+def retry(  # noqa: PLR0913, PLR0917 -- the command's options; typer passes them by name
     ids: Ids = None,
     everything: Annotated[bool, typer.Option("--all", help="Every prompt that is FAILED or PARKED.")] = False,
     only: Annotated[
         str | None,
         typer.Option("--only", metavar="STATE", help="Every prompt in this state: parked or failed."),
     ] = None,
+    run: RunId = None,
+    function: Function = None,
+    yes: Yes = False,
     state: State = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Retry FAILED and PARKED prompts. An answer that was received already is not paid again."""
-    from gemchain.cli.change.operations import retry_all, retry_these
+    """Retry FAILED and PARKED prompts. An answer that was received already is not paid again.
+
+    Without ids it shows what the options choose, and asks before it sends anything back.
+    """
+    from gemchain.cli.change.many import retry_many
+    from gemchain.cli.change.operations import retry_these
+    from gemchain.cli.change.selection import Filter
 
     with reporting_errors(debug):
-        if (everything or only is not None) == bool(ids):
-            raise typer.BadParameter("name ids, or say --all, --only parked or --only failed")
-        if not ids:
-            retry_all(state, only=only, as_json=as_json)
+        wanted = Filter(run, only, function, everything)
+        if wanted.is_empty == (not ids):
+            raise typer.BadParameter("name ids, or say --all, --run, --only or --function")
+        if ids:
+            retry_these(state, ids, as_json=as_json)
         else:
-            retry_these(state, ids or [], as_json=as_json)
+            retry_many(state, wanted, yes=yes, as_json=as_json)
 
 
 @app.command()
@@ -227,17 +263,42 @@ def fork(
 
 
 @app.command()
-def cancel(id: Id, state: State = None, as_json: Json = False, debug: Debug = False) -> None:  # noqa: A002
+def cancel(  # noqa: PLR0913, PLR0917 -- the command's options; typer passes them by name
+    id: Annotated[  # noqa: A002
+        str | None, typer.Argument(metavar="[ID]", help="A chain, a prompt or a batch.")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every running chain.")] = False,
+    only: Annotated[
+        str | None,
+        typer.Option("--only", metavar="STATE", help="Running chains with a prompt in this state: queued, …"),
+    ] = None,
+    run: RunId = None,
+    function: Function = None,
+    yes: Yes = False,
+    state: State = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
     """Stop a chain: none of its prompts is sent any more, and answers that still arrive are dropped.
 
     Given a prompt, stop its whole chain: a chain cannot continue without one of its prompts.
 
     Given a batch, stop its provider job: finished rows are used, the others are sent again.
+
+    Without an id it shows which running chains the options choose, and asks before it cancels them.
     """
+    from gemchain.cli.change.many import cancel_many
     from gemchain.cli.change.operations import cancel_one
+    from gemchain.cli.change.selection import Filter
 
     with reporting_errors(debug):
-        cancel_one(state, id, as_json=as_json)
+        wanted = Filter(run, only, function, everything)
+        if wanted.is_empty == (id is None):
+            raise typer.BadParameter("name an id, or say --all, --run, --only or --function")
+        if id is not None:
+            cancel_one(state, id, as_json=as_json)
+        else:
+            cancel_many(state, wanted, yes=yes, as_json=as_json)
 
 
 @app.command()

@@ -6,11 +6,12 @@ and several processes can drive one state at the same time.
 
 import gc
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from gemchain.engine.batches.leases import abandoned
 from gemchain.engine.callback_retries import retry_callbacks
 from gemchain.engine.stages.assemble import assemble
 from gemchain.engine.stages.collect import collect
@@ -229,13 +230,14 @@ def _batch_due(batch: Batch) -> datetime | None:
 
 def _is_stuck(batch: Batch, now: datetime) -> bool:
     """Whether the writer of a batch stopped renewing its lease: only the sweep takes such batches over."""
-    until = batch.leased_until_at
-    return batch.state is BatchState.PLANNED and until is not None and until <= now
+    held = batch.leased_until_at is not None
+    return batch.state is BatchState.PLANNED and held and abandoned(batch, now)
 
 
 def drive(
     runtime: Runtime,
     *,
+    owners: Collection[str] | None = None,
     until: Callable[[], bool] = _never,
     until_idle: bool = True,
     timeout: float | None = None,
@@ -245,6 +247,8 @@ def drive(
 
     Args:
         runtime: What to drive.
+        owners: Whose work to do; what belongs to others is left as it is. None for everyone's. See
+            `Chain.owner`.
         until: Stop as soon as this holds; looked at after every turn.
         until_idle: Stop when nothing is left that the engine could carry on.
         timeout: Seconds after which to stop, whatever is left.
@@ -257,8 +261,9 @@ def drive(
         NotSetUpError: A person has to set up a provider first; all that does not need it is done.
         BlobNotFoundError: An output is not there any more; all that does not need it is done.
     """
+    served = runtime if owners is None else replace(runtime, store=runtime.store.owned_by(owners))
     with _rare_collections():
-        return _drive(Driver(runtime, watch), until, until_idle=until_idle, timeout=timeout)
+        return _drive(Driver(served, watch), until, until_idle=until_idle, timeout=timeout)
 
 
 @contextmanager

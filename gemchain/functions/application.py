@@ -5,6 +5,7 @@ application's folder, and never in the standard library or among installed packa
 """
 
 import importlib
+import re
 import site
 import sys
 import sysconfig
@@ -16,7 +17,7 @@ from typing import Any
 
 from gemchain.errors import UnresolvedError
 
-__all__ = ["Application", "home_of", "known_home", "main_name"]
+__all__ = ["Application", "home_of", "known_home", "main_name", "program_name"]
 
 _PACKAGES = frozenset({"site-packages", "dist-packages"})
 
@@ -32,6 +33,21 @@ def main_name() -> str | None:
         return str(spec.name).removesuffix(".__main__") if spec.name.endswith(".__main__") else str(spec.name)
     file = getattr(main, "__file__", None)
     return Path(file).stem if file else None
+
+
+def program_name(folder: Path | None = None) -> str:
+    """The name of the application's script that runs; empty for installed programs and interactive sessions.
+
+    A test runner or a web server is no application: what starts chains inside it is work without an owner.
+
+    Args:
+        folder: The application's folder; the current folder and that of the running script when None.
+    """
+    name = main_name()
+    file = getattr(sys.modules.get("__main__"), "__file__", None)
+    if name is None or not file or not Application(folder).contains(Path(file)):
+        return ""
+    return re.sub(r"[^\w.-]", "-", name)[:100]
 
 
 def home_of(thing: Any) -> str:
@@ -109,6 +125,10 @@ class Application:
         except Exception as error:
             raise UnresolvedError(f"importing {name!r} failed: {type(error).__name__}: {error}") from error
 
+    def contains(self, file: Path) -> bool:
+        """Whether a file is one of the application's."""
+        return self._is_ours(file)
+
     def _main(self, name: str) -> ModuleType:
         """What runs as `__main__`: a script of the application, and not one that some package installed."""
         main = sys.modules["__main__"]
@@ -127,13 +147,12 @@ class Application:
             if not origins:
                 raise UnresolvedError(
                     f"there is no module {each!r} here ({', '.join(map(str, self._folders))}): not deployed, "
-                    "renamed, or of another application on the same state; each needs a state of its own"
+                    "renamed, or of another application; each is a program of its own (setting 'program')"
                 )
             if not all(self._is_ours(origin) for origin in origins):
                 raise UnresolvedError(
                     f"module {each!r} is not the application's (it lies outside of "
-                    f"{', '.join(map(str, self._folders))}); setting 'modules' can allow it, and another "
-                    "application needs a state of its own"
+                    f"{', '.join(map(str, self._folders))}); setting 'modules' can allow it"
                 )
 
     @staticmethod

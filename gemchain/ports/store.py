@@ -13,6 +13,7 @@ from gemchain.records import (
     Part,
     Prompt,
     QueueStatus,
+    Run,
     Space,
     Unit,
     Verdict,
@@ -34,6 +35,26 @@ class Store(Protocol):
 
     def now(self) -> datetime:
         """The store's own time. Leases compare with it, never with a worker's clock."""
+
+    def owned_by(self, owners: Collection[str] | None) -> "Store":
+        """The same store, of which some methods show only the work of these owners.
+
+        They are `counters`, `queues`, `open_batches`, `open_parts`, `list_batches`, `due_answers`,
+        `next_answer_at`, `overdue`, `ended_waits` and `unsettled_chains`: all that leads a process to work
+        that waits. Records are found by their ids as ever, and everything can be written.
+
+        Args:
+            owners: Whose work; None for everyone's. See `Chain.owner`.
+        """
+
+    def owners(self) -> set[str]:
+        """Everyone whose work was ever recorded; see `Chain.owner`."""
+
+    def save_run(self, run: Run) -> None:
+        """Record a run, or that it is continued: of one that is there `created_at` stays."""
+
+    def runs(self, ids: Collection[str] | None = None, *, limit: int = 100) -> list[Run]:
+        """Runs with these ids, or all; the one begun last comes first."""
 
     def commit(self, units: Sequence[Unit], *, into: Sequence[Batch] = ()) -> list[Verdict]:
         """Apply each unit whole or not at all, in groups of the store's choosing.
@@ -86,9 +107,21 @@ class Store(Protocol):
         """
 
     def list_chains(
-        self, *, state: ChainState | None = None, limit: int = 100, after: str | None = None
+        self,
+        *,
+        state: ChainState | None = None,
+        owner: str | None = None,
+        limit: int = 100,
+        after: str | None = None,
     ) -> list[Chain]:
-        """Chains, newest first where the store can, else by id; `after` is the last id of the page before."""
+        """Chains, newest first where the store can, else by id.
+
+        Args:
+            state: Only chains in this state.
+            owner: Only chains of this owner.
+            limit: At most so many; a page may have fewer only when it is the last.
+            after: The last id of the page before.
+        """
 
     def list_prompts(self, *, state: PromptState, limit: int = 100) -> list[Prompt]:
         """Up to `limit` prompts in a state."""

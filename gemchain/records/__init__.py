@@ -9,7 +9,8 @@ from gemchain.records.chain import Chain, ChainMove
 from gemchain.records.counters import Counters, Forgotten, Space
 from gemchain.records.failure import Failure
 from gemchain.records.prompt import QUEUED, AnswerRef, Draft, InputRow, Move, Progress, Prompt
-from gemchain.records.queue import QueueStatus, queue_name, queue_names
+from gemchain.records.queue import QueueStatus, checked_owner, queue_name, queue_names, queue_owner
+from gemchain.records.run import Run
 from gemchain.records.unit import Unit, Verdict
 from gemchain.records.usage import NO_USAGE, Usage
 
@@ -33,10 +34,13 @@ __all__ = [
     "Prompt",
     "QueueStatus",
     "RowCounts",
+    "Run",
     "Space",
     "Unit",
     "Usage",
     "Verdict",
+    "checked_owner",
     "queue_name",
     "queue_names",
+    "queue_owner",
 ]

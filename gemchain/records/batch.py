@@ -61,8 +61,10 @@ class Batch:
     """Prompts of one queue that are sent together, and the provider job that carries them.
 
     Attributes:
+        owner: Whose prompts it sends; see `Chain.owner`.
         fence: How many leases were taken on it. A writer acts only under the fence it leased.
         leased_until_at: The end of the lease, by the store's clock; None when no process holds it.
+        holder: The process that holds the lease, where a later one can tell whether it is gone.
         requests: Prompts in the input file, once WRITTEN.
         size: Bytes of the input file.
         job: The provider's name of the job, once SENT.
@@ -78,10 +80,12 @@ class Batch:
     lane: str = "batch"
     provider: str
     model: str
+    owner: str = ""
     state: BatchState = BatchState.PLANNED
     created_at: datetime
     fence: int = 1
     leased_until_at: datetime | None = None
+    holder: str | None = None
     requests: int = 0
     size: int = 0
     input_uri: str | None = None
@@ -101,7 +105,7 @@ class Batch:
     @property
     def queue(self) -> str:
         """The queue its prompts came from."""
-        return queue_name(self.lane, self.provider, self.model)
+        return queue_name(self.lane, self.provider, self.model, self.owner)
 
 
 @frozen(kw_only=True)
@@ -117,6 +121,7 @@ class Part:
     state: PartState = PartState.WAITING
     fence: int = 0
     leased_until_at: datetime | None = None
+    holder: str | None = None
     counts: RowCounts = NO_ROWS
     usage: Usage = NO_USAGE
     version: int = 0

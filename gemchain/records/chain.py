@@ -18,6 +18,8 @@ class Chain:
         key: The user's key, or the chain's own id where a function that may run again started it; None for
             a chain that cannot be started twice.
         function: `module:qualname` of the function that started it.
+        owner: Whose work it is: the id of a run of the command line, or the name of a program. A process
+            does the work of the owners that it serves. Empty for work that every process may do.
         args: JSON text of the function's arguments, for people and for replay.
         code_version: The version of an async chain that it runs on to its end.
         budget: US dollars it may spend; None for no limit.
@@ -28,6 +30,7 @@ class Chain:
     id: str
     key: str | None = None
     function: str
+    owner: str = ""
     args: str = "{}"
     code_version: int | None = None
     labels: str | None = None
@@ -48,6 +51,7 @@ class ChainMove(NamedTuple):
     Attributes:
         version: The version that the chain was read with, in state `before`, where the change rests on more
             than that: it applies only while the chain has not moved since. None where the state is enough.
+        owner: The chain's owner: the counters of its states are kept for each.
     """
 
     chain_id: str
@@ -57,3 +61,4 @@ class ChainMove(NamedTuple):
     failure: Failure | None = None
     ended_at: datetime | None = None
     version: int | None = None
+    owner: str = ""

@@ -1,13 +1,16 @@
 """How many records are in each state, what retention removed, and how much space records take."""
 
 from dataclasses import field
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from gemchain.records.frozen import frozen
-from gemchain.records.states import BatchState, ChainState, PromptState
+from gemchain.records.states import OPEN_PROMPT, BatchState, ChainState, PromptState
 from gemchain.records.usage import NO_USAGE, Usage
 
 __all__ = ["Counters", "Forgotten", "Space"]
+
+
+S = TypeVar("S", PromptState, ChainState, BatchState)
 
 
 @frozen()
@@ -18,6 +21,24 @@ class Counters:
     chains: dict[ChainState, int] = field(default_factory=dict)
     batches: dict[BatchState, int] = field(default_factory=dict)
     usage: Usage = NO_USAGE
+
+    @property
+    def open_prompts(self) -> int:
+        """Prompts that the engine can carry on."""
+        return sum(self.prompts.get(state, 0) for state in OPEN_PROMPT)
+
+    def plus(self, other: "Counters") -> "Counters":
+        """The sum of both."""
+        return Counters(
+            _sum(self.prompts, other.prompts),
+            _sum(self.chains, other.chains),
+            _sum(self.batches, other.batches),
+            self.usage.plus(other.usage),
+        )
+
+
+def _sum(one: dict[S, int], other: dict[S, int]) -> dict[S, int]:
+    return {state: one.get(state, 0) + other.get(state, 0) for state in {**one, **other}}
 
 
 class Forgotten(NamedTuple):

@@ -91,6 +91,7 @@ class Prompt:
         join_id: The join that waits for this branch; None outside of any.
         branch: Place of the branch in its join.
         request_hash: Canonical hash of the request, where one was needed.
+        owner: Whose work it is; see `Chain.owner`.
         version: The store's mark of this state of the record, for compare-and-set.
         damage: What of the stored record makes no sense, in words; None for one that gemchain wrote. Such
             a prompt is parked with these words, and nothing of it is run or sent.
@@ -125,6 +126,7 @@ class Prompt:
     join_id: str | None = None
     branch: int | None = None
     request_hash: str | None = None
+    owner: str = ""
     progress: Progress = QUEUED
     version: int = 0
     damage: str | None = None
@@ -132,7 +134,7 @@ class Prompt:
     @property
     def queue(self) -> str:
         """The queue it waits in while QUEUED."""
-        return queue_name(self.lane, self.provider, self.model)
+        return queue_name(self.lane, self.provider, self.model, self.owner)
 
     def standing(self, progress: Progress) -> "Prompt":
         """The same prompt, standing elsewhere; `replace` takes six times as long."""

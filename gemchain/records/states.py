@@ -102,7 +102,8 @@ BATCH_MOVES: Mapping[BatchState, frozenset[BatchState]] = {
 CHAIN_MOVES: Mapping[ChainState, frozenset[ChainState]] = {
     # A chain whose prompt is sent back is written: a process that ends or cancels it now must conflict.
     C.RUNNING: frozenset({C.RUNNING, C.DONE, C.FAILED, C.CANCELLED}),
-    C.FAILED: frozenset({C.RUNNING}),
+    # A retry sends a prompt back; or the function that starts the chain had raised, and is run again.
+    C.FAILED: frozenset({C.RUNNING, C.DONE, C.FAILED}),
     C.DONE: frozenset(),
     C.CANCELLED: frozenset(),
 }

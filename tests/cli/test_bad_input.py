@@ -147,12 +147,12 @@ def test_a_file_whose_name_is_taken_or_is_not_a_python_name_is_refused(cli, refu
 
 
 def test_when_the_function_raises_the_row_is_named(cli, refused):
-    cli.rows({"topic": "a"}, {"topic": "b"})
+    cli.rows({"topic": "b"}, {"topic": "b"})
     name = cli.module(
         "def start(topic):\n    if topic == 'b':\n        raise KeyError('size')\n    return topic\n"
     )
     said = refused(f"{name}:start")
-    assert "row 2 (line 2): start() raised KeyError: 'size'" in said
+    assert "row 1 (line 1): start() raised KeyError: 'size'" in said
     assert "raise KeyError('size')" in said
 
 

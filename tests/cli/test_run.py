@@ -114,7 +114,7 @@ def test_a_chain_that_fails_does_not_affect_others_and_the_exit_code_is_1(cli):
     assert bad["state"] == "FAILED"
     assert bad["error"] == {"reason": "callback", "message": "ValueError: no title"}
     assert "1 FAILED (callback): ValueError: no title" in done.stdout
-    assert "gemchain retry --all" in done.stdout
+    assert "gemchain retry --run r" in done.stdout
 
 
 def test_a_missing_function_parks_its_prompts_and_retry_continues_without_paying_again(cli):
@@ -131,7 +131,7 @@ def test_a_missing_function_parks_its_prompts_and_retry_continues_without_paying
     assert "2 (unresolved)" in status
     assert "gemchain retry --all" in status
     cli.rewrite(name, source)
-    assert "2 prompts back to work" in cli("retry", "--all").stdout
+    assert "2 prompts back to work" in cli("retry", "--all", "--yes").stdout
     assert cli.run(f"{name}:start").exit_code == 0
     assert {line["state"] for line in cli.results()} == {"DONE"}
     assert sum(batch["prompts"] for batch in cli.json("batches")) == 4

@@ -41,6 +41,41 @@ gemchain.configure(responder=respond)
 """
 
 
+STUCK = """
+import os, threading
+
+def finish(response, topic):
+    if os.environ.get("BLOCK"):
+        print("called", flush=True)
+        threading.Event().wait()
+    return {"title": response.text}
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells when a process began")
+def test_after_kill_9_the_lease_of_the_dead_process_is_given_back_at_once(cli):
+    cli.rows(*TOPICS)
+    name = cli.module((cli.folder / cli.module()).read_text() + STUCK)
+    words = ["run", f"{name}:start", "--input", "rows.jsonl", "--output", "out.jsonl"]
+    environment = os.environ | {"GEMCHAIN_LEASE": "100000"}
+    with subprocess.Popen(
+        [*GEMCHAIN, *words],
+        cwd=cli.folder,
+        env=environment | {"BLOCK": "1"},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as running:
+        try:
+            assert running.stdout.readline() == "called\n"
+        finally:
+            running.kill()
+    again = subprocess.run(
+        [*GEMCHAIN, *words], cwd=cli.folder, env=environment, capture_output=True, check=False, timeout=60
+    )
+    assert again.returncode == 0, again.stderr
+    assert {line["state"] for line in cli.results()} == {"DONE"}
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGINT for one process")
 def test_after_ctrl_c_the_printed_command_continues_the_run(cli):
     import signal

@@ -173,7 +173,7 @@ def test_retry_takes_a_prompt_and_all(failed):
     chain = failed.json("show", failed.json("chains")[0]["id"])
     prompt = next(each["id"] for each in chain["prompts"] if each["state"] == "FAILED")
     assert failed.json("retry", prompt) == {"retried": {prompt: 1}}
-    assert failed.json("retry", "--all") == {"retried": {"all": 0}}
+    assert failed.json("retry", "--all", "--yes") == {"retried": {"all": 0}}
 
 
 def test_retry_wants_ids_or_all_and_no_batch(ran):

@@ -17,7 +17,8 @@ from gemchain.ports import Store
 from gemchain.testing import VirtualClock
 from tests.contracts.store_batches import BatchContract, MemberContract, PartContract
 from tests.contracts.store_commits import CommitContract, RepetitionContract
-from tests.contracts.store_intake import IntakeContract
+from tests.contracts.store_intake import IntakeContract, RestartContract
+from tests.contracts.store_owners import OwnerContract
 from tests.contracts.store_queues import AnswerContract, ClaimContract, QueueContract
 from tests.contracts.store_races import RaceContract
 from tests.contracts.store_readings import JoinContract, ReadingContract, ReturnContract, TallyContract
@@ -32,6 +33,7 @@ class StoreContract(
     QueueContract,
     AnswerContract,
     IntakeContract,
+    RestartContract,
     BatchContract,
     MemberContract,
     PartContract,
@@ -40,6 +42,7 @@ class StoreContract(
     JoinContract,
     ReturnContract,
     RetentionContract,
+    OwnerContract,
     RaceContract,
     abc.ABC,
 ):

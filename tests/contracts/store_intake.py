@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from gemchain.records import Batch, Draft, Progress, Unit
-from gemchain.records.states import BatchState, PromptState
-from tests.contracts.store_samples import APPLIED, CONFLICT, Samples, ids, request_of
+from gemchain.records import Batch, ChainMove, Draft, Progress, Unit
+from gemchain.records.states import BatchState, ChainState, PromptState
+from tests.contracts.store_samples import APPLIED, CONFLICT, Samples, chain, draft, ids, prompt, request_of
 
 B, P = BatchState, PromptState
 
@@ -113,3 +113,50 @@ class IntakeContract:
         assert given.store.commit([unit], into=[one, two]) == [APPLIED]
         assert (ids(given.store.input_rows("b1")), ids(given.store.input_rows("b2"))) == (["x"], ["y"])
         assert [each.ready for each in given.store.queues()] == [1]
+
+
+class RestartContract:
+    """A chain whose start function raised has no prompts; a later run starts it again."""
+
+    def failed(self, given):
+        unit = Unit(
+            "start c1", chain("c1", given.clock.now(), state=ChainState.FAILED, ended_at=given.clock.now())
+        )
+        assert given.store.commit([unit]) == [APPLIED]
+        return given.store.chains(["c1"])["c1"]
+
+    def again(self, given, before, name, token="again"):
+        move = ChainMove("c1", ChainState.FAILED, ChainState.RUNNING, version=before.version)
+        return Unit(token, drafts=(draft(prompt(name, "c1", given.clock.now())),), ending=move)
+
+    def test_it_begins_anew_with_its_prompts_in_one_commit(self, given):
+        before = self.failed(given)
+        assert not given.store.has_open("c1")
+        assert given.store.commit([self.again(given, before, "p1")]) == [APPLIED]
+        after = given.store.chains(["c1"])["c1"]
+        assert (after.state, after.failure, after.ended_at) == (ChainState.RUNNING, None, None)
+        assert given.store.has_open("c1")
+        assert given.claim(given.plan()) == ["p1"]
+
+    def test_the_same_unit_again_changes_nothing(self, given):
+        unit = self.again(given, self.failed(given), "p1")
+        assert given.store.commit([unit]) == [APPLIED]
+        assert given.store.commit([unit]) == [APPLIED]
+        assert given.store.counters().prompts == {PromptState.QUEUED: 1}
+        assert given.store.counters().chains == {ChainState.RUNNING: 1}
+
+    def test_of_two_runs_that_start_it_again_one_is_refused(self, given):
+        before = self.failed(given)
+        units = [self.again(given, before, "p1", "one"), self.again(given, before, "p2", "two")]
+        assert [given.store.commit([each])[0] for each in units] == [APPLIED, CONFLICT]
+        assert given.store.prompts(["p1", "p2"]).keys() == {"p1"}
+
+    def test_it_ends_with_its_last_prompt(self, given):
+        given.store.commit([self.again(given, self.failed(given), "p1")])
+        given.claim(given.plan())
+        (found,) = given.read("p1")
+        unit = given.unit(found, PromptState.DONE)
+        ended = Unit(unit.token, moves=unit.moves, ending=given.end("c1"))
+        assert given.store.commit([ended]) == [APPLIED]
+        assert given.store.chains(["c1"])["c1"].state is ChainState.DONE
+        assert given.store.counters().chains == {ChainState.DONE: 1}

@@ -227,6 +227,12 @@ class Checker:
             self.demand(children in runs, "children are those of one run", (after.id, children, runs))
 
     def _on_draft(self, unit, index, prompt):
+        chain = self.chains.get(prompt.chain_id) or unit.chain
+        self.demand(
+            chain is None or prompt.owner == chain.owner,
+            "a prompt belongs to the owner of its chain",
+            (prompt.id, prompt.owner, chain and chain.owner),
+        )
         parents = [move.prompt.id for move in unit.moves]
         parent = prompt.parent_id
         self.demand(
@@ -475,21 +481,36 @@ def _children(unit):
 
 
 class CheckedStore:
-    """The real store, each of whose writes is looked at."""
+    """The real store, each of whose writes is looked at.
 
-    def __init__(self, inner, checker):
+    Args:
+        owners: Whose work the holder does; None for everyone's.
+    """
+
+    def __init__(self, inner, checker, owners=None):
         self._inner = inner
         self._checker = checker
+        self._owners = owners
+
+    def owned_by(self, owners):
+        """The view of these owners, each of whose writes must be work of theirs."""
+        return CheckedStore(self._inner.owned_by(owners), self._checker, owners)
+
+    def _is_served(self, found, what):
+        strange = [] if self._owners is None else [each for each in found if each not in self._owners]
+        self._checker.demand(not strange, "a process does the work of the owners it serves", (what, strange))
 
     def __getattr__(self, name):
         return getattr(self._inner, name)
 
     def commit(self, units, *, into=()):
+        self._is_served([move.prompt.owner for unit in units for move in unit.moves], "commit")
         verdicts = self._inner.commit(units, into=into)
         self._checker.on_commit(units, verdicts)
         return verdicts
 
     def plan(self, batch):
+        self._is_served([batch.owner], "plan")
         stored = self._inner.plan(batch)
         self._checker.on_batch(batch.id)
         return stored
@@ -500,6 +521,7 @@ class CheckedStore:
         return rows
 
     def save_batch(self, batch, *, parts=()):
+        self._is_served([batch.owner], "save_batch")
         stored = self._inner.save_batch(batch, parts=parts)
         new = {part.id for part in parts}
         for part in self._inner.batch_parts(batch.id) if parts else ():
@@ -509,10 +531,12 @@ class CheckedStore:
         return stored
 
     def save_part(self, part):
+        self._is_served([self._checker.batches[part.batch_id].owner], "save_part")
         stored = self._inner.save_part(part)
         self._checker.on_part(stored)
         return stored
 
     def settle(self, prompts):
+        self._is_served([each.owner for each in prompts], "settle")
         self._inner.settle(prompts)
         self._checker.on_settled(prompts)

@@ -1,5 +1,7 @@
 """Simulated processes that run the engine: whole, or one stage at a time as functions in a cloud do."""
 
+from dataclasses import replace
+
 from gemchain.engine import callback_retries, drive
 from gemchain.engine.stages import assemble, collect, dispatch, launch
 from gemchain.errors import BlobError, StoreConflictError, StoreUnavailableError
@@ -26,12 +28,20 @@ def guarded(world, call, *args):
         raise Violation("a stage raises only what its ports raise", repr(error)) from error
 
 
+def _served(process):
+    """The runtime of a new life of a process, which sees only the work that it does."""
+    runtime = process.runtime
+    runtime.store.reopen()
+    return (
+        runtime if process.serves is None else replace(runtime, store=runtime.store.owned_by(process.serves))
+    )
+
+
 def driver(world):
     """`gemchain run`: the driver, in a process that is started again when it gives up."""
 
     def body(process):
-        process.runtime.store.reopen()
-        engine = drive.Driver(process.runtime)
+        engine = drive.Driver(_served(process))
         while True:
             if not guarded(world, engine.turn):
                 guarded(world, engine.rest, None)
@@ -43,8 +53,7 @@ def functions(world):
     """Functions in a cloud: hints and timers run single stages, in no particular order."""
 
     def body(process):
-        runtime = process.runtime
-        runtime.store.reopen()
+        runtime = _served(process)
         stages = [
             lambda: assemble.assemble(runtime),
             lambda: launch.launch(runtime),
@@ -56,7 +65,7 @@ def functions(world):
         while True:
             part = _hint(world)
             if part is not None:
-                guarded(world, dispatch.dispatch_part, runtime, part)
+                guarded(world, dispatch.dispatch_part, process.runtime, part)
             else:
                 guarded(world, world.random.choice(stages))
                 runtime.clock.sleep(world.random.random() * 4)

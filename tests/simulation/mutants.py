@@ -28,10 +28,12 @@ from gemchain.functions.closures import Signer
 from gemchain.records import Move
 from gemchain.records.identity import random_id
 from gemchain.records.states import PromptState
+from gemchain.stores.sqlite import SqliteStore
 from gemchain.stores.sqlite import commit as sqlite_commit
 from tests.simulation import world
 from tests.simulation.ports import FaultyStore
 from tests.simulation.service import FaultyProvider
+from tests.simulation.stores import Even
 
 unchanged = nullcontext
 """No mutant."""
@@ -332,6 +334,26 @@ def stale_look_at_parts():
     )
 
 
+def ownerless_children():
+    """What a callback submits belongs to nobody."""
+    return patched((scope.Scope, "owner", property(lambda self: self.given_owner)))
+
+
+def work_of_everyone():
+    """A process does the work of all owners, and not of those alone that it serves."""
+    return patched((Even, "owned_by", lambda self, _: self), (SqliteStore, "owned_by", lambda self, _: self))
+
+
+def someone_elses_answers():
+    """A process runs the callbacks again of everyone."""
+    return patched((SqliteStore, "due_answers", _unowned(SqliteStore.due_answers)))
+
+
+def _unowned(method):
+    """A method of a store that shows the work of everyone."""
+    return lambda self, **options: method(SqliteStore.owned_by(self, None), **options)
+
+
 MUTANTS: dict[str, Callable[[], AbstractContextManager[None]]] = {
     each.__name__: each
     for each in (
@@ -371,5 +393,8 @@ MUTANTS: dict[str, Callable[[], AbstractContextManager[None]]] = {
         guessed_rows,
         dropped_rows,
         stale_look_at_parts,
+        ownerless_children,
+        work_of_everyone,
+        someone_elses_answers,
     )
 }

@@ -25,11 +25,16 @@ class FaultyStore:
 
     Args:
         world: Whose faults and whose checker.
+        inner: The checked store; opened when missing.
     """
 
-    def __init__(self, world):
+    def __init__(self, world, inner=None):
         self._world = world
-        self._inner = world.handle()
+        self._inner = inner or world.handle()
+
+    def owned_by(self, owners):
+        """The store as the process reaches it, showing only the work of these owners."""
+        return FaultyStore(self._world, self._inner.owned_by(owners))
 
     def now(self) -> datetime:
         return self._world.scheduler.time()

@@ -57,6 +57,7 @@ class Process:
         skew: Microseconds that its clock is ahead.
         mortal: Whether faults may kill it.
         again: Whether it starts again after its death.
+        serves: Whose work it does; None for everyone's.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Process:
     skew: int = 0
     mortal: bool = True
     again: bool = True
+    serves: frozenset[str] | None = None
     wake_at: int = 0
     dead: bool = False
     runtime: Runtime | None = None

@@ -61,6 +61,10 @@ class Even:
             return lambda *args, **kwargs: iter(sorted(call(*args, **kwargs), key=_identity))
         return call
 
+    def owned_by(self, owners):
+        """The same, showing only the work of these owners."""
+        return Even(self._inner.owned_by(owners), self._clock)
+
     def members(self, batch_id, *, state):
         """One page, by id."""
         found = [each for page in self._inner.members(batch_id, state=state) for each in page]

@@ -172,6 +172,27 @@ class Growth:
         return sorted(self.random.choices(range(rows + 1), k=self.random.randrange(4)))
 
 
+class Owners:
+    """Whose work the chains of a seed are, and whose each process does, under half of the seeds.
+
+    It has chance of its own, like `Growth`.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.random = Random(f"owners of {seed}")
+        self.names = self.random.choice(((), (), ("one", "two"), ("", "one", "two")))
+
+    def of_person(self) -> str:
+        """To whom the chains belong that one person starts."""
+        return self.random.choice(self.names) if self.names else ""
+
+    def of_process(self) -> frozenset[str] | None:
+        """Whose work one process does; None for everyone's."""
+        if not self.names or self.random.random() < 0.3:
+            return None
+        return frozenset({self.random.choice(self.names), ""})
+
+
 @dataclass(slots=True)
 class Shape:
     """What a seed draws besides faults.

@@ -32,7 +32,7 @@ from tests.simulation.rerun import check_program
 from tests.simulation.scheduler import SECOND, Process, Scheduler, Violation
 from tests.simulation.service import FaultyProvider, Service
 from tests.simulation.stores import Even, sqlite
-from tests.simulation.swarm import Growth, draw_rates, draw_shape
+from tests.simulation.swarm import Growth, Owners, draw_rates, draw_shape
 from tests.simulation.words import legend
 
 CHAOS = 900
@@ -110,6 +110,7 @@ class World:
     def __init__(self, seed, open_store=None, *, even=False, grows=None):
         self.seed = seed
         self.growth = Growth(seed, grows)
+        self.owners = Owners(seed)
         self.random = Random(seed)
         self.rates = draw_rates(self.random)
         self.growth.add_to(self.rates)
@@ -194,10 +195,18 @@ class World:
         recorded = self.checker.texts.get(identity.placed_id("p", chain_id, place), text)
         return recorded if recorded.startswith(f"{text} ~") else text
 
-    def process(self, name, body, **more):
-        """A process with ports of its own."""
+    def process(self, name, body, *, owner="", serves=None, **more):
+        """A process with ports of its own.
+
+        Args:
+            name: Its name.
+            body: What it runs.
+            owner: To whom the chains belong that it starts.
+            serves: Whose work it does; None for everyone's.
+            **more: Further fields of the process.
+        """
         skew = self.random.choice(SKEWS) * SECOND if self.strikes("clock_skewed") else 0
-        process = Process(name, body, skew, **more)
+        process = Process(name, body, skew, serves=serves, **more)
         process.wake_at = int(self.random.random() * 5 * SECOND)
         process.runtime = Runtime(
             settings=self.shape.settings,
@@ -207,6 +216,7 @@ class World:
             waker=FaultyWaker(self),
             clock=SkewedClock(self, process),
             continuations=DeployedFunctions(self),
+            owner=owner,
         )
         return self.scheduler.spawn(process)
 
@@ -267,14 +277,15 @@ class World:
     def _chaos(self):
         shape, pick = self.shape, self.random
         for number in range(shape.drivers):
-            self.process(f"driver{number}", engines.driver(self))
+            self.process(f"driver{number}", engines.driver(self), serves=self.owners.of_process())
         for number in range(shape.functions or not shape.drivers):
-            self.process(f"function{number}", engines.functions(self))
+            self.process(f"function{number}", engines.functions(self), serves=self.owners.of_process())
         roots = [each for each in (*self.plan.programs, *self.plan.bodies) if " " not in each]
         people = []
         for number in range(pick.choice((1, 2))):
             errands = users.draw_errands(pick, self.plan, sorted(roots))
-            people.append(self.process(f"user{number}", users.user(self, errands)))
+            owner = self.owners.of_person()
+            people.append(self.process(f"user{number}", users.user(self, errands), owner=owner))
         scheduler = self.scheduler
         scheduler.run(
             lambda: (
@@ -379,11 +390,25 @@ class World:
     def _check_tally(self, prompts, chains):
         counters = self.store.counters()
         counted = Counter(each.progress.state for each in prompts.values())
-        self._demand(Counter(counters.prompts) == counted, "the tally is true", (counters.prompts, counted))
+        self._demand(
+            Counter(counters.prompts) == counted, "the counters are right", (counters.prompts, counted)
+        )
         counted = Counter(each.state for each in chains.values())
-        self._demand(Counter(counters.chains) == counted, "the tally is true", (counters.chains, counted))
+        self._demand(
+            Counter(counters.chains) == counted, "the counters are right", (counters.chains, counted)
+        )
         spent = sum(each.progress.usage.prompt_tokens for each in prompts.values())
-        self._demand(counters.usage.prompt_tokens == spent, "the tally is true", (counters.usage, spent))
+        self._demand(counters.usage.prompt_tokens == spent, "the counters are right", (counters.usage, spent))
+        for owner in self.store.owners():
+            mine = self.store.owned_by({owner}).counters()
+            counted = Counter(each.progress.state for each in prompts.values() if each.owner == owner)
+            self._demand(
+                Counter(mine.prompts) == counted, "the counters of an owner are right", (owner, mine, counted)
+            )
+            counted = Counter(each.state for each in chains.values() if each.owner == owner)
+            self._demand(
+                Counter(mine.chains) == counted, "the counters of an owner are right", (owner, mine, counted)
+            )
 
     @staticmethod
     def _demand(holds, rule, detail):

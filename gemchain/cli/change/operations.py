@@ -1,11 +1,12 @@
 """`gemchain retry`, `gemchain resume`, `gemchain fork` and `gemchain cancel`."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from gemchain.api.chains import resume
 from gemchain.api.forks import fork_chain
 from gemchain.api.operations import cancel_chain, retry_prompts
+from gemchain.api.row_starts import failed_at_start
 from gemchain.base import jsontext
 from gemchain.cli.output.console import PlainConsole
 from gemchain.cli.output.formatting import count
@@ -14,15 +15,13 @@ from gemchain.cli.state.lookup import find
 from gemchain.cli.state.opening import existing
 from gemchain.engine.operations.cancel_batch import cancel_batch
 from gemchain.errors import InvalidInputError
-from gemchain.ports import Store
 from gemchain.records import Batch, Chain, Prompt
 from gemchain.records.states import PromptState
 from gemchain.runtime import Runtime
 
-__all__ = ["cancel_one", "fork_one", "resume_one", "retry_all", "retry_these"]
+__all__ = ["cancel_one", "fork_one", "resume_one", "retry_these"]
 
 STUCK = (PromptState.PARKED, PromptState.FAILED)
-PAGE = 500
 
 
 def retry_these(state: str | None, ids: Sequence[str], *, as_json: bool) -> None:
@@ -30,7 +29,8 @@ def retry_these(state: str | None, ids: Sequence[str], *, as_json: bool) -> None
     with existing(state) as runtime:
         found = {text: find(runtime.store, text) for text in ids}
         retried = {record.id: _retry(runtime, record) for record in found.values()}
-        _report(retried, as_json=as_json)
+        unstarted = [each.id for each in found.values() if isinstance(each, Chain) and failed_at_start(each)]
+        _report(retried, unstarted, as_json=as_json)
 
 
 def _retry(runtime: Runtime, record: Chain | Prompt | Batch) -> int:
@@ -44,46 +44,21 @@ def _retry(runtime: Runtime, record: Chain | Prompt | Batch) -> int:
     return retry_prompts(runtime, [each for each in prompts if each.progress.state in STUCK])
 
 
-def retry_all(state: str | None, *, only: str | None = None, as_json: bool) -> None:
-    """Retry all FAILED and PARKED prompts; with `only`, those in that state."""
-    states = STUCK if only is None else (_stuck_state(only),)
-    with existing(state) as runtime:
-        retried = sum(retry_prompts(runtime, page) for page in _stuck(runtime.store, states))
-        _report({"all": retried}, as_json=as_json)
-
-
-def _stuck_state(text: str) -> PromptState:
-    found = next((each for each in STUCK if each == text.upper()), None)
-    if found is None:
-        raise InvalidInputError(f"--only takes parked or failed, not {text!r}")
-    return found
-
-
-def _stuck(store: Store, states: Sequence[PromptState]) -> Iterator[list[Prompt]]:
-    """Pages of FAILED and PARKED prompts, until a page has no new one: those of cancelled chains stay."""
-    for state in states:
-        seen: set[str] = set()
-        while page := [
-            each for each in store.list_prompts(state=state, limit=len(seen) + PAGE) if each.id not in seen
-        ]:
-            yield page
-            left = store.list_prompts(state=state, limit=len(seen) + PAGE)
-            seen = {each.id for each in left} & (seen | {each.id for each in page})
-
-
-def _report(retried: dict[str, int], *, as_json: bool) -> None:
+def _report(retried: dict[str, int], failed_at_start: Sequence[str], *, as_json: bool) -> None:
     if as_json:
         print_json({"retried": retried})
         return
     console = PlainConsole(highlight=False, soft_wrap=True)
     for identity, number in retried.items():
-        name = "" if identity == "all" else f"{identity}: "
         if number:
-            console.print(
-                f"{name}{count(number, 'prompt')} back to work; the `gemchain run` command continues"
+            text = f"{count(number, 'prompt')} back to work; the `gemchain run` command continues"
+        elif identity in failed_at_start:
+            text = (
+                "its function raised before it submitted anything; the `gemchain run` command starts it again"
             )
         else:
-            console.print(f"{name}nothing was FAILED or PARKED")
+            text = "nothing was FAILED or PARKED"
+        console.print(f"{identity}: {text}")
 
 
 def fork_one(state: str | None, text: str, *, as_json: bool) -> None:

@@ -1,9 +1,10 @@
 """`gemchain run`: one chain for each row, driven to the end.
 
-Crash story. Rows are started under keys that follow from the input, so a second run of the same
-command finds the chains of the first one and starts only those that are missing. The engine continues
-all open chains. In the end the results are read from the store into a temporary file, which is then
-renamed. A crash loses nothing at any line, so Ctrl-C and kill -9 are both safe.
+Crash story. The run is recorded before any of its chains. Rows are started under keys that follow from the
+input, so a second run of the same command finds the chains of the first one and starts only those that are
+missing. The engine continues the open chains of this run. In the end the results are read from the store
+into a temporary file, which is then renamed. A crash loses nothing at any line, so Ctrl-C and kill -9 are
+both safe.
 """
 
 import shlex
@@ -19,11 +20,12 @@ from gemchain.cli.output.errors import NOT_ALL_DONE, StoppedError
 from gemchain.cli.run import summary
 from gemchain.cli.run.loading import Target, load, locate
 from gemchain.cli.run.meter import Meter
+from gemchain.cli.run.ownership import begin, left_alone, owners_to_serve
 from gemchain.cli.run.parameters import Parameters, Params, check_rows
 from gemchain.cli.run.progress import showing
 from gemchain.cli.run.results import check_output, write_results
 from gemchain.cli.run.rows import read_rows
-from gemchain.cli.run.starting import Started, start_rows
+from gemchain.cli.run.starting import Started, rehearse_rows, start_rows
 from gemchain.cli.state.opening import configured, environment
 from gemchain.engine.drive import drive
 from gemchain.errors import ConfigurationError
@@ -41,6 +43,8 @@ class RunOptions(NamedTuple):
     """The options of the command line.
 
     Attributes:
+        strict: Stop before anything is recorded if the function raises on a row.
+        everything: Do the work of all runs and programs in the state, and not of this run alone.
         command: The words that were typed, for the advice to type them again.
     """
 
@@ -51,6 +55,8 @@ class RunOptions(NamedTuple):
     timeout: float | None = None
     quiet: bool = False
     as_json: bool = False
+    strict: bool = False
+    everything: bool = False
     command: tuple[str, ...] = ()
 
     def command_to_continue(self) -> str:
@@ -59,8 +65,15 @@ class RunOptions(NamedTuple):
 
 
 class _Ran(NamedTuple):
+    """What was started and driven.
+
+    Attributes:
+        served: Whose work was done; None for everyone's.
+    """
+
     started: Started
     idle: bool
+    served: frozenset[str] | None
 
 
 def run_rows(options: RunOptions) -> int:
@@ -79,13 +92,20 @@ def run_rows(options: RunOptions) -> int:
     with environment(options.state, target.root):
         function = load(target)
         rows = _check_input(options, function)
-        runtime = configured(options.state)
-        meter = Meter(runtime.store)
+        runtime = begin(configured(options.state), options, target)
+        meter = Meter(runtime.store.owned_by({runtime.owner}))
         with showing(meter, _title(options, target), PlainConsole(stderr=True), quiet=options.quiet):
             ran = _start_and_drive(options, runtime, meter, function, rows)
         outcome = write_results(function, rows(), options.output)
         report = summary.Report(
-            options, ran.started, ran.idle, outcome, meter.read(ALL), time.monotonic() - begun
+            options,
+            ran.started,
+            ran.idle,
+            outcome,
+            meter.read(ALL),
+            time.monotonic() - begun,
+            left_alone(runtime, ran.served),
+            runtime.owner,
         )
         _print_report(report)
     return 0 if outcome.all_done else NOT_ALL_DONE
@@ -110,16 +130,21 @@ def _start_and_drive(
     function: Callable[..., Any],
     rows: Callable[[], Iterator[Params]],
 ) -> _Ran:
+    if options.strict:
+        rehearse_rows(function, rows())
     started = Started()
     for started in start_rows(function, rows()):
         meter.set_chains(started.known, started.chains)
-    if not started.new and not started.known[ChainState.RUNNING]:
-        return _Ran(started, idle=True)
+    served = owners_to_serve(runtime, started, everything=options.everything)
+    more = (runtime.store.owners() if served is None else served) - {runtime.owner}
+    meter.serve(runtime.store.owned_by(served), runtime.store.owned_by(more).counters())
+    if not started.new and not started.known[ChainState.RUNNING] and not options.everything:
+        return _Ran(started, idle=True, served=served)
     try:
-        idle = drive(runtime, timeout=options.timeout)
+        idle = drive(runtime, owners=served, timeout=options.timeout)
     except ConfigurationError as error:
         raise StoppedError(str(error)) from error
-    return _Ran(started, idle)
+    return _Ran(started, idle, served)
 
 
 def _print_report(report: "summary.Report") -> None:

@@ -64,6 +64,16 @@ class Meter:
         self.others = {state: n - known.get(state, 0) for state, n in self.before.chains.items()}
         self.chains = chains
 
+    def serve(self, store: Store, known: Counters) -> None:
+        """Read from a view of more owners from now on.
+
+        Args:
+            store: The view.
+            known: The counters of the owners that it shows beside the ones before.
+        """
+        self.store = store
+        self.before = self.before.plus(known)
+
     def read(self, batches: int = NEWEST) -> Snapshot:
         """Read a snapshot from the store, with three small queries.
 

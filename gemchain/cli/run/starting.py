@@ -7,14 +7,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from gemchain.api.starting import start_id, start_many
+from gemchain.api.recording import record_chains
+from gemchain.api.row_starts import RowStart, failed_at_start, start_row
+from gemchain.api.starting import start_id
 from gemchain.base.chunks import chunked
 from gemchain.cli.run.parameters import Params
-from gemchain.errors import GemchainError, InvalidInputError
+from gemchain.errors import InvalidInputError
+from gemchain.records import Chain
 from gemchain.records.states import ChainState
-from gemchain.runtime import active
+from gemchain.runtime import Runtime, active
 
-__all__ = ["GROUP", "Started", "row_chain_id", "start_rows"]
+__all__ = ["GROUP", "Started", "rehearse_rows", "row_chain_id", "start_rows"]
 
 GROUP = 500
 """Rows that are started in one commit."""
@@ -31,11 +34,13 @@ class Started:
         rows: Rows read.
         new: Chains that this command has started.
         known: Chains that existed before the command, by the state that they had then.
+        others: Of these the running ones that belong to other owners, by owner.
     """
 
     rows: int = 0
     new: int = 0
     known: Counter[ChainState] = field(default_factory=Counter)
+    others: Counter[str] = field(default_factory=Counter)
 
     @property
     def chains(self) -> int:
@@ -48,14 +53,29 @@ def row_chain_id(function: Callable[..., Any], row: Params) -> str:
     return start_id(function, row.key)
 
 
+def rehearse_rows(function: Callable[..., Any], rows: Iterable[Params]) -> None:
+    """Run the function on every row, and record nothing.
+
+    Raises:
+        InvalidInputError: It raised; the message names the first such row.
+    """
+    runtime = active()
+    for row in rows:
+        error = start_row(runtime, function, row, row.key).error
+        if error is not None:
+            raise _error_with_row(function, row, error)
+
+
 def start_rows(function: Callable[..., Any], rows: Iterable[Params]) -> Iterator[Started]:
-    """Start the chains that do not exist yet.
+    """Start the chains that do not exist yet, and those whose function raised in an earlier run.
+
+    A row whose function raises gets a FAILED chain, and the other rows go on.
 
     Yields:
         The same object after every group, for the progress display.
 
     Raises:
-        InvalidInputError: The function raised, or submitted an invalid prompt; the message names the row.
+        InvalidInputError: The function raised on every row of the first group; nothing was recorded.
     """
     started, begun_at = Started(), active().store.now()
     for group in chunked(rows, GROUP):
@@ -66,47 +86,57 @@ def start_rows(function: Callable[..., Any], rows: Iterable[Params]) -> Iterator
 def _start_group(
     function: Callable[..., Any], group: Sequence[Params], started: Started, begun_at: datetime
 ) -> None:
-    found = active().store.chains([row_chain_id(function, row) for row in group])
+    runtime = active()
+    found = runtime.store.chains([row_chain_id(function, row) for row in group])
     missing = {row_chain_id(function, row): row for row in group}
     for identity, chain in found.items():
+        if chain.created_at < begun_at and failed_at_start(chain):
+            continue
         del missing[identity]
         if chain.created_at < begun_at:
-            started.known[chain.state] += 1
-    if missing:
-        _start_missing(function, list(missing.values()))
-    started.new += len(missing)
+            _count_known(runtime, chain, started)
+    begun = {
+        identity: start_row(runtime, function, row, row.key, found.get(identity))
+        for identity, row in missing.items()
+    }
+    if begun and not started.rows:
+        _check_any(function, missing, found, begun)
+    record_chains(runtime, [each.unit for each in begun.values()])
+    runtime.waker.hurry()
+    started.new += len(begun)
     started.rows += len(group)
 
 
-def _start_missing(function: Callable[..., Any], rows: Sequence[Params]) -> None:
-    try:
-        start_many(function, rows, key=_key)
-    except InvalidInputError as error:
-        raise _error_with_row(function, rows, error) from error
-    except GemchainError:
-        raise
-    except Exception as error:
-        raise _error_with_row(function, rows, error) from error
+def _count_known(runtime: Runtime, chain: Chain, started: Started) -> None:
+    started.known[chain.state] += 1
+    if chain.state is ChainState.RUNNING and chain.owner != runtime.owner:
+        started.others[chain.owner] += 1
 
 
-def _key(row: Any) -> str:
-    key: str = row.key
-    return key
+def _check_any(
+    function: Callable[..., Any],
+    rows: dict[str, Params],
+    found: dict[str, Chain],
+    begun: dict[str, RowStart],
+) -> None:
+    """Refuse a function that raises on every row of the first group: a typo must not fail a whole input.
+
+    Raises:
+        InvalidInputError: It does, and no row of the group was started before.
+    """
+    if len(found) > sum(map(failed_at_start, found.values())):
+        return
+    if all(each.error is not None for each in begun.values()):
+        identity, first = next(iter(begun.items()))
+        assert first.error is not None
+        raise _error_with_row(function, rows[identity], first.error)
 
 
-def _error_with_row(
-    function: Callable[..., Any], rows: Sequence[Params], error: Exception
-) -> InvalidInputError:
-    """The error with its row. Nothing of the group was recorded, so the rows are tried one by one."""
-    for row in rows:
-        try:
-            start_many(function, [row], key=_key)
-        except Exception as again:  # noqa: BLE001 -- a user's function may raise anything
-            where = f"row {row.row.number} (line {row.row.line})"
-            if isinstance(again, InvalidInputError):
-                return InvalidInputError(f"{where}: {again}")
-            lines = "".join(traceback.format_exception(again)).splitlines()[-SHOWN:]
-            return InvalidInputError(
-                f"{where}: {function.__name__}() raised {type(again).__name__}: {again}\n" + "\n".join(lines)
-            )
-    return InvalidInputError(f"{function.__name__}() raised {type(error).__name__} once: {error}")
+def _error_with_row(function: Callable[..., Any], row: Params, error: BaseException) -> InvalidInputError:
+    where = f"row {row.row.number} (line {row.row.line})"
+    if isinstance(error, InvalidInputError):
+        return InvalidInputError(f"{where}: {error}")
+    lines = "".join(traceback.format_exception(error)).splitlines()[-SHOWN:]
+    return InvalidInputError(
+        f"{where}: {function.__name__}() raised {type(error).__name__}: {error}\n" + "\n".join(lines)
+    )

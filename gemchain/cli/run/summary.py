@@ -5,8 +5,10 @@ from typing import Any, NamedTuple, Protocol
 from rich.console import Console
 from rich.text import Text
 
+from gemchain.api.row_starts import START
 from gemchain.cli.output.formatting import count, duration, money, tokens
 from gemchain.cli.run.meter import Snapshot
+from gemchain.cli.run.ownership import LeftAlone
 from gemchain.cli.run.results import PARKED, WAITING, Summary
 from gemchain.cli.run.starting import Started
 from gemchain.records import NO_USAGE
@@ -37,6 +39,8 @@ class Report(NamedTuple):
     Attributes:
         idle: Whether nothing was left to do; False after a timeout.
         seconds: How long it took.
+        left: Open work of others in the same state.
+        run: The id of the run.
     """
 
     options: _Options
@@ -45,12 +49,15 @@ class Report(NamedTuple):
     outcome: Summary
     snapshot: Snapshot
     seconds: float
+    left: LeftAlone = LeftAlone()
+    run: str = ""
 
 
 def as_data(report: Report) -> dict[str, Any]:
     """The summary as data, for `--json`."""
     usage = report.snapshot.usage
     return {
+        "run": report.run,
         "rows": report.started.rows,
         "started": report.started.new,
         "states": dict(report.outcome.states),
@@ -68,6 +75,7 @@ def as_data(report: Report) -> dict[str, Any]:
             }
             for kind, rows in report.outcome.failures.most_common()
         ],
+        "left_alone": {"prompts": report.left.prompts, "owners": report.left.owners},
         "output": str(report.options.output),
         "seconds": round(report.seconds, 3),
     }
@@ -92,7 +100,14 @@ def _lines(report: Report) -> list[Text]:
         lines.append(
             _note(f"{changed} changed since the chain was started; the result is that of the earlier row")
         )
-    return lines + _advice(report)
+    return [*lines, *_advice(report), *_left_alone(report.left)]
+
+
+def _left_alone(left: LeftAlone) -> list[Text]:
+    if not left.prompts:
+        return []
+    whose = "another run or program" if left.owners == 1 else f"{left.owners:,} other runs or programs"
+    return [_note(f"{count(left.prompts, 'prompt')} of {whose} left alone in this state:  gemchain runs")]
 
 
 def _headline(report: Report) -> Text:
@@ -140,10 +155,12 @@ def _advice(report: Report) -> list[Text]:
     if not stuck:
         return [*lines, _note(f"Then continue:  {report.options.command_to_continue()}")]
     example = report.outcome.examples[stuck[0]]
+    lines.append(_note(f"Look at one:    gemchain show {example}{place}"))
+    if all(kind[1] == START for kind in stuck):
+        return [*lines, _note(f"Mend, start:    {report.options.command_to_continue()}")]
     return [
         *lines,
-        _note(f"Look at one:    gemchain show {example}{place}"),
-        _note(f"Send back:      gemchain retry --all{place}"),
+        _note(f"Send back:      gemchain retry --run {report.run}{place}"),
         _note(f"Then continue:  {report.options.command_to_continue()}"),
     ]
 

@@ -109,7 +109,7 @@ def chain_end(chain: Chain, prompts: Iterable[Prompt], now: datetime) -> ChainMo
     else:
         text = _chain_value([each.progress.result or "null" for each in leaves])
         ended = ChainMove(chain.id, ChainState.RUNNING, ChainState.DONE, text)
-    return ended._replace(ended_at=now, version=chain.version)
+    return ended._replace(ended_at=now, version=chain.version, owner=chain.owner)
 
 
 def _chain_value(texts: Sequence[str]) -> str:

@@ -30,7 +30,12 @@ def done(case: DeliveryContext, ended: CallbackResult, failure: Failure | None, 
     ending = None
     if last and not forked:
         ending = ChainMove(
-            case.prompt.chain_id, ChainState.RUNNING, ChainState.DONE, ended.value, ended_at=case.now
+            case.prompt.chain_id,
+            ChainState.RUNNING,
+            ChainState.DONE,
+            ended.value,
+            ended_at=case.now,
+            owner=case.prompt.owner,
         )
     return Delivery(case.unit(after, ended.children, ending), "done", ends_branch=forked and last)
 
@@ -48,7 +53,12 @@ def fail(case: DeliveryContext, failure: Failure) -> Delivery:
     ending = None
     if not forked:
         ending = ChainMove(
-            case.prompt.chain_id, ChainState.RUNNING, ChainState.FAILED, failure=failure, ended_at=case.now
+            case.prompt.chain_id,
+            ChainState.RUNNING,
+            ChainState.FAILED,
+            failure=failure,
+            ended_at=case.now,
+            owner=case.prompt.owner,
         )
     return Delivery(case.unit(after, ending=ending), "failed", ends_branch=forked)
 

@@ -12,7 +12,7 @@ from gemchain.engine.batches.leases import giving_back, leased_until
 from gemchain.engine.policy.limits import LINE, rules
 from gemchain.engine.policy.policy import FlushLimits
 from gemchain.ports import BlobWriter, Provider
-from gemchain.records import Batch, InputRow, queue_names
+from gemchain.records import Batch, InputRow, queue_names, queue_owner
 from gemchain.records.damage import UNREADABLE
 from gemchain.records.identity import batch_id
 from gemchain.records.states import BatchState, PromptState
@@ -40,8 +40,10 @@ def plan(runtime: Runtime, queue: str) -> Batch:
             lane=lane,
             provider=provider,
             model=model,
+            owner=queue_owner(queue),
             created_at=runtime.store.now(),
             leased_until_at=leased_until(runtime),
+            holder=runtime.process,
         )
     )
 

@@ -3,6 +3,11 @@
 A lease is a time in the record, compared with the store's clock, and a fence that every new holder raises by
 compare-and-set. A holder whose lease ran out gets a conflict at its next write, because the fence, and with
 it the version, has changed.
+
+On one machine nobody waits for the lease of a process that was killed: the record names the process, and the
+next one sees that it is gone. That holds for parts, and for batches that are being written. It does not hold
+for a batch that is being sent: a request of the dead process may still be on its way to the service, and the
+length of the lease is what it may take.
 """
 
 from collections.abc import Iterator
@@ -10,16 +15,31 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from gemchain.base.process import is_gone
 from gemchain.errors import StoreError
 from gemchain.records import Batch, Part
 from gemchain.runtime import Runtime
 
-__all__ = ["free", "giving_back", "lease_part", "leased_until", "renew_part", "renewal_due", "returning"]
+__all__ = [
+    "abandoned",
+    "free",
+    "giving_back",
+    "lease_part",
+    "leased_until",
+    "renew_part",
+    "renewal_due",
+    "returning",
+]
 
 
 def free(record: Batch | Part, now: datetime) -> bool:
     """Whether no process works on the record."""
     return record.leased_until_at is None or record.leased_until_at <= now
+
+
+def abandoned(record: Batch | Part, now: datetime) -> bool:
+    """Whether no process works on a part, or writes a batch: the lease is over, or its holder is gone."""
+    return free(record, now) or is_gone(record.holder)
 
 
 def leased_until(runtime: Runtime, *, extra: float = 0.0) -> datetime:
@@ -33,7 +53,14 @@ def lease_part(runtime: Runtime, part: Part) -> Part:
     Raises:
         StoreConflictError: Another process was faster.
     """
-    return runtime.store.save_part(replace(part, fence=part.fence + 1, leased_until_at=leased_until(runtime)))
+    return runtime.store.save_part(
+        replace(
+            part,
+            fence=part.fence + 1,
+            leased_until_at=leased_until(runtime),
+            holder=runtime.process,
+        )
+    )
 
 
 def renewal_due(runtime: Runtime, part: Part) -> datetime:

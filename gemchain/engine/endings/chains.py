@@ -96,6 +96,7 @@ def _end_of(runtime: Runtime, chain: Chain) -> ChainMove:
             failure=failure,
             ended_at=now,
             version=chain.version,
+            owner=chain.owner,
         )
 
 

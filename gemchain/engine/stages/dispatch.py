@@ -18,7 +18,7 @@ from gemchain.engine.answers.delivery import Delivery, Outcome, deliver
 from gemchain.engine.answers.replay import shared
 from gemchain.engine.answers.stored import read_answer
 from gemchain.engine.batches import eager
-from gemchain.engine.batches.leases import free, lease_part, renew_part, renewal_due, returning
+from gemchain.engine.batches.leases import abandoned, lease_part, renew_part, renewal_due, returning
 from gemchain.engine.batches.outages import Outages, outage_of
 from gemchain.engine.endings.batches import close, is_complete
 from gemchain.engine.endings.chains import scope_of, settle
@@ -72,7 +72,7 @@ def dispatch(runtime: Runtime, *, without: Container[str] = ()) -> Iterator[Part
     lost: BlobNotFoundError | None = None
     outages = Outages()
     for part in runtime.store.open_parts():
-        if free(part, runtime.store.now()):
+        if abandoned(part, runtime.store.now()):
             with suppress(StoreConflictError), outages.of_stage():
                 try:
                     yield dispatch_part(runtime, part, without)

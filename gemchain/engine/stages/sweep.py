@@ -11,7 +11,7 @@ from datetime import datetime
 
 from gemchain.engine.answers.delivery import Outcome, deliver
 from gemchain.engine.batches.input_file import is_over, write_input
-from gemchain.engine.batches.leases import free, leased_until
+from gemchain.engine.batches.leases import abandoned, leased_until
 from gemchain.engine.batches.outages import Outages
 from gemchain.engine.endings.batches import close, is_complete
 from gemchain.engine.endings.chains import settle_marked
@@ -53,7 +53,7 @@ def sweep(runtime: Runtime, until: datetime | None = None, *, without: Container
             with outages.of(batch.provider):
                 found += _carry_on(runtime, batch, until)
     for part in runtime.store.open_parts():
-        if free(part, runtime.store.now()):
+        if abandoned(part, runtime.store.now()):
             runtime.waker.dispatch(part)
     found += settle_marked(runtime) + _give_up_late_ones(runtime)
     outages.tell()
@@ -64,7 +64,7 @@ def _carry_on(runtime: Runtime, batch: Batch, until: datetime | None) -> int:
     if is_over(runtime, until):
         return 0
     with suppress(StoreConflictError):
-        if batch.state is BatchState.PLANNED and free(batch, runtime.store.now()):
+        if batch.state is BatchState.PLANNED and abandoned(batch, runtime.store.now()):
             write_input(runtime, _take_over(runtime, batch), until)
             return 1
         if is_complete(runtime, batch):
@@ -75,7 +75,12 @@ def _carry_on(runtime: Runtime, batch: Batch, until: datetime | None) -> int:
 
 def _take_over(runtime: Runtime, batch: Batch) -> Batch:
     return runtime.store.save_batch(
-        replace(batch, fence=batch.fence + 1, leased_until_at=leased_until(runtime))
+        replace(
+            batch,
+            fence=batch.fence + 1,
+            leased_until_at=leased_until(runtime),
+            holder=runtime.process,
+        )
     )
 
 

@@ -55,7 +55,7 @@ class Batches:
         write, token = self._replaced("batches", batch, batch_fields(batch))
         more = [self._created("parts", part.id, part_fields(part))[0] for part in parts]
         deltas = Deltas()
-        deltas.end_batch(before, batch.state)
+        deltas.end_batch(batch.owner, before, batch.state)
         return self._known(replace(batch, version=self._save([write, *more], deltas, token)))
 
     def save_part(self, part: Part) -> Part:

@@ -8,16 +8,18 @@ answer, moved; the second read is spared where the process that claimed it also 
 Longer than 300 lines: it is the whole `Store` port, one short method after the other.
 """
 
+import copy
 import re
 import urllib.parse
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from gemchain.base.clock import SystemClock
 from gemchain.errors import ConfigurationError
 from gemchain.ports import Blobs, Clock
-from gemchain.records import Batch, Chain, Counters, InputRow, Part, Prompt, QueueStatus, Unit, Verdict
+from gemchain.records import Batch, Chain, Counters, InputRow, Part, Prompt, QueueStatus, Run, Unit, Verdict
 from gemchain.records.codec import from_micros, to_micros
 from gemchain.records.identity import is_join
 from gemchain.records.states import BatchState, ChainState, PromptState
@@ -42,11 +44,15 @@ from gemchain.stores.firestore.documents.documents import (
 )
 from gemchain.stores.firestore.documents.spill import Spill
 from gemchain.stores.firestore.reads.reading import Reader
+from gemchain.stores.firestore.reads.revisits import first_revisit
 from gemchain.stores.firestore.reads.unsettled import marked, unmark
 from gemchain.stores.firestore.reads.waits import Waits
 from gemchain.stores.firestore.retention import Retention
+from gemchain.stores.firestore.runs import read_runs, write_run
 
 __all__ = ["FirestoreStore"]
+
+R = TypeVar("R", Batch, Prompt)
 
 _ADDRESS = re.compile(r"firestore://(?P<project>[^/?#]+)(/(?P<database>[^/?#]*))?(\?(?P<options>[^#]*))?")
 
@@ -101,6 +107,7 @@ class FirestoreStore(Retention):
         self._batches = Batches(self._connection, self._spill, self._counters)
         self._overflow = OverflowWrites(self._connection, self._spill)
         self._keep = keep
+        self._owners: frozenset[str] | None = None
 
     @classmethod
     def from_address(cls, address: str, *, blobs: Blobs, clock: Clock | None = None) -> "FirestoreStore":
@@ -127,6 +134,24 @@ class FirestoreStore(Retention):
     def now(self) -> datetime:
         """The service's time, as its latest replies told."""
         return self._connection.now()
+
+    def owned_by(self, owners: Collection[str] | None) -> "FirestoreStore":
+        """The same store, showing only the work of these owners; see `Store.owned_by`."""
+        view = copy.copy(self)
+        view._owners = None if owners is None else frozenset(owners)  # noqa: SLF001 -- a copy of this object
+        return view
+
+    def owners(self) -> set[str]:
+        """Everyone whose work was ever recorded."""
+        return self._counters.owners()
+
+    def save_run(self, run: Run) -> None:
+        """Record a run, or that it is continued."""
+        write_run(self._connection, run)
+
+    def runs(self, ids: Collection[str] | None = None, *, limit: int = 100) -> list[Run]:
+        """Runs with these ids, or all, the one begun last first."""
+        return read_runs(self._connection, ids, limit)
 
     def commit(self, units: Sequence[Unit], *, into: Sequence[Batch] = ()) -> list[Verdict]:
         """Apply each unit whole or not at all; see `Store.commit`."""
@@ -163,9 +188,16 @@ class FirestoreStore(Retention):
         return self._overflow.holds(chain_id) or bool(self._connection.find("prompts", query))
 
     def list_chains(
-        self, *, state: ChainState | None = None, limit: int = 100, after: str | None = None
+        self,
+        *,
+        state: ChainState | None = None,
+        owner: str | None = None,
+        limit: int = 100,
+        after: str | None = None,
     ) -> list[Chain]:
         """Chains by id; `after` is the last id of the page before."""
+        if owner is not None:
+            return self._reader.chains_of(owner, state, limit, after)
         where = [] if state is None else [("state", "==", str(state))]
         cursor = () if after is None else (self._connection.name("chains", after),)
         return self._reader.found("chains", Query(where, limit=limit, after=cursor), chain_record)
@@ -188,12 +220,12 @@ class FirestoreStore(Retention):
 
     def counters(self) -> Counters:
         """How many records stand where; a handful of documents is read."""
-        return self._counters.counters()
+        return self._counters.counters(self._owners)
 
     def queues(self) -> list[QueueStatus]:
         """Every queue in which prompts wait; units that were broken off half-way are finished first."""
         self._overflow.finish_left()
-        return self._queues.statuses()
+        return self._queues.statuses(self._owners)
 
     def plan(self, batch: Batch) -> Batch:
         """Record a new batch."""
@@ -227,22 +259,43 @@ class FirestoreStore(Retention):
 
     def open_batches(self) -> list[Batch]:
         """Every batch that is PLANNED, WRITTEN, SENT or ARRIVED, oldest first."""
-        found = self._reader.found("batches", Query([("open", "==", True)]), batch_record)
+        found = self._mine(self._reader.found("batches", Query([("open", "==", True)]), batch_record))
         return sorted(self._batches.known(found), key=lambda batch: (batch.created_at, batch.id))
 
     def list_batches(self, *, state: BatchState | None = None, limit: int = 100) -> list[Batch]:
         """Batches, newest first."""
         found: list[Batch] = []
         for each in BatchState if state is None else (state,):
-            where = [("shelf", ">", f"{each} "), ("shelf", "<", f"{each}!")]
-            query = Query(where, order="shelf", descending=True, limit=limit)
-            found += self._reader.found("batches", query, batch_record)
+            found += self._first_of_mine(partial(self._shelved, each), limit)
         return sorted(found, key=lambda batch: (batch.created_at, batch.id), reverse=True)[:limit]
+
+    def _shelved(self, state: BatchState, limit: int) -> list[Batch]:
+        where = [("shelf", ">", f"{state} "), ("shelf", "<", f"{state}!")]
+        query = Query(where, order="shelf", descending=True, limit=limit)
+        return self._reader.found("batches", query, batch_record)
+
+    def _mine(self, found: Iterable[R]) -> list[R]:
+        """Of records the ones of the owners that are shown."""
+        return [each for each in found if self._owners is None or each.owner in self._owners]
+
+    def _first_of_mine(self, find: Callable[[int], list[R]], limit: int) -> list[R]:
+        """The first records of the owners that are shown: looked for among more and more of all of them."""
+        asked = limit
+        while True:
+            found = find(asked)
+            mine = self._mine(found)
+            if len(mine) >= limit or len(found) < asked:
+                return mine[:limit]
+            asked *= 2
 
     def open_parts(self, batch_id: str | None = None) -> list[Part]:
         """Parts that are not DONE, of one batch or of all, in order."""
         query = Query([("open", ">", "")], "open") if batch_id is None else Query([("open", "==", batch_id)])
-        return _in_order(self._batches.known(self._reader.found("parts", query, part_record)))
+        found = self._batches.known(self._reader.found("parts", query, part_record))
+        if self._owners is not None and found:
+            shown = {each.id for each in self.open_batches()}
+            found = [each for each in found if each.batch_id in shown]
+        return _in_order(found)
 
     def batch_parts(self, batch_id: str) -> list[Part]:
         """All parts of a batch, in order."""
@@ -255,20 +308,22 @@ class FirestoreStore(Retention):
     def due_answers(self, *, limit: int) -> list[Prompt]:
         """ANSWERED prompts whose `not_before_at` is reached, longest-waiting first."""
         due = ("revisit", "<=", to_micros(self.now()))
-        return self._reader.first(due, limit=limit, order="revisit")
+        return self._first_of_mine(lambda asked: self._reader.first(due, limit=asked, order="revisit"), limit)
 
     def next_answer_at(self) -> datetime | None:
         """When the next ANSWERED prompt becomes due; of several without a rest, since when one has been."""
-        query = Query([("revisit", ">=", 0)], "revisit", fields=["revisit"], limit=1)
-        found = self._connection.find("prompts", query)
-        if not found:
+        first = first_revisit(self._connection, self._owners)
+        if first is None:
             return None
         # What did not rest was last written when it was answered.
-        answered_at = min(version_of(found[0].update_time), to_micros(self.now()) or 0)
-        return from_micros(found[0].fields["revisit"].integer_value or answered_at)
+        answered_at = min(version_of(first.update_time), to_micros(self.now()) or 0)
+        return from_micros(first.fields["revisit"].integer_value or answered_at)
 
     def overdue(self, *, limit: int) -> list[Prompt]:
         """QUEUED and WAITING prompts whose `deadline_at` has passed."""
+        return self._first_of_mine(self._overdue, limit)
+
+    def _overdue(self, limit: int) -> list[Prompt]:
         found: list[Prompt] = []
         now, last = self.now(), ""
         # From one shard with deadlines to the next: most states have none at all.
@@ -287,11 +342,11 @@ class FirestoreStore(Retention):
 
     def ended_waits(self, *, limit: int) -> list[Prompt]:
         """WAITING prompts of kind `chain` whose chain has ended, or is not there."""
-        return self._waits.ended(limit)
+        return self._first_of_mine(self._waits.ended, limit)
 
     def unsettled_chains(self, *, limit: int) -> list[str]:
         """Chains with a prompt marked `unsettled`, by id."""
-        return marked(self._connection, limit)
+        return marked(self._connection, limit, self._owners)
 
     def settle(self, prompts: Sequence[Prompt]) -> None:
         """Clear the `unsettled` mark of prompts that are still as they were read; they get new versions."""

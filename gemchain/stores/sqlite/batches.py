@@ -27,7 +27,7 @@ def insert_batch(db: Connection, batch: Batch, now: int) -> Batch:
             raise StoreConflictError(f"batch {batch.id!r} exists already")
         db.execute(BATCHES.insert, BATCHES.values(stored))
         deltas = Deltas()
-        deltas.batches[batch.state] += 1
+        deltas.batches[batch.owner, batch.state] += 1
         deltas.write(db, now)
     return stored
 
@@ -42,8 +42,8 @@ def replace_batch(db: Connection, batch: Batch, parts: Sequence[Part], now: int)
         db.execute(BATCHES.update, (*BATCHES.values(stored), batch.id, batch.version))
         _insert_parts(db, batch.id, parts)
         deltas = Deltas()
-        deltas.batches[before] -= 1
-        deltas.batches[batch.state] += 1
+        deltas.batches[batch.owner, before] -= 1
+        deltas.batches[batch.owner, batch.state] += 1
         deltas.write(db, now)
     return stored
 

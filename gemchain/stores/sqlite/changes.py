@@ -118,9 +118,10 @@ class Changes:
 
     def _count_move(self, prompt: Prompt, after: Progress) -> None:
         before, deltas = prompt.progress, self._deltas
-        deltas.prompts[before.state] -= 1
-        deltas.prompts[after.state] += 1
-        deltas.spend(before.usage, after.usage)
+        owner = prompt.owner
+        deltas.prompts[owner, before.state] -= 1
+        deltas.prompts[owner, after.state] += 1
+        deltas.spend(owner, before.usage, after.usage)
         self._opened[prompt.chain_id] += (after.state in UNFINISHED_PROMPT) - (
             before.state in UNFINISHED_PROMPT
         )
@@ -169,9 +170,9 @@ class Changes:
 
     def _count_draft(self, prompt: Prompt) -> None:
         after = prompt.progress
-        self._deltas.prompts[after.state] += 1
+        self._deltas.prompts[prompt.owner, after.state] += 1
         if after.usage is not NO_USAGE:
-            self._deltas.spend(NO_USAGE, after.usage)
+            self._deltas.spend(prompt.owner, NO_USAGE, after.usage)
         self._opened[prompt.chain_id] += after.state in UNFINISHED_PROMPT
         if after.state is QUEUED:
             self._enqueue(prompt)
@@ -191,7 +192,7 @@ class Changes:
         rows = _rows()
         for unit in units:
             if (chain := unit.chain) is not None:
-                self._deltas.chains[chain.state] += 1
+                self._deltas.chains[chain.owner, chain.state] += 1
                 head = self._created[chain.id], self._opened.pop(chain.id, 0), ""
                 row = *head, *usual_chain_values(chain, unit.token)
                 rare = rare_chain_values(chain)
@@ -208,8 +209,8 @@ class Changes:
             raise ConflictError
 
     def _chain_row(self, ending: ChainMove, proof: str) -> tuple[object, ...]:
-        self._deltas.chains[ending.before] -= 1
-        self._deltas.chains[ending.after] += 1
+        self._deltas.chains[ending.owner, ending.before] -= 1
+        self._deltas.chains[ending.owner, ending.after] += 1
         return (
             ending.after.value,
             ending.result,
@@ -235,7 +236,7 @@ class Changes:
 
     def _after_removed(self) -> int:
         """Behind every prompt that was removed: old versions of those must fit no new one."""
-        row = self._db.row("SELECT value FROM tallies WHERE name = ?", (HIGHEST_ROW,))
+        row = self._db.row("SELECT value FROM counters WHERE owner = '' AND name = ?", (HIGHEST_ROW,))
         return 1 if row is None else int(row[0]) + 1
 
     def _insert(self, sql: str, rows: Sequence[tuple[object, ...]]) -> None:

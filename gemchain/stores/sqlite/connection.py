@@ -25,13 +25,12 @@ from gemchain.errors import (
     StoreRefusedError,
     StoreUnavailableError,
 )
+from gemchain.stores.sqlite.upgrades import OLDEST, upgrades
 
 __all__ = ["MEMORY", "SCHEMA_VERSION", "Connection"]
 
 MEMORY = ":memory:"
-SCHEMA_VERSION = 3
-_UPGRADES = {2: ("ALTER TABLE prompts ADD COLUMN rules TEXT",)}
-"""What turns a file of this schema into one of the next. Nothing is read or written but the schema itself."""
+SCHEMA_VERSION = 4
 
 _APPLICATION = 0x67656D63
 """`gemc`: marks the file as gemchain's. https://www.sqlite.org/pragma.html#pragma_application_id"""
@@ -186,8 +185,8 @@ class Connection:
     def _prepare(self) -> None:
         """Create the tables in a new file, and add what an older one lacks; refuse any other file.
 
-        Crash story: one transaction, so a file has either schema whole. An older gemchain that has the file
-        open goes on with it, since it names the columns that it knows.
+        Crash story: one transaction, so a file has either schema whole. See `upgrades.py` for what an older
+        gemchain does that has the file open.
         """
         if self._schema_version() == SCHEMA_VERSION:
             return
@@ -195,7 +194,7 @@ class Connection:
         try:
             # Another process may have done it since.
             version = self._schema_version()
-            for statement in _statements() if version == 0 else _upgrades(version):
+            for statement in _statements() if version == 0 else upgrades(version, SCHEMA_VERSION):
                 self._db.execute(statement)
             self._db.execute(f"PRAGMA application_id = {_APPLICATION}")
             self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
@@ -215,7 +214,7 @@ class Connection:
                 f"{self.path!r} has schema {version}, and this gemchain knows up to {SCHEMA_VERSION}: "
                 "upgrade gemchain, or choose another state folder"
             )
-        if 0 < version < min(_UPGRADES):
+        if 0 < version < OLDEST:
             raise StoreError(
                 f"{self.path!r} has schema {version}, from before the first release, and this gemchain needs "
                 f"{SCHEMA_VERSION}: finish with the gemchain that wrote it, or choose another state folder"
@@ -272,11 +271,6 @@ def _enter_wal(db: sqlite3.Connection, timeout: float) -> None:
             time.sleep(0.01)
         else:
             return
-
-
-def _upgrades(version: int) -> list[str]:
-    """The statements that lead from an older schema to this one."""
-    return [statement for each in range(version, SCHEMA_VERSION) for statement in _UPGRADES[each]]
 
 
 def _statements() -> list[str]:

@@ -1,6 +1,12 @@
-"""How many records are in each state: added up in memory, written by the commit that moves them."""
+"""How many records are in each state: added up in memory, written by the commit that moves them.
 
-from collections import Counter
+The numbers are kept for each owner, so those of one run are read as cheaply as those of all.
+"""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection
+from functools import partial
 
 from gemchain.records import Counters, Usage
 from gemchain.records.states import BatchState, ChainState, PromptState
@@ -9,24 +15,31 @@ from gemchain.stores.sqlite.connection import Connection
 __all__ = ["Deltas", "read_counters"]
 
 _ADD = (
-    "INSERT INTO tallies (name, value) VALUES (?, ?) "
-    "ON CONFLICT (name) DO UPDATE SET value = value + excluded.value"
+    "INSERT INTO counters (owner, name, value) VALUES (?, ?, ?) "
+    "ON CONFLICT (owner, name) DO UPDATE SET value = value + excluded.value"
 )
 _ADD_TO_QUEUE = (
     "UPDATE queues SET waiting = waiting + ?, size = size + ?, "
     "newest_at = CASE WHEN ? THEN max(coalesce(newest_at, 0), ?) ELSE newest_at END WHERE seq = ?"
 )
 _AMOUNTS = Usage._fields
+_NOTHING_SPENT: Callable[[], list[float]] = partial(list, (0, 0, 0.0, 0.0))
 
 
 class Deltas:
-    """What one transaction changes in the counters, so that it writes a few rows and not one per prompt."""
+    """What one transaction changes in the counters, so that it writes a few rows and not one per prompt.
+
+    Attributes:
+        prompts: Prompts that came into a state of an owner, less those that left it.
+        chains: The same for chains.
+        batches: The same for batches.
+    """
 
     def __init__(self) -> None:
-        self.prompts: Counter[PromptState] = Counter()
-        self.chains: Counter[ChainState] = Counter()
-        self.batches: Counter[BatchState] = Counter()
-        self.usage = [0, 0, 0.0, 0.0]
+        self.prompts: Counter[tuple[str, PromptState]] = Counter()
+        self.chains: Counter[tuple[str, ChainState]] = Counter()
+        self.batches: Counter[tuple[str, BatchState]] = Counter()
+        self._usage: defaultdict[str, list[float]] = defaultdict(_NOTHING_SPENT)
         self.waiting: Counter[int] = Counter()
         self.size: Counter[int] = Counter()
         self.joined: set[int] = set()
@@ -43,20 +56,24 @@ class Deltas:
         self.waiting[queue] -= 1
         self.size[queue] -= size
 
-    def spend(self, before: Usage, after: Usage) -> None:
+    def spend(self, owner: str, before: Usage, after: Usage) -> None:
         """The usage of one prompt rose."""
         if before is not after:
+            usage = self._usage[owner]
             for place, amount in enumerate(after):
-                self.usage[place] += amount - before[place]
+                usage[place] += amount - before[place]
 
     def write(self, db: Connection, now: int) -> None:
         """Add everything to the tables; inside the transaction."""
-        named = [(f"prompt.{state}", count) for state, count in self.prompts.items() if count]
-        named += [(f"chain.{state}", count) for state, count in self.chains.items() if count]
-        named += [(f"batch.{state}", count) for state, count in self.batches.items() if count]
-        rows: list[tuple[str, float]] = [*named]
+        rows: list[tuple[str, str, float]] = []
+        rows += [(owner, f"prompt.{state}", count) for (owner, state), count in self.prompts.items() if count]
+        rows += [(owner, f"chain.{state}", count) for (owner, state), count in self.chains.items() if count]
+        rows += [(owner, f"batch.{state}", count) for (owner, state), count in self.batches.items() if count]
         rows += [
-            (f"usage.{name}", amount) for name, amount in zip(_AMOUNTS, self.usage, strict=True) if amount
+            (owner, f"usage.{name}", amount)
+            for owner, usage in self._usage.items()
+            for name, amount in zip(_AMOUNTS, usage, strict=True)
+            if amount
         ]
         db.execute_all(_ADD, rows)
         db.execute_all(
@@ -68,9 +85,19 @@ class Deltas:
         )
 
 
-def read_counters(db: Connection) -> Counters:
-    """The counters as the last commit left them: a handful of rows, however many prompts there are."""
-    found = dict(db.rows("SELECT name, CAST(value AS NUMERIC) FROM tallies"))
+def read_counters(db: Connection, owners: Collection[str] | None = None) -> Counters:
+    """The counters as the last commit left them: a handful of rows for each owner, however many prompts.
+
+    Args:
+        db: The database.
+        owners: Whose; None for all.
+    """
+    sql = "SELECT name, CAST(sum(value) AS NUMERIC) FROM counters GROUP BY name"
+    if owners is None:
+        found = dict(db.rows(sql))
+    else:
+        sql = sql.replace("GROUP", "WHERE owner IN (SELECT value FROM json_each(?)) GROUP")
+        found = dict(db.rows(sql, (json.dumps([*owners]),)))
     usage = {name: found[f"usage.{name}"] for name in _AMOUNTS if f"usage.{name}" in found}
     return Counters(
         prompts={state: found[f"prompt.{state}"] for state in PromptState if found.get(f"prompt.{state}")},

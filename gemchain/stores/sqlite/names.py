@@ -8,7 +8,10 @@ from gemchain.errors import DamagedError
 from gemchain.records import Prompt
 from gemchain.stores.sqlite.connection import Connection
 
-__all__ = ["Names"]
+__all__ = ["Names", "QueueParts"]
+
+QueueParts = tuple[str, str, str, str]
+"""Lane, provider, model and owner of a queue."""
 
 _KEPT = 10_000
 
@@ -23,8 +26,8 @@ class Names:
         self._db = db
         self._texts: dict[int, str] = {}
         self._numbers: dict[str, int] = {}
-        self._queues: dict[int, tuple[str, str, str]] = {}
-        self._queue_numbers: dict[tuple[str, str, str], int] = {}
+        self._queues: dict[int, QueueParts] = {}
+        self._queue_numbers: dict[QueueParts, int] = {}
 
     @contextmanager
     def kept(self) -> Iterator[None]:
@@ -67,37 +70,39 @@ class Names:
             assert found is not None
         return found
 
-    def queue(self, number: int) -> tuple[str, str, str]:
-        """Lane, provider and model of a queue."""
+    def queue(self, number: int) -> QueueParts:
+        """Lane, provider, model and owner of a queue."""
         found = self._queues.get(number)
         if found is None:
-            row = self._db.row("SELECT lane, provider, model FROM queues WHERE seq = ?", (number,))
-            lane, provider, model = _texts(row, "queues", number)
-            found = self._queues[number] = lane, provider, model
+            row = self._db.row("SELECT lane, provider, model, owner FROM queues WHERE seq = ?", (number,))
+            lane, provider, model, owner = _texts(row, "queues", number)
+            found = self._queues[number] = lane, provider, model, owner
         return found
 
-    def find_queue(self, queue: tuple[str, str, str]) -> int | None:
+    def find_queue(self, queue: QueueParts) -> int | None:
         """The number of a queue; None when nothing was ever recorded for it."""
         found = self._queue_numbers.get(queue)
         if found is None:
-            sql = "SELECT seq FROM queues WHERE lane = ? AND provider = ? AND model = ?"
+            sql = "SELECT seq FROM queues WHERE lane = ? AND provider = ? AND model = ? AND owner = ?"
             row = self._db.row(sql, queue)
             if row is not None:
                 found = self._queue_numbers[queue] = row[0]
         return found
 
-    def queue_number(self, queue: tuple[str, str, str]) -> int:
+    def queue_number(self, queue: QueueParts) -> int:
         """The number of a queue, recorded now if need be; inside a transaction only."""
         found = self._queue_numbers.get(queue)
         if found is None:
-            self._db.execute("INSERT OR IGNORE INTO queues (lane, provider, model) VALUES (?, ?, ?)", queue)
+            self._db.execute(
+                "INSERT OR IGNORE INTO queues (lane, provider, model, owner) VALUES (?, ?, ?, ?)", queue
+            )
             found = self.find_queue(queue)
             assert found is not None
         return found
 
     def queue_of(self, prompt: Prompt) -> int:
         """The number of the queue that a prompt belongs to; inside a transaction only."""
-        return self.queue_number((prompt.lane, prompt.provider, prompt.model))
+        return self.queue_number((prompt.lane, prompt.provider, prompt.model, prompt.owner))
 
     def _remember(self, number: int, text: str) -> str:
         if len(self._texts) >= _KEPT:

@@ -6,7 +6,7 @@ the resting ones behind the present moment: neither is ever read to reach the ot
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -31,7 +31,7 @@ _CLAIM = (
     "rank = NULL, waits_at = NULL, deadline_at = NULL, version = version + 1 "
     "WHERE seq IN (SELECT value FROM json_each(?))"
 )
-_SEQ, _SIZE = 0, 1
+_SEQ, _SIZE, _OWNER = 0, 1, 4
 _LOWEST_RANK = -(1 << 62)
 
 
@@ -40,15 +40,15 @@ def claim(
 ) -> list[InputRow]:
     """Move ready prompts to CLAIMED by a batch; inside a transaction."""
     check_fence(db, batch)
-    queue = names.find_queue((batch.lane, batch.provider, batch.model))
+    queue = names.find_queue((batch.lane, batch.provider, batch.model, batch.owner))
     if queue is None:
         return []
     rows = _ready(db, queue, limit, max_bytes, _horizon(db, queue, now))
     holder = names.number(batch.id)
     db.execute(_CLAIM, (holder, now, json.dumps([row[_SEQ] for row in rows])))
     deltas = Deltas()
-    deltas.prompts[PromptState.QUEUED] -= len(rows)
-    deltas.prompts[PromptState.CLAIMED] += len(rows)
+    deltas.prompts[batch.owner, PromptState.QUEUED] -= len(rows)
+    deltas.prompts[batch.owner, PromptState.CLAIMED] += len(rows)
     deltas.waiting[queue] -= len(rows)
     deltas.size[queue] -= sum(row[_SIZE] for row in rows)
     deltas.write(db, now)
@@ -103,11 +103,12 @@ def _horizon(db: Connection, queue: int, now: int) -> int:
 _NUMBERS = ", ".join(f"CAST({name} AS INTEGER)" for name in ("waiting", "size", "newest_at"))
 
 
-def queue_statuses(db: Connection, now: int) -> list[QueueStatus]:
-    """Every queue in which prompts wait, all as they stood at one moment."""
-    sql = f"SELECT seq, lane, provider, model, {_NUMBERS} FROM queues WHERE waiting > 0"
+def queue_statuses(db: Connection, now: int, owners: Collection[str] | None = None) -> list[QueueStatus]:
+    """Every queue in which prompts wait, all as they stood at one moment; with `owners`, only theirs."""
+    sql = f"SELECT seq, lane, provider, model, owner, {_NUMBERS} FROM queues WHERE waiting > 0"
     with db.snapshot():
-        return [_status(db, row, now) for row in db.rows(sql)]
+        rows = db.rows(sql)
+        return [_status(db, row, now) for row in rows if owners is None or row[_OWNER] in owners]
 
 
 _OLDEST = "SELECT min(waits_at) FROM progress WHERE queue = ? AND rank = ? AND waits_at <= ?"
@@ -115,7 +116,7 @@ _RESTING = "SELECT count(*), min(waits_at) FROM progress WHERE queue = ? AND ran
 
 
 def _status(db: Connection, row: tuple[Any, ...], now: int) -> QueueStatus:
-    queue, lane, provider, model, waiting, size, newest_at = row
+    queue, lane, provider, model, owner, waiting, size, newest_at = row
     horizon = max(now, newest_at or 0)
     resting, oldest, due = 0, [], []
     for rank in _ranks(db, queue):
@@ -124,7 +125,7 @@ def _status(db: Connection, row: tuple[Any, ...], now: int) -> QueueStatus:
         resting += more
         due.append((first,))
     return QueueStatus(
-        queue=queue_name(lane, provider, model),
+        queue=queue_name(lane, provider, model, owner),
         ready=waiting - resting,
         resting=resting,
         size=size,

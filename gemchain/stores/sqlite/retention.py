@@ -48,8 +48,8 @@ _OF_GROUP = _RIPE.format(which="c.seq IN (SELECT value FROM json_each(?3))")
 
 _THEIRS = "SELECT p.seq FROM prompts p WHERE p.chain IN (SELECT value FROM json_each(?))"
 _NOTE_HIGHEST = (
-    f"INSERT INTO tallies (name, value) VALUES ('{HIGHEST_ROW}', ?) "
-    "ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)"
+    f"INSERT INTO counters (owner, name, value) VALUES ('', '{HIGHEST_ROW}', ?) "
+    "ON CONFLICT (owner, name) DO UPDATE SET value = max(value, excluded.value)"
 )
 _UNUSED = (
     "state IN ('CLOSED', 'FAILED') AND NOT EXISTS "

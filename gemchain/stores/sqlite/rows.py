@@ -123,7 +123,7 @@ def rare_values(prompt: Prompt) -> tuple[Any, ...]:
     )
 
 
-Queues = Callable[[int], tuple[str, str, str]]
+Queues = Callable[[int], tuple[str, str, str, str]]
 _STATES: Mapping[str, PromptState] = {state.value: state for state in PromptState}
 _time: Callable[[int], datetime] = codec.from_micros  # type: ignore[assignment]  # a number is a time
 
@@ -165,7 +165,7 @@ def _quickly(row: tuple[Any, ...], queues: Queues, names: Callable[[int], str]) 
     # fmt: on
     if version // CHANGES != seq or not -MANY < priority < MANY:
         raise DamagedError("the version is another row's, or the priority is out of its range")
-    lane, provider, model = queues(queue)
+    lane, provider, model, owner = queues(queue)
     return Prompt(
         id_,
         chain_id,
@@ -196,6 +196,7 @@ def _quickly(row: tuple[Any, ...], queues: Queues, names: Callable[[int], str]) 
         join_id,
         branch,
         request_hash,
+        owner,
         _progress_record(progress, names),
         version,
     )
@@ -261,6 +262,7 @@ def _closely(row: tuple[Any, ...], queues: Queues, names: Callable[[int], str]) 
     decoded("lane", lambda: queues(read["queue"])[0])
     decoded("provider", lambda: queues(read["queue"])[1])
     decoded("model", lambda: queues(read["queue"])[2])
+    decoded("owner", lambda: queues(read["queue"])[3])
     decoded("state", lambda: _STATES[read["state"]])
     decoded("failure", lambda: codec.failure_from_text(read["failure"]))
     decoded("usage", lambda: damage.usage_of({name: read[name] for name in Usage._fields}))

@@ -11,10 +11,24 @@ CREATE TABLE names (
     name TEXT NOT NULL UNIQUE
 );
 
--- How many records stand where, kept by the very commits that move them: `prompt.DONE`, `usage.cost`, ...
-CREATE TABLE tallies (
-    name  TEXT PRIMARY KEY,
-    value NUMERIC NOT NULL
+-- How many records of each owner are in each state, kept by the commits that move them: `prompt.DONE`, ...
+CREATE TABLE counters (
+    owner TEXT NOT NULL,
+    name  TEXT NOT NULL,
+    value NUMERIC NOT NULL,
+    PRIMARY KEY (owner, name)
+) WITHOUT ROWID;
+
+-- Runs of the command line, and programs: the owners of chains.
+CREATE TABLE runs (
+    id         TEXT PRIMARY KEY,
+    kind       TEXT NOT NULL,               -- run, or program
+    function   TEXT NOT NULL,               -- FILE:FUNCTION; empty for a program
+    input      TEXT,
+    output     TEXT,
+    command    TEXT,                        -- what to type to continue it
+    created_at INTEGER NOT NULL,
+    begun_at   INTEGER NOT NULL             -- when it was last begun or continued
 ) WITHOUT ROWID;
 
 CREATE TABLE queues (
@@ -22,10 +36,11 @@ CREATE TABLE queues (
     lane      TEXT NOT NULL,
     provider  TEXT NOT NULL,
     model     TEXT NOT NULL,
+    owner     TEXT NOT NULL DEFAULT '',
     waiting   INTEGER NOT NULL DEFAULT 0,   -- prompts that are QUEUED, resting ones included
     size      INTEGER NOT NULL DEFAULT 0,   -- bytes of their requests
     newest_at INTEGER,                      -- when one was last added
-    UNIQUE (lane, provider, model)
+    UNIQUE (lane, provider, model, owner)
 );
 
 CREATE TABLE chains (
@@ -46,8 +61,10 @@ CREATE TABLE chains (
     labels       TEXT,
     failure      TEXT,
     result       TEXT,
-    args         TEXT NOT NULL
+    args         TEXT NOT NULL,
+    owner        TEXT NOT NULL DEFAULT ''
 );
+CREATE INDEX chains_of_owner ON chains (owner, state);
 
 CREATE TABLE prompts (
     seq          INTEGER PRIMARY KEY,
@@ -155,7 +172,9 @@ CREATE TABLE batches (
     parts           INTEGER NOT NULL,
     counts          TEXT NOT NULL,
     usage           TEXT NOT NULL,
-    failure         TEXT
+    failure         TEXT,
+    owner           TEXT NOT NULL DEFAULT '',
+    holder          TEXT
 );
 CREATE INDEX batches_open ON batches (seq) WHERE state IN ('PLANNED', 'WRITTEN', 'SENT', 'ARRIVED');
 
@@ -172,7 +191,8 @@ CREATE TABLE parts (
     fence           INTEGER NOT NULL,
     leased_until_at INTEGER,
     counts          TEXT NOT NULL,
-    usage           TEXT NOT NULL
+    usage           TEXT NOT NULL,
+    holder          TEXT
 );
 CREATE INDEX parts_of_batch ON parts (batch_id, "index");
 CREATE INDEX parts_open ON parts (batch_id, "index") WHERE state = 'WAITING';

@@ -3,26 +3,27 @@
 `:memory:` gives a store that lives as long as the object: the test double of every other test.
 """
 
+import copy
 import json
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
 from gemchain.ports import Clock
-from gemchain.records import Batch, Chain, Counters, InputRow, Part, Prompt, QueueStatus, Unit, Verdict
-from gemchain.records.codec import from_micros, to_micros
+from gemchain.records import Batch, Chain, InputRow, Part, Prompt, Run, Unit, Verdict
 from gemchain.records.identity import is_join
-from gemchain.records.states import BatchState, ChainState, PromptState
+from gemchain.records.states import ChainState, PromptState
 from gemchain.stores.sqlite.batches import insert_batch, replace_batch, replace_part
 from gemchain.stores.sqlite.commit import check_units, commit_group
 from gemchain.stores.sqlite.connection import MEMORY, Connection
-from gemchain.stores.sqlite.counters import read_counters
 from gemchain.stores.sqlite.names import Names
+from gemchain.stores.sqlite.owners import Owners, read_runs, write_run
 from gemchain.stores.sqlite.progress import STOPPED
-from gemchain.stores.sqlite.queues import claim, queue_statuses
+from gemchain.stores.sqlite.queues import claim
 from gemchain.stores.sqlite.retention import Retention
-from gemchain.stores.sqlite.rows import PROMPT_SELECT, PROMPTS_OF, SEQ, prompt_record, row_of
+from gemchain.stores.sqlite.rows import PROMPT_SELECT, PROMPTS_OF, SEQ, row_of
 from gemchain.stores.sqlite.tables import BATCHES, CHAINS, PARTS
+from gemchain.stores.sqlite.work import Work
 
 __all__ = ["MEMORY", "SqliteStore"]
 
@@ -37,7 +38,6 @@ _PAGE = 1_000
 _PAGE_BYTES = 8 << 20
 
 _AMONG = "IN (SELECT value FROM json_each(?))"
-_OPEN_BATCH = "state IN ('PLANNED', 'WRITTEN', 'SENT', 'ARRIVED')"
 _INPUT_ROWS = (
     "SELECT CAST(p.size AS INTEGER), g.seq, p.id, r.body, p.request_hash "
     "FROM progress g JOIN prompts p ON p.seq = g.seq JOIN requests r ON r.seq = g.seq "
@@ -54,13 +54,10 @@ _FIND_IDS = " UNION ALL ".join(
     f"SELECT * FROM (SELECT id FROM {table} WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT ?3)"
     for table in ("chains", "prompts", "batches")
 )
-_UNSETTLED = (
-    "SELECT DISTINCT p.chain_id FROM progress g JOIN prompts p ON p.seq = g.seq WHERE g.unsettled = 1 LIMIT ?"
-)
 _SETTLE = "UPDATE progress SET unsettled = 0 WHERE unsettled = 1 AND version = ? AND seq = ?"
 
 
-class SqliteStore(Retention):
+class SqliteStore(Work, Retention):
     """A `Store` in one SQLite file. `gemchain.ports.Store` is the contract.
 
     What it adds to the contract: among prompts of one priority, the one that waited longest goes first, a
@@ -82,6 +79,25 @@ class SqliteStore(Retention):
         self._clock = clock
         self._db = Connection(path, timeout)
         self._names = Names(self._db)
+        self._owners = Owners()
+
+    def owned_by(self, owners: Collection[str] | None) -> "SqliteStore":
+        """The same store, showing only the work of these owners; see `Store.owned_by`."""
+        view = copy.copy(self)
+        view._owners = Owners(owners)  # noqa: SLF001 -- a copy of this very object
+        return view
+
+    def owners(self) -> set[str]:
+        """Everyone whose work was ever recorded."""
+        return {each for (each,) in self._db.rows("SELECT DISTINCT owner FROM counters")}
+
+    def save_run(self, run: Run) -> None:
+        """Record a run, or that it is continued."""
+        write_run(self._db, run)
+
+    def runs(self, ids: Collection[str] | None = None, *, limit: int = 100) -> list[Run]:
+        """Runs with these ids, or all, the one begun last first."""
+        return read_runs(self._db, ids, limit)
 
     def now(self) -> datetime:
         """The store's own time."""
@@ -124,10 +140,16 @@ class SqliteStore(Retention):
         return self._db.row("SELECT 1 FROM chains WHERE id = ? AND open > 0", (chain_id,)) is not None
 
     def list_chains(
-        self, *, state: ChainState | None = None, limit: int = 100, after: str | None = None
+        self,
+        *,
+        state: ChainState | None = None,
+        owner: str | None = None,
+        limit: int = 100,
+        after: str | None = None,
     ) -> list[Chain]:
         """Chains, newest first; `after` is the last id of the page before."""
         where, values = _conditions(
+            ("owner = ?", owner),
             ("state = ?", None if state is None else state.value),
             ("seq < (SELECT seq FROM chains WHERE id = ?)", after),
         )
@@ -142,14 +164,6 @@ class SqliteStore(Retention):
         """Ids of chains, prompts and batches that start with `prefix`, in order."""
         rows = self._db.rows(_FIND_IDS, (prefix, f"{prefix}\U0010ffff", limit))
         return sorted(each for (each,) in rows)[:limit]
-
-    def counters(self) -> Counters:
-        """How many records stand where; a handful of rows is read."""
-        return read_counters(self._db)
-
-    def queues(self) -> list[QueueStatus]:
-        """Every queue in which prompts wait."""
-        return queue_statuses(self._db, self._micros())
 
     def plan(self, batch: Batch) -> Batch:
         """Record a new batch."""
@@ -184,24 +198,6 @@ class SqliteStore(Retention):
         rows = self._db.rows(f"{BATCHES.select} WHERE id {_AMONG}", (_json(ids),))
         return {batch.id: batch for batch in BATCHES.records(rows)}
 
-    def open_batches(self) -> list[Batch]:
-        """Every batch that is PLANNED, WRITTEN, SENT or ARRIVED, oldest first."""
-        rows = self._db.rows(f"{BATCHES.select} WHERE {_OPEN_BATCH} ORDER BY seq")
-        return BATCHES.records(rows)
-
-    def list_batches(self, *, state: BatchState | None = None, limit: int = 100) -> list[Batch]:
-        """Batches, newest first."""
-        where, values = _conditions(("state = ?", None if state is None else state.value))
-        rows = self._db.rows(f"{BATCHES.select} {where} ORDER BY seq DESC LIMIT ?", (*values, limit))
-        return BATCHES.records(rows)
-
-    def open_parts(self, batch_id: str | None = None) -> list[Part]:
-        """Parts that are not DONE, of one batch or of all, in order."""
-        where, values = _conditions(("batch_id = ?", batch_id))
-        where = f"{where} AND" if where else "WHERE"
-        sql = f"{PARTS.select} {where} state = 'WAITING' ORDER BY batch_id, \"index\""
-        return PARTS.records(self._db.rows(sql, values))
-
     def batch_parts(self, batch_id: str) -> list[Part]:
         """All parts of a batch, in order."""
         rows = self._db.rows(f'{PARTS.select} WHERE batch_id = ? ORDER BY "index"', (batch_id,))
@@ -211,30 +207,6 @@ class SqliteStore(Retention):
         """Replace a part."""
         return replace_part(self._db, part)
 
-    def due_answers(self, *, limit: int) -> list[Prompt]:
-        """ANSWERED prompts whose `not_before_at` is reached, in the order in which they fell due."""
-        where = "WHERE g.due_at <= ? AND g.state = 'ANSWERED' ORDER BY g.due_at LIMIT ?"
-        return self._select(where, self._micros(), limit)
-
-    def next_answer_at(self) -> datetime | None:
-        """When the next ANSWERED prompt becomes due; None when there is none."""
-        row = self._db.row("SELECT min(due_at) FROM progress WHERE due_at IS NOT NULL")
-        return None if row is None else from_micros(row[0])
-
-    def overdue(self, *, limit: int) -> list[Prompt]:
-        """QUEUED and WAITING prompts whose `deadline_at` has passed, earliest deadline first."""
-        where = "WHERE g.deadline_at < ? AND g.state IN ('QUEUED', 'WAITING') ORDER BY g.deadline_at LIMIT ?"
-        return self._select(where, self._micros(), limit)
-
-    def ended_waits(self, *, limit: int) -> list[Prompt]:
-        """WAITING prompts of kind `chain` whose chain has ended, or is not there."""
-        ended = "NOT EXISTS (SELECT 1 FROM chains e WHERE e.id = g.awaits AND e.state = 'RUNNING')"
-        return self._select(f"WHERE g.awaits IS NOT NULL AND g.state = 'WAITING' AND {ended} LIMIT ?", limit)
-
-    def unsettled_chains(self, *, limit: int) -> list[str]:
-        """Chains with a prompt marked `unsettled`."""
-        return [each for (each,) in self._db.rows(_UNSETTLED, (limit,))]
-
     def settle(self, prompts: Sequence[Prompt]) -> None:
         """Clear the `unsettled` mark of prompts that are still as they were read; their versions stay."""
         with self._db.transaction():
@@ -243,18 +215,6 @@ class SqliteStore(Retention):
     def close(self) -> None:
         """Let go of the file. Records stay, except those of `:memory:`."""
         self._db.close()
-
-    def _micros(self) -> int:
-        now = to_micros(self._clock.now())
-        assert now is not None
-        return now
-
-    def _select(self, where: str, *values: Any) -> list[Prompt]:
-        return self._records(self._db.rows(PROMPT_SELECT + where, values))
-
-    def _records(self, rows: list[tuple[Any, ...]]) -> list[Prompt]:
-        queues, names = self._names.queue, self._names.text
-        return [prompt_record(row, queues, names) for row in rows]
 
     def _pages(self, where: str, *values: Any) -> Iterator[list[Prompt]]:
         """Pages by row number: moves between two pages neither hide a prompt nor show it twice."""

@@ -107,7 +107,7 @@ class Table(Generic[R]):
         return found
 
 
-USUAL_CHAIN_COLUMNS = ("id", "key", "function", "args", "created_at", "state", "token", "version")
+USUAL_CHAIN_COLUMNS = ("id", "key", "function", "args", "created_at", "state", "token", "version", "owner")
 RARE_CHAIN_COLUMNS = ("code_version", "labels", "budget", "deadline_at", "result", "failure", "ended_at")
 NOTHING_RARE_OF_CHAIN = (None,) * len(RARE_CHAIN_COLUMNS)
 
@@ -115,7 +115,17 @@ NOTHING_RARE_OF_CHAIN = (None,) * len(RARE_CHAIN_COLUMNS)
 def usual_chain_values(chain: Chain, token: str) -> tuple[Any, ...]:
     """What `USUAL_CHAIN_COLUMNS` hold for a new chain."""
     created_at = codec.to_micros(chain.created_at)
-    return chain.id, chain.key, chain.function, chain.args, created_at, chain.state.value, token, 1
+    return (
+        chain.id,
+        chain.key,
+        chain.function,
+        chain.args,
+        created_at,
+        chain.state.value,
+        token,
+        1,
+        chain.owner,
+    )
 
 
 def rare_chain_values(chain: Chain) -> tuple[Any, ...]:

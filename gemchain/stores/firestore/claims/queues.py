@@ -15,7 +15,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from gemchain.records import QueueStatus
+from gemchain.records import QueueStatus, queue_owner
 from gemchain.records.codec import from_micros
 from gemchain.stores.firestore.client.connection import Connection
 from gemchain.stores.firestore.client.errors import FAILURES
@@ -65,17 +65,20 @@ class Queues:
                 self._joined_at.pop(queue, None)
         return [Write(delete=self._connection.name(KIND, _document_id(queue))) for queue in names]
 
-    def statuses(self) -> list[QueueStatus]:
-        """Every queue in which prompts wait."""
+    def statuses(self, owners: Collection[str] | None = None) -> list[QueueStatus]:
+        """Every queue in which prompts wait; with `owners`, only theirs."""
         keys: dict[str, list[str]] = {}
         for key in self._values("queue", lambda value: value):
             keys.setdefault(queue_of(key), []).append(key)
         resting = {queue_of(key) for key in self._values("resting", _beyond_its_queue)}
         keys |= {queue: [] for queue in resting - keys.keys()}
+        if owners is not None:
+            keys = {queue: found for queue, found in keys.items() if queue_owner(queue) in owners}
+            resting &= keys.keys()
         if not keys:
             return []
         now = self._connection.now()
-        numbers, since = self._counters.read(), self._since(keys, now)
+        numbers, since = self._counters.read(owners), self._since(keys, now)
         rests = {queue: self._resting(queue, now) for queue in resting}
         return [
             self._status(queue, keys[queue], rests.get(queue, _NO_REST), numbers, since[queue])

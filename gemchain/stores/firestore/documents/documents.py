@@ -17,7 +17,7 @@ prompts     queue       QUEUED and ready               queue (and priority)     
             member      in a batch                     batch and state          what a batch holds
             unsettled   marked                         chain                    chains to look at
             chain_id, state
-chains      state
+chains      state, owner
 batches     open        not CLOSED or FAILED           true
             shelf       always                         state, time of creation  lists, newest first
 parts       open        not DONE                       batch
@@ -72,12 +72,13 @@ INDEXED = {
         *("queue", "resting", "expires", "revisit", "open_chain", "open_join"),
         *("join_id", "awaits", "member", "unsettled", "chain_id", "state"),
     ),
-    "chains": ("state",),
+    "chains": ("state", "owner"),
     "batches": ("open", "shelf"),
     "parts": ("open", "batch_id"),
     "queues": (),
     "births": (),
     "tallies": (),
+    "runs": (),
 }
 """The fields that queries use, in each collection; `firestore.indexes.json` exempts all others."""
 
@@ -161,7 +162,7 @@ WITHOUT_REQUEST = (
 def prompt_fields(prompt: Prompt, request: str, keep: timedelta | None = None) -> dict[str, Any]:
     """The document of a new prompt."""
     asked = {name: getattr(prompt, name) for name in _ASKED}
-    asked["accept"] = prompt.accept or None
+    asked |= {"accept": prompt.accept or None, "owner": prompt.owner or None}
     return asked | {"request": request} | progress_fields(prompt, prompt.progress, keep)
 
 
@@ -246,6 +247,8 @@ def _fields(record: Batch | Chain | Part) -> dict[str, Any]:
     }
     for name in _CODECS.keys() & content.keys():
         content[name] = _CODECS[name][0](content[name])
+    if not content.get("owner", True):
+        content["owner"] = None
     return content
 
 

@@ -10,13 +10,14 @@ from gemchain.errors import DamagedError
 from gemchain.records import Batch, Chain, InputRow, Part, Prompt
 from gemchain.records.codec import to_micros
 from gemchain.records.damage import Unreadable, note_damage
+from gemchain.records.states import ChainState
 from gemchain.stores.firestore.claims.cache import ClaimCache
 from gemchain.stores.firestore.claims.ready import INPUT_FIELDS, input_rows
 from gemchain.stores.firestore.client.connection import Connection, record_id
 from gemchain.stores.firestore.client.messages import Message
 from gemchain.stores.firestore.client.query import Condition, Query
 from gemchain.stores.firestore.client.values import fields_of, version_of, with_chain
-from gemchain.stores.firestore.documents.documents import WITHOUT_REQUEST, prompt_record
+from gemchain.stores.firestore.documents.documents import WITHOUT_REQUEST, chain_record, prompt_record
 from gemchain.stores.firestore.documents.spill import Spill
 
 __all__ = ["Reader"]
@@ -89,6 +90,19 @@ class Reader:
     def found(self, kind: str, query: Query, record: _Record[R]) -> list[R]:
         """The records of a kind that a query finds."""
         return self._records(self._connection.find(kind, query), record)
+
+    def chains_of(self, owner: str, state: ChainState | None, limit: int, after: str | None) -> list[Chain]:
+        """Chains of an owner by id; those without an owner are looked for among all."""
+        where = [("owner", "==", owner)] if owner else []
+        found: list[Chain] = []
+        while len(found) < limit:
+            cursor = () if after is None else (self._connection.name("chains", after),)
+            page = self.found("chains", Query(where, limit=PAGE, after=cursor), chain_record)
+            found += [each for each in page if each.owner == owner and state in (None, each.state)]
+            if len(page) < PAGE:
+                break
+            after = page[-1].id
+        return found[:limit]
 
     def _records(self, documents: Sequence[Message], record: _Record[R]) -> list[R]:
         found = []

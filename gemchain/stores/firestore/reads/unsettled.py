@@ -1,6 +1,6 @@
 """The `unsettled` marks of chains."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from gemchain.base.chunks import chunked
 from gemchain.records import Prompt
@@ -15,12 +15,18 @@ __all__ = ["marked", "unmark"]
 PAGE = 500
 
 
-def marked(connection: Connection, limit: int) -> list[str]:
-    """Chains with a mark, by id."""
-    query = Query([("unsettled", ">", "")], "unsettled", fields=["unsettled"])
+def marked(connection: Connection, limit: int, owners: Collection[str] | None = None) -> list[str]:
+    """Chains with a mark, by id; with `owners`, only theirs."""
+    query = Query([("unsettled", ">", "")], "unsettled", fields=["unsettled", "owner"])
     found: dict[str, None] = {}
     for page in connection.pages("prompts", query, PAGE):
-        found.update(dict.fromkeys(each.fields["unsettled"].string_value for each in page))
+        found.update(
+            dict.fromkeys(
+                each.fields["unsettled"].string_value
+                for each in page
+                if owners is None or each.fields["owner"].string_value in owners
+            )
+        )
         if len(found) >= limit:
             break
     return list(found)[:limit]

@@ -12,7 +12,7 @@ from tests.support.fuzzing import NUMBERS, TEXTS, fuzz
 
 VALUES = st.one_of(TEXTS, NUMBERS, st.binary(max_size=40), st.none())
 OF_A_PROMPT = ("progress", "prompts", "requests")
-OF_ALL = ("batches", "chains", "names", "parts", "queues", "tallies")
+OF_ALL = ("batches", "chains", "names", "parts", "queues", "counters", "runs")
 KEPT = {"seq", "chain"}
 """What ties the rows of a prompt together: without it there is no record to speak of."""
 
@@ -69,6 +69,6 @@ def test_a_damaged_prompt_stops_with_a_reason_and_its_neighbours_go_on(data):
 
 @fuzz(15)
 @given(st.data())
-def test_a_damaged_batch_part_chain_or_tally_stops_no_stage(data):
+def test_a_damaged_batch_part_chain_counter_or_run_stops_no_stage(data):
     with struck(data, OF_ALL, victims=False):
         pass

@@ -3,6 +3,7 @@
 Longer than 300 lines: all that holds for SQLite alone.
 """
 
+import json
 import multiprocessing
 import sqlite3
 import subprocess
@@ -10,6 +11,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -30,6 +32,7 @@ from tests.contracts.store_contract import StoreContract
 from tests.contracts.store_samples import APPLIED, Samples, ids
 
 P = PromptState
+STATES = Path(__file__).parents[1] / "states"
 
 
 def open_file(path: str) -> SqliteStore:
@@ -118,19 +121,58 @@ def test_a_schema_from_before_the_first_release_is_refused_with_the_way_out(path
         open_file(path)
 
 
-def test_a_file_of_the_schema_before_gets_what_it_lacks_and_keeps_what_it_has(path, clock):
-    store = open_file(path)
-    Samples(store, clock).queue("p1")
+@pytest.fixture(params=[2, 3])
+def older(request, path):
+    """A file of an older schema, with records: that of schema 3 was made by gemchain before runs."""
+    told = json.loads((STATES / "before-rooms-sqlite.json").read_text(encoding="utf-8"))[0]
+    Path(path).parent.mkdir(parents=True)
+    database = sqlite3.connect(path)
+    database.executescript("\n".join(told["records"]))
+    if request.param == 2:
+        database.execute("ALTER TABLE prompts DROP COLUMN rules")
+        database.execute("PRAGMA user_version = 2")
+    database.close()
+    return path
+
+
+def schema_of(path):
+    """The tables with their columns, and the indexes."""
+    database = sqlite3.connect(path)
+    tables = {
+        name: {(row[1], row[2], row[3]) for row in database.execute(f"PRAGMA table_xinfo({name})")}
+        for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+    }
+    indexes = {
+        sql for (sql,) in database.execute("SELECT sql FROM sqlite_master WHERE type = 'index'") if sql
+    }
+    database.close()
+    return tables, indexes
+
+
+def test_a_file_of_an_older_schema_gets_what_it_lacks_and_keeps_what_it_has(older, tmp_path, clock):
+    store = open_file(older)
+    before = store.counters()
+    assert before.prompts[PromptState.QUEUED] == 9
+    assert store.owned_by({""}).counters() == before
+    assert {queue.ready for queue in store.queues()} == {9}
+    Samples(store, clock).queue("p2", rules="{}", owner="mine")
+    assert store.prompts(["p2"])["p2"].rules == "{}"
+    assert store.owned_by({"mine"}).counters().prompts == {PromptState.QUEUED: 1}
     store.close()
-    older = sqlite3.connect(path)
-    older.execute("ALTER TABLE prompts DROP COLUMN rules")
-    older.execute("PRAGMA user_version = 2")
-    older.close()
-    store = open_file(path)
-    Samples(store, clock).queue("p2", rules="{}")
-    assert [each.rules for each in store.prompts(["p1", "p2"]).values()] == [None, "{}"]
-    store.close()
-    open_file(path).close()
+    open_file(older).close()
+    fresh = str(tmp_path / "fresh" / "gemchain.db")
+    open_file(fresh).close()
+    assert schema_of(older) == schema_of(fresh)
+
+
+def test_a_process_of_before_stops_and_loses_nothing_when_the_file_is_upgraded(older):
+    """Going on, it would not keep the counters of owners."""
+    process = sqlite3.connect(older)
+    process.execute("SELECT count(*) FROM tallies")
+    open_file(older).close()
+    with pytest.raises(sqlite3.OperationalError, match="no such table: tallies"):
+        process.execute("UPDATE tallies SET value = value + 1")
+    process.close()
 
 
 def test_a_file_that_is_no_database_is_refused(tmp_path):

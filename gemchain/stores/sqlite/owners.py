@@ -6,6 +6,7 @@ from typing import Any
 
 from gemchain.records import Run
 from gemchain.records.codec import from_micros, to_micros
+from gemchain.records.damage import UNREADABLE
 from gemchain.stores.sqlite.connection import Connection
 
 __all__ = ["Owners", "read_runs", "write_run"]
@@ -63,7 +64,7 @@ def read_runs(db: Connection, ids: Collection[str] | None, limit: int) -> list[R
     """Runs with these ids, or all; see `Store.runs`."""
     where, values = ("", ()) if ids is None else (f"WHERE id {_AMONG}", (json.dumps([*ids]),))
     sql = f"SELECT {_COLUMNS} FROM runs {where} ORDER BY begun_at DESC, id LIMIT ?"
-    return [_run(*row) for row in db.rows(sql, (*values, limit))]
+    return [run for row in db.rows(sql, (*values, limit)) if (run := _run(*row)) is not None]
 
 
 def _run(
@@ -74,10 +75,14 @@ def _run(
     output: str | None,
     command: str | None,
     *times: Any,
-) -> Run:
-    created_at, begun_at = map(from_micros, times)
-    assert created_at is not None
-    assert begun_at is not None
+) -> Run | None:
+    """The run in a row; None when its times make no sense."""
+    try:
+        created_at, begun_at = map(from_micros, times)
+    except UNREADABLE:
+        return None
+    if created_at is None or begun_at is None:
+        return None
     return Run(
         id=identity,
         kind=kind,

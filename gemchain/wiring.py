@@ -1,6 +1,7 @@
 """Building a runtime from the settings. Only this module names concrete adapters; it imports them lazily."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,7 +15,7 @@ from gemchain.runtime import Providers, Runtime, active, build_with, install
 from gemchain.settings import Settings
 from gemchain.wakers.loop import LoopWaker
 
-__all__ = ["build", "choose_provider", "configure", "functions_of", "run"]
+__all__ = ["build", "choose_provider", "configure", "functions_of", "open_store", "rehearsing", "run"]
 
 Responder = Callable[[dict[str, Any]], Any]
 PREFIXES = {"simulated": "simulated", "gemini-api": "gemini-api"}
@@ -22,6 +23,8 @@ PREFIXES = {"simulated": "simulated", "gemini-api": "gemini-api"}
 
 FILES = "files"
 """The folder of the files inside the state."""
+
+_rehearsing = False
 
 VERTEX_MODEL, VERTEX_PATH = "gemini-", "publishers/google/models/"
 """Prefixes of the names of models on Vertex AI."""
@@ -68,6 +71,8 @@ def run(*, until_idle: bool = True, timeout: float | None = None) -> bool:
     Raises:
         StoreError: The store failed for good.
     """
+    if _rehearsing:
+        return False
     from gemchain.engine.drive import drive
 
     return drive(active(), until_idle=until_idle, timeout=timeout)
@@ -77,10 +82,10 @@ def build(settings: Settings, *, responder: Responder | None = None, clock: Cloc
     """The runtime that the settings describe."""
     prices.use(settings.prices)
     clock = clock or SystemClock()
-    blobs = _blobs(settings)
+    blobs = _discarding(_blobs(settings)) if _rehearsing else _blobs(settings)
     return Runtime(
         settings=settings,
-        store=_store(settings, clock, blobs),
+        store=_memory_store(clock) if _rehearsing else _store(settings, clock, blobs),
         blobs=blobs,
         providers=_providers(settings, blobs, clock, responder),
         waker=_waker(settings),
@@ -88,6 +93,25 @@ def build(settings: Settings, *, responder: Responder | None = None, clock: Cloc
         continuations=functions_of(settings),
         drive=None if settings.waker else _drive,
     )
+
+
+@contextmanager
+def rehearsing() -> Iterator[None]:
+    """A block in which runtimes keep nothing: records stay in memory, files nowhere, and nothing is sent.
+
+    Functions that start chains can be tried inside, with the checks of the providers that are set up.
+    """
+    global _rehearsing  # noqa: PLW0603 -- the chain's file may configure its own runtime inside
+    before, _rehearsing = _rehearsing, True
+    try:
+        yield
+    finally:
+        _rehearsing = before
+
+
+def open_store(settings: Settings) -> Store:
+    """The store that the settings name, also inside of a rehearsal."""
+    return _store(settings, SystemClock(), _blobs(settings))
 
 
 def functions_of(settings: Settings) -> Continuations:
@@ -100,7 +124,21 @@ def functions_of(settings: Settings) -> Continuations:
     )
 
 
+def _memory_store(clock: Clock) -> Store:
+    from gemchain.stores.sqlite import SqliteStore
+
+    return SqliteStore(":memory:", clock)
+
+
+def _discarding(blobs: Blobs) -> Blobs:
+    from gemchain.blobs.discarding import DiscardingBlobs
+
+    return DiscardingBlobs(blobs)
+
+
 def _drive(runtime: Runtime, *, until: Callable[[], bool], timeout: float | None) -> None:
+    if _rehearsing:
+        return
     from gemchain.engine.drive import drive
 
     drive(runtime, until=until, timeout=timeout)

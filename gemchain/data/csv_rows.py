@@ -46,6 +46,8 @@ def read_csv(file: IO[bytes], name: str) -> Iterator[Row]:
             lines.forget()
     except csv.Error as error:
         raise lines.error(error) from error
+    finally:
+        lines.detach()
 
 
 class _Place(NamedTuple):
@@ -73,6 +75,10 @@ class _Lines:
                 place = _Place(self._number, error.start + 1)
                 raise InvalidInputError(f"{self.where(place)}: a character is not UTF-8") from error
             yield line
+
+    def detach(self) -> None:
+        """Leave the file to its owner, who closes it."""
+        self._lines.detach()
 
     def forget(self) -> None:
         """The record was read: its lines are not needed any more."""

@@ -23,6 +23,9 @@ __all__ = ["Input", "opened_input"]
 
 OPTION = "--input"
 
+LONGEST_LINE = 1 << 16
+"""Bytes of the first line that are looked at."""
+
 _READERS: Mapping[str, Callable[[IO[bytes], str], Iterator[Row]]] = {
     "jsonl": read_jsonl,
     "csv": read_csv,
@@ -61,6 +64,14 @@ class Input:
             raise InvalidInputError(f"{self.name} is no complete gzip file: {error}") from error
         except OSError as error:
             raise InvalidInputError(f"cannot read {str(self.path)!r}: {error.strerror}") from error
+
+    def first_line(self) -> str:
+        """The first line of a text; empty when it cannot be read."""
+        try:
+            with _opened(self.path, gzipped=self.layout.gzip) as file:
+                return file.readline(LONGEST_LINE).decode("utf-8-sig", "replace")
+        except (OSError, EOFError, zlib.error):
+            return ""
 
 
 def _opened(path: Path, *, gzipped: bool) -> IO[bytes]:

@@ -32,7 +32,7 @@ def read_jsonl(file: IO[bytes], name: str) -> Iterator[Row]:
         if content.isspace() or not content:
             continue
         number += 1
-        value = parse(content, name, line)
+        value = parse(content.rstrip(), name, line)
         yield Row(number, line, check_object(value, f"{name}, line {line}", "every line must be"), name)
 
 

@@ -93,9 +93,11 @@ class Output:
             BrokenPipeError: The reader of a stream has gone.
         """
         try:
-            with self._opened(standard_output, before_replacing) as file:
-                with write_rows(file, self.layout, columns) as write:
-                    yield write
+            with (
+                self._opened(standard_output, before_replacing) as file,
+                write_rows(file, self.layout, columns) as write,
+            ):
+                yield write
         except BrokenPipeError:
             raise
         except OSError as error:

@@ -36,9 +36,11 @@ def write_rows(file: IO[bytes], layout: Layout, columns: Sequence[Column]) -> It
             yield write
         return
     # Without a name and a time inside, equal rows make equal files.
-    with gzip.GzipFile("", "wb", fileobj=file, mtime=0) as packed:
-        with _WRITERS[layout.format](packed, columns) as write:  # type: ignore[arg-type]
-            yield write
+    with (
+        gzip.GzipFile("", "wb", fileobj=file, mtime=0) as packed,
+        _WRITERS[layout.format](packed, columns) as write,  # type: ignore[arg-type]
+    ):
+        yield write
 
 
 def _json(value: Any) -> bytes:

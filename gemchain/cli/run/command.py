@@ -9,6 +9,7 @@ renamed. A crash loses nothing at any line, so Ctrl-C and kill -9 are both safe.
 import shlex
 import time
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,12 +18,12 @@ import orjson
 from gemchain.cli.output.console import PlainConsole
 from gemchain.cli.output.errors import NOT_ALL_DONE, StoppedError
 from gemchain.cli.run import summary
+from gemchain.cli.run.files import Files, check_output, opened
 from gemchain.cli.run.loading import Target, load, locate
 from gemchain.cli.run.meter import Meter
 from gemchain.cli.run.parameters import Parameters, Params, check_rows
 from gemchain.cli.run.progress import showing
-from gemchain.cli.run.results import check_output, write_results
-from gemchain.cli.run.rows import read_rows
+from gemchain.cli.run.safe_results import check_results
 from gemchain.cli.run.starting import Started, start_rows
 from gemchain.cli.state.opening import configured, environment
 from gemchain.engine.drive import drive
@@ -41,7 +42,13 @@ class RunOptions(NamedTuple):
     """The options of the command line.
 
     Attributes:
+        rows: The input; `-` for standard input.
+        output: The file for the results; `-` for standard output.
         command: The words that were typed, for the advice to type them again.
+        format: The format of what has no ending, or `INPUT:OUTPUT`.
+        limit: Only the first rows.
+        overwrite: Whether a file that is no earlier result of this run may be replaced.
+        partial: Whether rows that have ended are written while the run goes on.
     """
 
     target: str
@@ -52,6 +59,10 @@ class RunOptions(NamedTuple):
     quiet: bool = False
     as_json: bool = False
     command: tuple[str, ...] = ()
+    format: str | None = None
+    limit: int | None = None
+    overwrite: bool = False
+    partial: bool = False
 
     def command_to_continue(self) -> str:
         """The command that continues this one."""
@@ -76,14 +87,21 @@ def run_rows(options: RunOptions) -> int:
     """
     begun = time.monotonic()
     target = locate(options.target)
-    with environment(options.state, target.root):
+    with (
+        environment(options.state, target.root),
+        opened(options.rows, options.output, options.format) as files,
+    ):
         function = load(target)
-        rows = _check_input(options, function)
+        rows = _check_input(options, files, function)
+        results = check_results(options, files, function, rows)
         runtime = configured(options.state)
         meter = Meter(runtime.store)
-        with showing(meter, _title(options, target), PlainConsole(stderr=True), quiet=options.quiet):
+        with (
+            results.kept_partial(runtime.store),
+            showing(meter, _title(options, target), PlainConsole(stderr=True), quiet=options.quiet),
+        ):
             ran = _start_and_drive(options, runtime, meter, function, rows)
-        outcome = write_results(function, rows(), options.output)
+        outcome = results.write()
         report = summary.Report(
             options, ran.started, ran.idle, outcome, meter.read(ALL), time.monotonic() - begun
         )
@@ -95,12 +113,14 @@ def _title(options: RunOptions, target: Target) -> str:
     return f"{target.module}:{target.function}  {options.rows} → {options.output}"
 
 
-def _check_input(options: RunOptions, function: Callable[..., Any]) -> Callable[[], Iterator[Params]]:
+def _check_input(
+    options: RunOptions, files: Files, function: Callable[..., Any]
+) -> Callable[[], Iterator[Params]]:
     """Check all rows; returns a function that reads them again."""
     parameters = Parameters(function)
-    check_output(options.output, options.rows)
-    check_rows(lambda: read_rows(options.rows), parameters)
-    return lambda: map(parameters.of, read_rows(options.rows))
+    check_output(files)
+    check_rows(lambda: islice(files.input.rows(), options.limit), parameters)
+    return lambda: map(parameters.of, islice(files.input.rows(), options.limit))
 
 
 def _start_and_drive(

@@ -102,7 +102,7 @@ def _error_with_row(
         try:
             start_many(function, [row], key=_key)
         except Exception as again:  # noqa: BLE001 -- a user's function may raise anything
-            where = f"row {row.row.number} (line {row.row.line})"
+            where = row.row.place
             if isinstance(again, InvalidInputError):
                 return InvalidInputError(f"{where}: {again}")
             lines = "".join(traceback.format_exception(again)).splitlines()[-SHOWN:]

@@ -7,6 +7,22 @@ from typing import Annotated
 
 import typer
 
+from gemchain.cli.export import commands as export_commands
+from gemchain.cli.options import (
+    Debug,
+    DryRun,
+    FirstRows,
+    Format,
+    Id,
+    Ids,
+    Json,
+    Limit,
+    Overwrite,
+    Partial,
+    ResultsFile,
+    RowsFile,
+    State,
+)
 from gemchain.cli.output.errors import reporting_errors
 from gemchain.cli.project import commands
 
@@ -20,16 +36,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-State = Annotated[
-    str | None,
-    typer.Option("--state", metavar="DIR", help="State folder; GEMCHAIN_STATE or .gemchain when left out."),
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, for programs.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
-Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Chains or prompts.")]
-Id = Annotated[str, typer.Argument(metavar="ID", help="An id, or the unique beginning of one.")]
-Limit = Annotated[int, typer.Option("--limit", min=1, help="Show at most so many.")]
 
 
 def _version(asked: bool) -> None:
@@ -54,14 +60,13 @@ def run(  # noqa: PLR0913, PLR0917 -- the command's options; typer passes them b
     target: Annotated[
         str, typer.Argument(metavar="FILE:FUNCTION", help="The function that starts a chain, and its file.")
     ],
-    rows: Annotated[
-        Path,
-        typer.Option("--input", "-i", metavar="FILE", help="One chain per row: JSONL, or CSV by its ending."),
-    ],
-    output: Annotated[
-        Path,
-        typer.Option("--output", "-o", metavar="FILE", help="File for the results: JSONL, in input order."),
-    ],
+    rows: RowsFile,
+    output: ResultsFile = None,
+    format: Format = None,  # noqa: A002
+    limit: FirstRows = None,
+    dry_run: DryRun = False,
+    partial: Partial = False,
+    overwrite: Overwrite = False,
     state: State = None,
     timeout: Annotated[
         float | None, typer.Option("--timeout", min=0, metavar="SECONDS", help="Stop after so many seconds.")
@@ -76,9 +81,32 @@ def run(  # noqa: PLR0913, PLR0917 -- the command's options; typer passes them b
     Exit codes: 0 all done; 1 some failed, are parked or still run; 2 bad input; 3 the disk, the store or the
     provider failed, continue later; 130 interrupted.
     """
+    if dry_run:
+        from gemchain.cli.dry_run.command import DryRunOptions, rehearse_rows
+
+        with reporting_errors(debug):
+            given = DryRunOptions(target, rows, output, state, format, limit, overwrite, partial, as_json)
+            raise typer.Exit(rehearse_rows(given))
+    if output is None:
+        raise typer.BadParameter(
+            "name a file for the results, or - for stdout", param_hint="'--output' / '-o'"
+        )
     from gemchain.cli.run.command import RunOptions, run_rows
 
-    options = RunOptions(target, rows, output, state, timeout, quiet, as_json, _this_command())
+    options = RunOptions(
+        target,
+        rows,
+        output,
+        state,
+        timeout,
+        quiet,
+        as_json,
+        _this_command(),
+        format,
+        limit,
+        overwrite,
+        partial,
+    )
     with reporting_errors(debug, options.command_to_continue()):
         raise typer.Exit(run_rows(options))
 
@@ -274,3 +302,4 @@ def gc(
 
 
 commands.add_to(app)
+export_commands.add_to(app)

@@ -93,20 +93,8 @@ def run(  # noqa: PLR0913, PLR0917 -- the command's options; typer passes them b
         )
     from gemchain.cli.run.command import RunOptions, run_rows
 
-    options = RunOptions(
-        target,
-        rows,
-        output,
-        state,
-        timeout,
-        quiet,
-        as_json,
-        _this_command(),
-        format,
-        limit,
-        overwrite,
-        partial,
-    )
+    of_files = (format, limit, overwrite, partial)
+    options = RunOptions(target, rows, output, state, timeout, quiet, as_json, _this_command(), *of_files)
     with reporting_errors(debug, options.command_to_continue()):
         raise typer.Exit(run_rows(options))
 

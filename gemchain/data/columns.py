@@ -46,7 +46,7 @@ def _at(row: Mapping[str, Any], column: Column) -> Any:
 
 def _cell(value: Any, kind: str) -> Any:
     if isinstance(value, JsonText):
-        value = orjson.loads(value)
+        value = orjson.loads(str(value))
     if value is None or kind != "text" or isinstance(value, str):
         return value
     return orjson.dumps(value).decode()

@@ -85,7 +85,8 @@ class _Text:
         if not self.peek():
             raise self.error("the list is never closed by ]")
         line, column = self._line, self._column
-        content = self._text[self._at : self._end_of_element()]
+        end = self._end_of_element()  # which may read on, and move the place
+        content = self._text[self._at : end]
         value: Any = parse(content.encode(), self._name, line, column)
         self.drop(len(content))
         where = f"{self._name}, line {line}, column {column}"

@@ -40,6 +40,11 @@ class Output:
     standard: bool = False
 
     @property
+    def name(self) -> str:
+        """Its name, for messages."""
+        return "standard output" if str(self.path) == STANDARD else str(self.path)
+
+    @property
     def target(self) -> Path:
         """The file that is replaced: where the path is a link, what it leads to."""
         return Path(os.path.realpath(self.path))

@@ -74,10 +74,21 @@ def _json_list(file: IO[bytes], _: Sequence[Column]) -> Iterator[Write]:
     file.write(b"[]\n" if before == b"[\n" else b"\n]\n")
 
 
+class _Lines:
+    """Ends lines of a `csv.writer` by a line feed. By itself it would then leave a bare return unquoted."""
+
+    def __init__(self, text: IO[str]) -> None:
+        self._text = text
+
+    def write(self, line: str) -> int:
+        """Write a whole line."""
+        return self._text.write(line.removesuffix("\r\n") + "\n")
+
+
 @contextmanager
 def _csv(file: IO[bytes], columns: Sequence[Column]) -> Iterator[Write]:
     text = io.TextIOWrapper(file, encoding="utf-8", errors="backslashreplace", newline="")
-    writer = csv.writer(text, lineterminator="\n")
+    writer = csv.writer(_Lines(text))
     writer.writerow([column.name for column in columns])
 
     def write(row: Mapping[str, Any]) -> None:

@@ -101,7 +101,7 @@ def _prompts(found: Rehearsal) -> Iterator[Text]:
     for (provider, model), estimate in found.models.items():
         yield _pair("prompts", f"{estimate.prompts:,} to {provider}:{model}")
         yield _pair("tokens", f"about {estimate.usage.prompt_tokens:,} in the requests")
-        yield _pair("price", _price(provider, model, estimate))
+        yield from (_pair(name, text) for name, text in _price(provider, model, estimate))
     total = _total(found)
     if len(found.models) > 1:
         yield _pair("in all", f"about {total.prompt_tokens:,} tokens, {amount(total.cost)} as batch")
@@ -119,15 +119,16 @@ def _total(found: Rehearsal) -> Usage:
     return total
 
 
-def _price(provider: str, model: str, estimate: Estimate) -> str:
+def _price(provider: str, model: str, estimate: Estimate) -> Iterator[tuple[str, str]]:
     price = prices.price(model)
     if price is None:
-        return f"no price is known for {model}"
-    text = (
-        f"about {amount(estimate.usage.cost)} as batch, {amount(estimate.usage.full_cost)} interactive; "
-        f"answers {amount(price.usual.answer * MILLION)} a million tokens"
-    )
-    return f"simulated, no money is spent; at the list price {text}" if provider == SIMULATED else text
+        yield "price", f"no price is known for {model}"
+        return
+    usage = estimate.usage
+    yield "price", f"about {amount(usage.cost)} as batch, {amount(usage.full_cost)} interactive"
+    yield "answers", f"{amount(price.usual.answer * MILLION)} a million tokens as batch"
+    if provider == SIMULATED:
+        yield "", "(list prices; the model is simulated, and no money is spent)"
 
 
 def _request(found: Rehearsal) -> Iterator[Text]:

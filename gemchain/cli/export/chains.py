@@ -88,7 +88,7 @@ def _print_summary(states: Counter[str], output: Output, *, as_json: bool) -> No
         print_json({"chains": states.total(), "states": dict(states), "output": str(output.path)})
         return
     each = ", ".join(f"{number:,} {state}" for state, number in sorted(states.items()))
-    line = f"{count(states.total(), 'chain')}{f' ({each})' if each else ''} → {output.path}"
+    line = f"{count(states.total(), 'chain')}{f' ({each})' if each else ''} → {output.name}"
     PlainConsole(highlight=False).print(line, soft_wrap=True, markup=False)
 
 

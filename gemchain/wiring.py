@@ -24,6 +24,8 @@ PREFIXES = {"simulated": "simulated", "gemini-api": "gemini-api"}
 FILES = "files"
 """The folder of the files inside the state."""
 
+_KNOWN_BLOBS = "'gs://bucket/prefix', or empty for the state folder"
+
 _rehearsing = False
 
 VERTEX_MODEL, VERTEX_PATH = "gemini-", "publishers/google/models/"
@@ -82,7 +84,7 @@ def build(settings: Settings, *, responder: Responder | None = None, clock: Cloc
     """The runtime that the settings describe."""
     prices.use(settings.prices)
     clock = clock or SystemClock()
-    blobs = _discarding(_blobs(settings)) if _rehearsing else _blobs(settings)
+    blobs = _discarding(settings) if _rehearsing else _blobs(settings)
     return Runtime(
         settings=settings,
         store=_memory_store(clock) if _rehearsing else _store(settings, clock, blobs),
@@ -130,10 +132,11 @@ def _memory_store(clock: Clock) -> Store:
     return SqliteStore(":memory:", clock)
 
 
-def _discarding(blobs: Blobs) -> Blobs:
+def _discarding(settings: Settings) -> Blobs:
     from gemchain.blobs.discarding import DiscardingBlobs
 
-    return DiscardingBlobs(blobs)
+    on_cloud = _has_scheme("gs", "blobs", settings.blobs, _KNOWN_BLOBS)
+    return DiscardingBlobs(settings.blobs if on_cloud else (Path(settings.state).absolute() / FILES).as_uri())
 
 
 def _drive(runtime: Runtime, *, until: Callable[[], bool], timeout: float | None) -> None:
@@ -156,7 +159,7 @@ def _store(settings: Settings, clock: Clock, blobs: Blobs) -> Store:
 
 
 def _blobs(settings: Settings) -> Blobs:
-    if _has_scheme("gs", "blobs", settings.blobs, "'gs://bucket/prefix', or empty for the state folder"):
+    if _has_scheme("gs", "blobs", settings.blobs, _KNOWN_BLOBS):
         from gemchain.blobs.gcs import GcsBlobs
 
         return GcsBlobs.from_address(settings.blobs)

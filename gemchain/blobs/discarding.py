@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from gemchain.blobs.names import check_name
 from gemchain.errors import BlobNotFoundError
-from gemchain.ports import BlobInfo, Blobs, BlobWriter
+from gemchain.ports import BlobInfo, BlobWriter
 
 __all__ = ["DiscardingBlobs"]
 
@@ -16,30 +17,30 @@ class DiscardingBlobs:
     """Takes every object and keeps none. The real files are not read, and no service is asked.
 
     Args:
-        real: Gives the addresses.
+        root: The address below which the real files lie, such as `gs://bucket/prefix`.
     """
 
-    def __init__(self, real: Blobs) -> None:
-        self._real = real
+    def __init__(self, root: str) -> None:
+        self._root = root.rstrip("/")
 
     def uri(self, name: str) -> str:
         """The address that a name has in the real files; see `Blobs.uri`."""
-        return self._real.uri(name)
+        return f"{self._root}/{check_name(name)}"
 
     @contextmanager
     def writer(self, name: str) -> Iterator[BlobWriter]:
         """Drop what is written; see `Blobs.writer`."""
-        self._real.uri(name)
+        self.uri(name)
         yield _Nowhere()
 
     def put(self, name: str, data: bytes, *, if_absent: bool = False) -> BlobInfo:
         """Drop an object; see `Blobs.put`."""
         del if_absent
-        return BlobInfo(self._real.uri(name), 1, len(data))
+        return BlobInfo(self.uri(name), 1, len(data))
 
     def upload_many(self, pairs: Sequence[tuple[Path, str]]) -> builtins.list[BlobInfo]:
         """The files as they would be after an upload; see `Blobs.upload_many`."""
-        return [BlobInfo(self._real.uri(name), 1, path.stat().st_size) for path, name in pairs]
+        return [BlobInfo(self.uri(name), 1, path.stat().st_size) for path, name in pairs]
 
     def stat(self, uri: str) -> BlobInfo | None:
         """None: there is nothing; see `Blobs.stat`."""

@@ -24,11 +24,11 @@ class Sorter:
     lists the newest first. The temporary files go with the block.
 
     Args:
-        piece_bytes: See `PIECE_BYTES`.
+        piece_bytes: `PIECE_BYTES` when None.
     """
 
-    def __init__(self, piece_bytes: int = PIECE_BYTES) -> None:
-        self._piece_bytes = piece_bytes
+    def __init__(self, piece_bytes: int | None = None) -> None:
+        self._piece_bytes = piece_bytes or PIECE_BYTES
         self._files = ExitStack()
         self._pieces: list[IO[bytes]] = []
         self._items: list[_Item] = []

@@ -38,7 +38,7 @@ def test_prompts_tokens_money_and_the_first_request_are_shown_and_no_state_is_ma
         "rows     2",
         "chains   2 new",
         "prompts  2 to simulated:gemini-3.5-flash-lite",
-        "tokens   about 17 in the requests",
+        "tokens   about 16 in the requests",
         "price    about $0.",
         "no money is spent",
         "Tokens are estimated at 4 characters each",

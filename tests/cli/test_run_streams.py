@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -50,11 +51,11 @@ def test_the_summary_as_json_goes_to_stderr_when_the_results_go_to_stdout(cli, t
 @pytest.mark.parametrize("device", ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"])
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the names are those of Linux")
 def test_a_device_is_written_to_and_never_replaced(cli, target, device):
-    link = os.readlink("/dev/stdout")
+    link = Path("/dev/stdout").readlink()
     done = process(cli, "run", target, "-i", "rows.jsonl", "-o", device, stdout=subprocess.PIPE)
     assert done.returncode == 0, done.stderr
     assert topics(done.stdout) == ["Apples are red.", "Pears are green."]
-    assert os.readlink("/dev/stdout") == link
+    assert Path("/dev/stdout").readlink() == link
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the names are those of Linux")

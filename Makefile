@@ -13,7 +13,7 @@ help:            ## print this list
 $(STAMP): pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
-	@$(BIN)/python -m pip install --quiet --editable '.[firebase,gemini,testing]' --group dev
+	@$(BIN)/python -m pip install --quiet --editable '.[firebase,gemini,parquet,testing]' --group dev
 	@touch $@
 
 demo: $(STAMP)   ## run real chains to the end: no account, no server

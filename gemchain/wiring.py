@@ -1,6 +1,7 @@
 """Building a runtime from the settings. Only this module names concrete adapters; it imports them lazily."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,7 +18,7 @@ from gemchain.runtime import Providers, Runtime, active, build_with, install
 from gemchain.settings import Settings
 from gemchain.wakers.loop import LoopWaker
 
-__all__ = ["build", "choose_provider", "configure", "functions_of", "run"]
+__all__ = ["build", "choose_provider", "configure", "functions_of", "open_store", "rehearsing", "run"]
 
 Responder = Callable[[dict[str, Any]], Any]
 PREFIXES = {"simulated": "simulated", "gemini-api": "gemini-api"}
@@ -25,6 +26,10 @@ PREFIXES = {"simulated": "simulated", "gemini-api": "gemini-api"}
 
 FILES = "files"
 """The folder of the files inside the state."""
+
+_KNOWN_BLOBS = "'gs://bucket/prefix', or empty for the state folder"
+
+_rehearsing = False
 
 VERTEX_MODEL, VERTEX_PATH = "gemini-", "publishers/google/models/"
 """Prefixes of the names of models on Vertex AI."""
@@ -74,6 +79,8 @@ def run(*, until_idle: bool = True, timeout: float | None = None, everything: bo
     Raises:
         StoreError: The store failed for good.
     """
+    if _rehearsing:
+        return False
     from gemchain.engine.drive import drive
 
     runtime = active()
@@ -85,10 +92,10 @@ def build(settings: Settings, *, responder: Responder | None = None, clock: Cloc
     """The runtime that the settings describe."""
     prices.use(settings.prices)
     clock = clock or SystemClock()
-    blobs = _blobs(settings)
+    blobs = _discarding(settings) if _rehearsing else _blobs(settings)
     return Runtime(
         settings=settings,
-        store=_store(settings, clock, blobs),
+        store=_memory_store(clock) if _rehearsing else _store(settings, clock, blobs),
         blobs=blobs,
         providers=_providers(settings, blobs, clock, responder),
         waker=_waker(settings),
@@ -112,6 +119,25 @@ def _folder(settings: Settings) -> Path | None:
     return Path(settings.application) if settings.application else None
 
 
+@contextmanager
+def rehearsing() -> Iterator[None]:
+    """A block in which runtimes keep nothing: records stay in memory, files nowhere, and nothing is sent.
+
+    Functions that start chains can be tried inside, with the checks of the providers that are set up.
+    """
+    global _rehearsing  # noqa: PLW0603 -- the chain's file may configure its own runtime inside
+    before, _rehearsing = _rehearsing, True
+    try:
+        yield
+    finally:
+        _rehearsing = before
+
+
+def open_store(settings: Settings) -> Store:
+    """The store that the settings name, also inside of a rehearsal."""
+    return _store(settings, SystemClock(), _blobs(settings))
+
+
 def functions_of(settings: Settings) -> Continuations:
     """The lookup of the application's functions, as the settings describe it."""
     return Continuations(
@@ -122,9 +148,24 @@ def functions_of(settings: Settings) -> Continuations:
     )
 
 
+def _memory_store(clock: Clock) -> Store:
+    from gemchain.stores.sqlite import SqliteStore
+
+    return SqliteStore(":memory:", clock)
+
+
+def _discarding(settings: Settings) -> Blobs:
+    from gemchain.blobs.discarding import DiscardingBlobs
+
+    on_cloud = _has_scheme("gs", "blobs", settings.blobs, _KNOWN_BLOBS)
+    return DiscardingBlobs(settings.blobs if on_cloud else (Path(settings.state).absolute() / FILES).as_uri())
+
+
 def _drive(
     runtime: Runtime, *, owners: Collection[str], until: Callable[[], bool], timeout: float | None
 ) -> None:
+    if _rehearsing:
+        return
     from gemchain.engine.drive import drive
 
     drive(runtime, owners=owners, until=until, timeout=timeout)
@@ -142,7 +183,7 @@ def _store(settings: Settings, clock: Clock, blobs: Blobs) -> Store:
 
 
 def _blobs(settings: Settings) -> Blobs:
-    if _has_scheme("gs", "blobs", settings.blobs, "'gs://bucket/prefix', or empty for the state folder"):
+    if _has_scheme("gs", "blobs", settings.blobs, _KNOWN_BLOBS):
         from gemchain.blobs.gcs import GcsBlobs
 
         return GcsBlobs.from_address(settings.blobs)

@@ -26,7 +26,15 @@ from gemchain.records.retry_policy import ChainDefaults
 from gemchain.records.states import ChainState
 from gemchain.runtime import Runtime, active
 
-__all__ = ["arguments_text", "function_name", "start", "start_id", "start_many", "start_unit"]
+__all__ = [
+    "arguments_text",
+    "function_name",
+    "rehearse",
+    "start",
+    "start_id",
+    "start_many",
+    "start_unit",
+]
 
 
 def start(
@@ -98,6 +106,22 @@ def start_many(
     ]
     runtime.waker.hurry()
     return chains
+
+
+def rehearse(function: Callable[..., Any], params: Mapping[str, Any]) -> Unit:
+    """What starting a chain would record. Nothing is recorded.
+
+    Args:
+        function: Called as `function(**params)`.
+        params: Its parameters.
+
+    Raises:
+        InvalidInputError: A submit inside can never work.
+        Exception: Whatever `function` raises.
+    """
+    runtime = active()
+    scope = _scope(runtime, function, random_id("c"), None)
+    return _birth(runtime, function, scope, None, ((), params))
 
 
 def _start_group(

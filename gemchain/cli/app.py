@@ -7,8 +7,23 @@ from typing import Annotated
 
 import typer
 
+from gemchain.cli.change import commands as change_commands
+from gemchain.cli.export import commands as export_commands
+from gemchain.cli.options import (
+    Debug,
+    DryRun,
+    FirstRows,
+    Format,
+    Json,
+    Overwrite,
+    Partial,
+    ResultsFile,
+    RowsFile,
+    State,
+)
 from gemchain.cli.output.errors import reporting_errors
 from gemchain.cli.project import commands
+from gemchain.cli.views import commands as view_commands
 
 __all__ = ["app"]
 
@@ -20,23 +35,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-State = Annotated[
-    str | None,
-    typer.Option("--state", metavar="DIR", help="State folder; GEMCHAIN_STATE or .gemchain when left out."),
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, for programs.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
-Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Chains or prompts.")]
-Id = Annotated[str, typer.Argument(metavar="ID", help="An id, or the unique beginning of one.")]
-RunId = Annotated[
-    str | None, typer.Option("--run", metavar="RUN", help="What belongs to this run; see `gemchain runs`.")
-]
-Function = Annotated[
-    str | None, typer.Option("--function", metavar="NAME", help="Chains that this function started.")
-]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
-Limit = Annotated[int, typer.Option("--limit", min=1, help="Show at most so many.")]
 
 
 def _version(asked: bool) -> None:
@@ -61,14 +59,13 @@ def run(  # noqa: PLR0913, PLR0917 -- the command's options; typer passes them b
     target: Annotated[
         str, typer.Argument(metavar="FILE:FUNCTION", help="The function that starts a chain, and its file.")
     ],
-    rows: Annotated[
-        Path,
-        typer.Option("--input", "-i", metavar="FILE", help="One chain per row: JSONL, or CSV by its ending."),
-    ],
-    output: Annotated[
-        Path,
-        typer.Option("--output", "-o", metavar="FILE", help="File for the results: JSONL, in input order."),
-    ],
+    rows: RowsFile,
+    output: ResultsFile = None,
+    format: Format = None,  # noqa: A002
+    limit: FirstRows = None,
+    dry_run: DryRun = False,
+    partial: Partial = False,
+    overwrite: Overwrite = False,
     state: State = None,
     timeout: Annotated[
         float | None, typer.Option("--timeout", min=0, metavar="SECONDS", help="Stop after so many seconds.")
@@ -92,10 +89,21 @@ def run(  # noqa: PLR0913, PLR0917 -- the command's options; typer passes them b
     Exit codes: 0 all done; 1 some failed, are parked or still run; 2 bad input; 3 the disk, the store or the
     provider failed, continue later; 130 interrupted.
     """
+    if dry_run:
+        from gemchain.cli.dry_run.command import DryRunOptions, rehearse_rows
+
+        with reporting_errors(debug):
+            given = DryRunOptions(target, rows, output, state, format, limit, overwrite, partial, as_json)
+            raise typer.Exit(rehearse_rows(given))
+    if output is None:
+        raise typer.BadParameter(
+            "name a file for the results, or - for stdout", param_hint="'--output' / '-o'"
+        )
     from gemchain.cli.run.command import RunOptions, run_rows
 
+    of_files = (format, limit, overwrite, partial)
     options = RunOptions(
-        target, rows, output, state, timeout, quiet, as_json, strict, everything, _this_command()
+        target, rows, output, state, timeout, quiet, as_json, strict, everything, _this_command(), *of_files
     )
     with reporting_errors(debug, options.command_to_continue()):
         raise typer.Exit(run_rows(options))
@@ -110,228 +118,7 @@ def _this_command() -> tuple[str, ...]:
     return (str(typed) if not_on_path else "gemchain", *sys.argv[1:])
 
 
-@app.command()
-def status(state: State = None, as_json: Json = False, debug: Debug = False) -> None:
-    """Show how many chains, prompts and batches there are, what they wait for, and what to type next."""
-    from gemchain.cli.views.status import show_status
-
-    with reporting_errors(debug):
-        show_status(state, as_json=as_json)
-
-
-@app.command()
-def runs(limit: Limit = 20, state: State = None, as_json: Json = False, debug: Debug = False) -> None:
-    """List the runs and programs that started chains: what became of them, and how to continue each."""
-    from gemchain.cli.views.runs import list_runs
-
-    with reporting_errors(debug):
-        list_runs(state, limit=limit, as_json=as_json)
-
-
-@app.command()
-def chains(
-    only: Annotated[
-        str | None, typer.Option("--only", metavar="STATE", help="RUNNING, DONE, FAILED or CANCELLED.")
-    ] = None,
-    limit: Limit = 20,
-    state: State = None,
-    as_json: Json = False,
-    debug: Debug = False,
-) -> None:
-    """List chains, the newest first."""
-    from gemchain.cli.views.listing import list_chains
-
-    with reporting_errors(debug):
-        list_chains(state, only=only, limit=limit, as_json=as_json)
-
-
-@app.command()
-def batches(
-    only: Annotated[
-        str | None,
-        typer.Option("--only", metavar="STATE", help="PLANNED, WRITTEN, SENT, ARRIVED, CLOSED or FAILED."),
-    ] = None,
-    limit: Limit = 20,
-    state: State = None,
-    as_json: Json = False,
-    debug: Debug = False,
-) -> None:
-    """List batches, the newest first."""
-    from gemchain.cli.views.listing import list_batches
-
-    with reporting_errors(debug):
-        list_batches(state, only=only, limit=limit, as_json=as_json)
-
-
-@app.command()
-def show(id: Id, state: State = None, as_json: Json = False, debug: Debug = False) -> None:  # noqa: A002
-    """Show a chain, a prompt or a batch: its times, its texts, its failure."""
-    from gemchain.cli.views.details import show_anything
-
-    with reporting_errors(debug):
-        show_anything(state, id, as_json=as_json)
-
-
-@app.command()
-def retry(  # noqa: PLR0913, PLR0917 -- the command's options; typer passes them by name
-    ids: Ids = None,
-    everything: Annotated[bool, typer.Option("--all", help="Every prompt that is FAILED or PARKED.")] = False,
-    only: Annotated[
-        str | None,
-        typer.Option("--only", metavar="STATE", help="Every prompt in this state: parked or failed."),
-    ] = None,
-    run: RunId = None,
-    function: Function = None,
-    yes: Yes = False,
-    state: State = None,
-    as_json: Json = False,
-    debug: Debug = False,
-) -> None:
-    """Retry FAILED and PARKED prompts. An answer that was received already is not paid again.
-
-    Without ids it shows what the options choose, and asks before it sends anything back.
-    """
-    from gemchain.cli.change.many import retry_many
-    from gemchain.cli.change.operations import retry_these
-    from gemchain.cli.change.selection import Filter
-
-    with reporting_errors(debug):
-        wanted = Filter(run, only, function, everything)
-        if wanted.is_empty == (not ids):
-            raise typer.BadParameter("name ids, or say --all, --run, --only or --function")
-        if ids:
-            retry_these(state, ids, as_json=as_json)
-        else:
-            retry_many(state, wanted, yes=yes, as_json=as_json)
-
-
-@app.command()
-def resume(
-    id: Id,  # noqa: A002
-    value: Annotated[
-        str, typer.Argument(metavar="[VALUE]", help="JSON; anything else is taken as text.")
-    ] = "null",
-    name: Annotated[
-        str | None, typer.Option("--name", help="Name of the wait, if the chain has several.")
-    ] = None,
-    state: State = None,
-    as_json: Json = False,
-    debug: Debug = False,
-) -> None:
-    """Give a waiting chain its value (see `gemchain.wait`)."""
-    from gemchain.cli.change.operations import resume_one
-
-    with reporting_errors(debug):
-        resume_one(state, id, value, name=name, as_json=as_json)
-
-
-@app.command()
-def replay(
-    ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Chains, finished or parked.")],
-    application: Annotated[
-        Path | None,
-        typer.Option(
-            "--app", metavar="DIR", help="Folder of the functions; the current folder when left out."
-        ),
-    ] = None,
-    state: State = None,
-    as_json: Json = False,
-    debug: Debug = False,
-) -> None:
-    """Replay chains with the current functions; nothing is sent and nothing is written.
-
-    Exit code 1 when a chain would run differently. Use it before a deploy.
-    """
-    from gemchain.cli.views.replay import replay_chains
-
-    with reporting_errors(debug):
-        raise typer.Exit(replay_chains(state, ids, application, as_json=as_json))
-
-
-@app.command()
-def fork(
-    id: Annotated[str, typer.Argument(metavar="PROMPT", help="The prompt to send again.")],  # noqa: A002
-    state: State = None,
-    as_json: Json = False,
-    debug: Debug = False,
-) -> None:
-    """Start a new chain that keeps the answers before a prompt, and sends it and what follows again."""
-    from gemchain.cli.change.operations import fork_one
-
-    with reporting_errors(debug):
-        fork_one(state, id, as_json=as_json)
-
-
-@app.command()
-def cancel(  # noqa: PLR0913, PLR0917 -- the command's options; typer passes them by name
-    id: Annotated[  # noqa: A002
-        str | None, typer.Argument(metavar="[ID]", help="A chain, a prompt or a batch.")
-    ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Every running chain.")] = False,
-    only: Annotated[
-        str | None,
-        typer.Option("--only", metavar="STATE", help="Running chains with a prompt in this state: queued, …"),
-    ] = None,
-    run: RunId = None,
-    function: Function = None,
-    yes: Yes = False,
-    state: State = None,
-    as_json: Json = False,
-    debug: Debug = False,
-) -> None:
-    """Stop a chain: none of its prompts is sent any more, and answers that still arrive are dropped.
-
-    Given a prompt, stop its whole chain: a chain cannot continue without one of its prompts.
-
-    Given a batch, stop its provider job: finished rows are used, the others are sent again.
-
-    Without an id it shows which running chains the options choose, and asks before it cancels them.
-    """
-    from gemchain.cli.change.many import cancel_many
-    from gemchain.cli.change.operations import cancel_one
-    from gemchain.cli.change.selection import Filter
-
-    with reporting_errors(debug):
-        wanted = Filter(run, only, function, everything)
-        if wanted.is_empty == (id is None):
-            raise typer.BadParameter("name an id, or say --all, --run, --only or --function")
-        if id is not None:
-            cancel_one(state, id, as_json=as_json)
-        else:
-            cancel_many(state, wanted, yes=yes, as_json=as_json)
-
-
-@app.command()
-def gc(
-    older_than: Annotated[
-        str, typer.Option("--older-than", metavar="AGE", help="Age since the end, as 30d, 12h, 90m, 2w.")
-    ] = "30d",
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what would be removed; remove nothing.")
-    ] = False,
-    keys: Annotated[
-        bool,
-        typer.Option(
-            "--forget-keys",
-            help="Remove chains with a key, too: if they are started again, they are paid again.",
-        ),
-    ] = False,
-    compact: Annotated[
-        bool,
-        typer.Option("--compact", help="Give free space back to the disk; other processes wait meanwhile."),
-    ] = False,
-    state: State = None,
-    as_json: Json = False,
-    debug: Debug = False,
-) -> None:
-    """Remove chains that ended long ago, with their prompts, batches and files.
-
-    Chains that run, wait or are parked stay, with all they need. Chains with a key keep key and result.
-    """
-    from gemchain.cli.change.gc import collect_garbage
-
-    with reporting_errors(debug):
-        collect_garbage(state, older_than, keys=keys, dry_run=dry_run, compact=compact, as_json=as_json)
-
-
+view_commands.add_to(app)
+change_commands.add_to(app)
 commands.add_to(app)
+export_commands.add_to(app)

@@ -35,14 +35,14 @@ def test_an_input_that_is_a_folder_is_refused(cli, refused):
 def test_a_broken_line_is_named_by_its_number(cli, refused):
     cli.rows({"topic": "a"}, "", '{"topic": ')
     said = refused()
-    assert "rows.jsonl, line 3 is not JSON" in said
+    assert "rows.jsonl, line 3, column 10 is not JSON" in said
     assert '{"topic":' in said
     assert not (cli.folder / ".gemchain").exists()
 
 
 def test_a_line_that_is_not_utf_8_is_refused(cli, refused):
     (cli.folder / "rows.jsonl").write_bytes(b'{"topic": "\xff"}\n')
-    assert "line 1 is not JSON" in refused()
+    assert "line 1, column 12 is not JSON: a character is not UTF-8" in refused()
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_a_field_that_the_function_does_not_take_is_refused(cli, refused):
 
 def test_different_rows_with_the_same_id_are_refused(cli, refused):
     cli.rows({"id": "x", "topic": "a"}, {"id": "y", "topic": "a"}, {"id": "x", "topic": "b"})
-    assert "rows 1 and 3 (lines 1 and 3) differ but have the same id 'x'" in refused()
+    assert "rows.jsonl, rows 1 and 3 (lines 1 and 3) differ but have the same id 'x'" in refused()
 
 
 @pytest.mark.parametrize("wrong", [None, "", 1.5, True, ["a"]])
@@ -80,11 +80,11 @@ def test_an_invalid_id_is_refused(cli, refused, wrong):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("1,2\n3,4\n", "line 1 has '1': a CSV file must begin with a header"),
-        ("topic,topic\na,b\n", "line 1 has 'topic' twice"),
+        ("1,2\n3,4\n", "rows.csv, line 1, column 1 has '1': a CSV file must begin with a header"),
+        ("topic,topic\na,b\n", "line 1, column 7 has 'topic' twice"),
         ("\na\n", "line 1 is empty"),
-        ("topic\na,b\n", "line 2 has 2 fields; the header names 1"),
-        ('topic\n"a\n', "is not CSV"),
+        ("topic\na,b\n", "line 2, column 3: the record has 2 fields; the header names 1"),
+        ('topic\na\n"a\n', "rows.csv, line 3, column 1: this quote is never closed"),
         ("apples are red\npears are green\n", "must begin with a header"),
     ],
 )

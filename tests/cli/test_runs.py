@@ -232,3 +232,24 @@ class TestUndoing:
     @pytest.mark.parametrize("command", ["cancel", "retry"])
     def test_a_state_that_is_none_is_refused(self, unfinished, command):
         assert "--only takes" in unfinished(command, "--only", "sleeping", "--yes").stderr
+
+
+def test_export_writes_the_results_of_one_run(unfinished):
+    cli = unfinished
+    cli.rows({"topic": "mine"})
+    cli.run(cli.target)
+    run = run_of(cli, "rows.jsonl")["id"]
+    assert cli("export", "-o", "one.jsonl", "--run", run).exit_code == 0
+    assert [line["state"] for line in cli.results("one.jsonl")] == ["DONE"]
+    assert cli("export", "-o", "all.jsonl").exit_code == 0
+    assert len(cli.results("all.jsonl")) == 4
+    assert "is no run of this state" in cli("export", "-o", "none.jsonl", "--run", "nope").stderr
+
+
+def test_rows_from_a_stream_are_one_run_as_long_as_they_are_the_same(cli):
+    target, row = f"{cli.module()}:start", '{"topic": "bees"}\n'
+    for text in (row, row, '{"topic": "wasps"}\n'):
+        assert cli("run", target, "-i", "-", "-o", "-", input=text).exit_code == 0
+    runs = cli.json("runs")
+    assert len(runs) == 2
+    assert all(each["output"] is None for each in runs)

@@ -8,6 +8,8 @@ from typing import NamedTuple
 from rich.console import Console
 
 from gemchain.cli.output.formatting import count
+from gemchain.cli.state.matching import is_function
+from gemchain.cli.state.owners import owner_named
 from gemchain.errors import InvalidInputError
 from gemchain.ports import Store
 from gemchain.records import Chain, Prompt
@@ -43,31 +45,12 @@ class Filter(NamedTuple):
         return not (self.everything or self.run or self.only or self.function)
 
     def owner(self, store: Store) -> str | None:
-        """The owner that `run` names.
-
-        Raises:
-            InvalidInputError: No owner, or several, begin with it.
-        """
-        if self.run is None:
-            return None
-        owners = store.owners()
-        if self.run in owners:
-            return self.run
-        found = sorted(each for each in owners if each.startswith(self.run))
-        if len(found) == 1:
-            return found[0]
-        what = f"fits several: {', '.join(found[:SHOWN])}" if found else "is no run of this state"
-        raise InvalidInputError(f"--run {self.run!r} {what}; `gemchain runs` lists them")
+        """The owner that `run` names; see `owner_named`."""
+        return None if self.run is None else owner_named(store, self.run)
 
     def takes(self, chain: Chain) -> bool:
         """Whether a chain's function is the one that is asked for."""
-        wanted = self.function
-        if wanted is None:
-            return True
-        name = chain.function.partition("@")[0]
-        module, _, function = wanted.rpartition(":")
-        module = module.removesuffix(".py").replace("/", ".")
-        return name.rpartition(":")[2] == function and (not module or name.rpartition(":")[0] == module)
+        return self.function is None or is_function(chain.function, self.function)
 
 
 def prompt_state(text: str | None) -> PromptState | None:

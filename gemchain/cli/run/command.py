@@ -10,6 +10,7 @@ both safe.
 import shlex
 import time
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,13 +19,13 @@ import orjson
 from gemchain.cli.output.console import PlainConsole
 from gemchain.cli.output.errors import NOT_ALL_DONE, StoppedError
 from gemchain.cli.run import summary
+from gemchain.cli.run.files import Files, check_output, opened
 from gemchain.cli.run.loading import Target, load, locate
 from gemchain.cli.run.meter import Meter
 from gemchain.cli.run.ownership import begin, left_alone, owners_to_serve
 from gemchain.cli.run.parameters import Parameters, Params, check_rows
 from gemchain.cli.run.progress import showing
-from gemchain.cli.run.results import check_output, write_results
-from gemchain.cli.run.rows import read_rows
+from gemchain.cli.run.safe_results import check_results
 from gemchain.cli.run.starting import Started, rehearse_rows, start_rows
 from gemchain.cli.state.opening import configured, environment
 from gemchain.engine.drive import drive
@@ -43,9 +44,15 @@ class RunOptions(NamedTuple):
     """The options of the command line.
 
     Attributes:
+        rows: The input; `-` for standard input.
+        output: The file for the results; `-` for standard output.
         strict: Stop before anything is recorded if the function raises on a row.
         everything: Do the work of all runs and programs in the state, and not of this run alone.
         command: The words that were typed, for the advice to type them again.
+        format: The format of what has no ending, or `INPUT:OUTPUT`.
+        limit: Only the first rows.
+        overwrite: Whether a file that is no earlier result of this run may be replaced.
+        partial: Whether rows that have ended are written while the run goes on.
     """
 
     target: str
@@ -58,6 +65,10 @@ class RunOptions(NamedTuple):
     strict: bool = False
     everything: bool = False
     command: tuple[str, ...] = ()
+    format: str | None = None
+    limit: int | None = None
+    overwrite: bool = False
+    partial: bool = False
 
     def command_to_continue(self) -> str:
         """The command that continues this one."""
@@ -89,14 +100,21 @@ def run_rows(options: RunOptions) -> int:
     """
     begun = time.monotonic()
     target = locate(options.target)
-    with environment(options.state, target.root):
+    with (
+        environment(options.state, target.root),
+        opened(options.rows, options.output, options.format) as files,
+    ):
         function = load(target)
-        rows = _check_input(options, function)
-        runtime = begin(configured(options.state), options, target)
+        rows = _check_input(options, files, function)
+        results = check_results(options, files, function, rows)
+        runtime = begin(configured(options.state), options, files, target)
         meter = Meter(runtime.store.owned_by({runtime.owner}))
-        with showing(meter, _title(options, target), PlainConsole(stderr=True), quiet=options.quiet):
+        with (
+            results.kept_partial(runtime.store),
+            showing(meter, _title(options, target), PlainConsole(stderr=True), quiet=options.quiet),
+        ):
             ran = _start_and_drive(options, runtime, meter, function, rows)
-        outcome = write_results(function, rows(), options.output)
+        outcome = results.write()
         report = summary.Report(
             options,
             ran.started,
@@ -115,12 +133,14 @@ def _title(options: RunOptions, target: Target) -> str:
     return f"{target.module}:{target.function}  {options.rows} → {options.output}"
 
 
-def _check_input(options: RunOptions, function: Callable[..., Any]) -> Callable[[], Iterator[Params]]:
+def _check_input(
+    options: RunOptions, files: Files, function: Callable[..., Any]
+) -> Callable[[], Iterator[Params]]:
     """Check all rows; returns a function that reads them again."""
     parameters = Parameters(function)
-    check_output(options.output, options.rows)
-    check_rows(lambda: read_rows(options.rows), parameters)
-    return lambda: map(parameters.of, read_rows(options.rows))
+    check_output(files)
+    check_rows(lambda: islice(files.input.rows(), options.limit), parameters)
+    return lambda: map(parameters.of, islice(files.input.rows(), options.limit))
 
 
 def _start_and_drive(

@@ -6,9 +6,9 @@ does its work, too. Otherwise it would send prompts that are none of its own, so
 """
 
 from dataclasses import replace
-from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from gemchain.cli.run.files import Files
 from gemchain.cli.run.loading import Target
 from gemchain.cli.run.starting import Started
 from gemchain.records import Run
@@ -22,10 +22,6 @@ __all__ = ["LeftAlone", "begin", "left_alone", "owners_to_serve"]
 class _Options(Protocol):
     @property
     def target(self) -> str: ...
-    @property
-    def rows(self) -> Path: ...
-    @property
-    def output(self) -> Path: ...
     def command_to_continue(self) -> str:
         """The command that continues."""
 
@@ -42,15 +38,15 @@ class LeftAlone(NamedTuple):
     owners: int = 0
 
 
-def begin(runtime: Runtime, options: _Options, target: Target) -> Runtime:
+def begin(runtime: Runtime, options: _Options, files: Files, target: Target) -> Runtime:
     """Record the run, and make the runtime in which its chains are started the current one."""
-    rows, function = str(options.rows.resolve()), f"{target.path}:{target.function}"
+    rows, function = files.input.identity(), f"{target.path}:{target.function}"
     now = runtime.store.now()
     run = Run(
         id=run_id(function, rows),
         function=function,
         input=rows,
-        output=str(options.output.resolve()),
+        output=None if files.output is None or files.output.stream else str(files.output.path.resolve()),
         command=options.command_to_continue(),
         created_at=now,
         begun_at=now,

@@ -6,14 +6,14 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator
 from hashlib import blake2b
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
-from gemchain.cli.run.rows import Row
+from gemchain.data.row import Row
 from gemchain.errors import InvalidInputError
 
-__all__ = ["Parameters", "Params", "check_rows"]
+__all__ = ["Checked", "Parameters", "Params", "check_rows", "key_digest"]
 
 ID = "id"
 _POSITIONAL = inspect.Parameter.POSITIONAL_ONLY
@@ -69,7 +69,7 @@ class Parameters:
             fields = {name: value for name, value in fields.items() if name != ID}
         names = fields.keys()
         if not (self.required <= names and (self.takes_any or names <= self.known)):
-            raise InvalidInputError(f"row {row.number} (line {row.line}){self._what_is_wrong(names)}")
+            raise InvalidInputError(f"{row.place}{self._what_is_wrong(names)}")
         return Params(fields, key, row)
 
     def _what_is_wrong(self, names: Iterable[str]) -> str:
@@ -90,9 +90,7 @@ def _key(row: Row) -> str:
     if value is None and ID not in row.fields:
         return f"{row.number}-{_digest(row.fields).hex()}"
     if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
-        raise InvalidInputError(
-            f"row {row.number} (line {row.line}) has {value!r} as its id; an id is a text or a whole number"
-        )
+        raise InvalidInputError(f"{row.place} has {value!r} as its id; an id is a text or a whole number")
     return str(value)
 
 
@@ -100,38 +98,52 @@ def _digest(value: Any) -> bytes:
     return blake2b(orjson.dumps(value, option=orjson.OPT_SORT_KEYS), digest_size=8).digest()
 
 
-def check_rows(rows: Callable[[], Iterator[Row]], parameters: Parameters) -> int:
+class Checked(NamedTuple):
+    """What a check of all rows found.
+
+    Attributes:
+        rows: How many there are.
+        repeated: Digests of the keys that several rows have.
+    """
+
+    rows: int
+    repeated: frozenset[int]
+
+
+def key_digest(key: str) -> int:
+    """Eight bytes of a key's hash, as a number."""
+    return int.from_bytes(_digest(key), "big")
+
+
+def check_rows(rows: Callable[[], Iterator[Row]], parameters: Parameters) -> Checked:
     """Read all rows before anything is started, so that a mistake in the last row costs nothing.
 
     Needs eight bytes of memory for each row.
-
-    Returns:
-        How many rows there are.
 
     Raises:
         InvalidInputError: A row does not fit, or two different rows have one id.
     """
     hashes = array("Q")
     for row in rows():
-        hashes.append(int.from_bytes(_digest(parameters.of(row).key), "big"))
+        hashes.append(key_digest(parameters.of(row).key))
     twice = _repeated(hashes)
     if twice:
         _refuse_different_rows(rows(), twice)
-    return len(hashes)
+    return Checked(len(hashes), twice)
 
 
-def _repeated(hashes: "array[int]") -> set[int]:
-    return {first for first, second in pairwise(sorted(hashes)) if first == second}
+def _repeated(hashes: "array[int]") -> frozenset[int]:
+    return frozenset(first for first, second in pairwise(sorted(hashes)) if first == second)
 
 
-def _refuse_different_rows(rows: Iterator[Row], twice: set[int]) -> None:
+def _refuse_different_rows(rows: Iterator[Row], twice: frozenset[int]) -> None:
     seen: dict[str, Row] = {}
     for row in rows:
         key = _key(row)
-        if int.from_bytes(_digest(key), "big") in twice:
+        if key_digest(key) in twice:
             first = seen.setdefault(key, row)
             if _digest(first.fields) != _digest(row.fields):
                 raise InvalidInputError(
-                    f"rows {first.number} and {row.number} (lines {first.line} and {row.line}) differ "
-                    f"but have the same id {key!r}; an id stands for one chain"
+                    f"{row.file}, rows {first.number} and {row.number} (lines {first.line} and {row.line}) "
+                    f"differ but have the same id {key!r}; an id stands for one chain"
                 )

@@ -1,25 +1,23 @@
-"""Writing the results in the order of the rows, into a file that appears completely or not at all."""
+"""Writing the results in the order of the rows."""
 
-import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
-
-import orjson
+from typing import Any
 
 from gemchain.base import jsontext
 from gemchain.base.chunks import chunked
+from gemchain.cli.run.files import Files
 from gemchain.cli.run.parameters import ID, Params
 from gemchain.cli.run.starting import GROUP, row_chain_id
-from gemchain.errors import BlobError, InvalidInputError
+from gemchain.data.columns import Column, JsonText
+from gemchain.errors import InvalidInputError
 from gemchain.records import Chain, Failure
 from gemchain.records.states import OPEN_PROMPT, ChainState, PromptState
 from gemchain.runtime import active
 
-__all__ = ["PARKED", "WAITING", "Summary", "check_output", "write_results"]
+__all__ = ["COLUMNS", "FIELDS", "PARKED", "WAITING", "Summary", "finished_rows", "write_results"]
 
 PARKED = "PARKED"
 WAITING = "WAITING"
@@ -48,61 +46,56 @@ class Summary:
         return set(self.states) <= {ChainState.DONE.value}
 
 
-def check_output(output: Path, rows: Path) -> None:
-    """Check before the work whether the results can be written.
+COLUMNS = (
+    Column("id"),
+    Column("chain"),
+    Column("state"),
+    Column("result"),
+    Column("error_reason", path=("error", "reason")),
+    Column("error_message", path=("error", "message")),
+)
+"""The columns of formats without objects."""
 
-    Raises:
-        InvalidInputError: They cannot be written.
-    """
-    if output.is_dir():
-        raise InvalidInputError(f"--output {str(output)!r} is a folder; name a file")
-    if output.resolve() == rows.resolve():
-        raise InvalidInputError(f"--output {str(output)!r} is the input; name another file")
-    if not output.absolute().parent.is_dir():
-        raise InvalidInputError(f"--output {str(output)!r}: there is no folder {str(output.parent)!r}")
-    probe = _temporary(output)
-    try:
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise InvalidInputError(f"--output {str(output)!r} cannot be written: {error.strerror}") from error
+FIELDS = frozenset({"id", "chain", "state", "result", "error"})
+"""The fields of a row in the other formats; it has `result` or `error`."""
 
 
-def _temporary(output: Path) -> Path:
-    return output.with_name(f".{output.name}.{os.getpid()}.unfinished")
+def write_results(
+    function: Callable[..., Any],
+    rows: Iterable[Params],
+    files: Files,
+    before_replacing: Callable[[Path], None] | None = None,
+) -> Summary:
+    """Write one row for each row of the input.
 
-
-def write_results(function: Callable[..., Any], rows: Iterable[Params], output: Path) -> Summary:
-    """Write one line for each row.
+    Args:
+        function: The function that started the chains.
+        rows: The rows of the input.
+        files: Where to write to.
+        before_replacing: See `Output.writing`.
 
     Raises:
         BlobError: The disk is full or the folder is gone. An older file of that name is unchanged.
         InvalidInputError: A row has no chain, because the input has changed since the start.
     """
     summary = Summary()
-    with _replacing(output) as file:
+    with files.written.writing(COLUMNS, files.standard_output, before_replacing) as write:
         for group in chunked(rows, GROUP):
             for line in _lines(function, group, summary):
-                file.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
+                write(line)
     return summary
 
 
-@contextmanager
-def _replacing(output: Path) -> Iterator[IO[bytes]]:
-    temporary = _temporary(output)
-    try:
-        try:
-            with temporary.open("wb") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(output)
-        except BaseException:
-            with suppress(OSError):
-                temporary.unlink()
-            raise
-    except OSError as error:
-        raise BlobError(f"results cannot be written to {str(output)!r}: {error.strerror}") from error
+def finished_rows(function: Callable[..., Any], rows: Iterable[Params]) -> Iterator[dict[str, Any]]:
+    """The results of the rows whose chains have ended; the other rows are left out."""
+    summary = Summary()
+    for group in chunked(rows, GROUP):
+        ids = [row_chain_id(function, row) for row in group]
+        chains = active().store.chains(ids)
+        for row, identity in zip(group, ids, strict=True):
+            chain = chains.get(identity)
+            if chain is not None and chain.state is not ChainState.RUNNING:
+                yield _line(row, chain, summary)
 
 
 def _lines(
@@ -114,8 +107,8 @@ def _lines(
         chain = chains.get(identity)
         if chain is None:
             raise InvalidInputError(
-                f"row {row.row.number} (line {row.row.line}) has no chain; the input has changed since the "
-                "start. Run the same command again"
+                f"{row.row.place} has no chain; the input has changed since the start. "
+                "Run the same command again"
             )
         summary.changed += _differs(chain, row)
         yield _line(row, chain, summary)
@@ -133,7 +126,7 @@ def _line(row: Params, chain: Chain, summary: Summary) -> dict[str, Any]:
     summary.states[state] += 1
     line = {"id": row.row.fields.get(ID, row.row.number), "chain": chain.id, "state": state}
     if chain.state is ChainState.DONE:
-        return line | {"result": orjson.Fragment(chain.result or "null")}
+        return line | {"result": JsonText(chain.result or "null")}
     if failure is None:
         return line | {"error": None}
     kind = (state, failure.reason, failure.message.partition("\n")[0])

@@ -133,7 +133,7 @@ def _check_any(
 
 
 def _error_with_row(function: Callable[..., Any], row: Params, error: BaseException) -> InvalidInputError:
-    where = f"row {row.row.number} (line {row.row.line})"
+    where = row.row.place
     if isinstance(error, InvalidInputError):
         return InvalidInputError(f"{where}: {error}")
     lines = "".join(traceback.format_exception(error)).splitlines()[-SHOWN:]

@@ -93,7 +93,7 @@ def show(report: Report, console: Console) -> None:
 
 def _lines(report: Report) -> list[Text]:
     if not report.started.rows:
-        return [Text("Nothing to do: the input has no rows.")]
+        return [Text(f"Nothing to do: the input has no rows, so {report.options.output} has none either.")]
     lines = [_headline(report), *_usage(report), *_failures(report)]
     if report.outcome.changed:
         changed = count(report.outcome.changed, "row")

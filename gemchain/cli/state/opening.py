@@ -10,7 +10,7 @@ from gemchain.runtime import Runtime, install
 from gemchain.settings import Settings
 from gemchain.wiring import configure
 
-__all__ = ["configured", "environment", "existing"]
+__all__ = ["configured", "environment", "existing", "settings_in_use"]
 
 
 @contextmanager
@@ -60,6 +60,15 @@ def configured(state: str | None) -> Runtime:
             "leave one out"
         )
     return own
+
+
+def settings_in_use() -> Settings:
+    """The settings that the chain's file has configured, or else the environment; nothing is opened."""
+    own = install(None)
+    if own is None:
+        return Settings.from_environment()
+    install(own)
+    return own.settings
 
 
 @contextmanager

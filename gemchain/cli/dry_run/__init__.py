@@ -1,0 +1,1 @@
+"""`gemchain run --dry-run`: what a run would do."""

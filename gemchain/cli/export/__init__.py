@@ -1,0 +1,1 @@
+"""`gemchain export`: results of chains that were started at any time."""

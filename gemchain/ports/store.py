@@ -96,6 +96,12 @@ class Store(Protocol):
     def find_ids(self, prefix: str, limit: int = 10) -> list[str]:
         """Ids of chains, prompts and batches that start with `prefix`."""
 
+    def find_key(self, key: str, limit: int = 10) -> list[str]:
+        """Ids of chains with exactly this key, one for each function that has it.
+
+        A store without an index of keys may look only at functions of which it finds chains quickly.
+        """
+
     def counters(self) -> Counters:
         """How many records stand where. Cheap enough to ask several times a second.
 

@@ -80,7 +80,7 @@ def _start_group(
 
 def _start_missing(function: Callable[..., Any], rows: Sequence[Params]) -> None:
     try:
-        start_many(function, rows, key=_key)
+        start_many(function, rows, key=_key, existing="return")
     except InvalidInputError as error:
         raise _error_with_row(function, rows, error) from error
     except GemchainError:
@@ -100,7 +100,7 @@ def _error_with_row(
     """The error with its row. Nothing of the group was recorded, so the rows are tried one by one."""
     for row in rows:
         try:
-            start_many(function, [row], key=_key)
+            start_many(function, [row], key=_key, existing="return")
         except Exception as again:  # noqa: BLE001 -- a user's function may raise anything
             where = f"row {row.row.number} (line {row.row.line})"
             if isinstance(again, InvalidInputError):

@@ -143,6 +143,11 @@ class SqliteStore(Retention):
         rows = self._db.rows(_FIND_IDS, (prefix, f"{prefix}\U0010ffff", limit))
         return sorted(each for (each,) in rows)[:limit]
 
+    def find_key(self, key: str, limit: int = 10) -> list[str]:
+        """Ids of chains with exactly this key, the newest first. No index has keys: all chains are looked at."""
+        rows = self._db.rows("SELECT id FROM chains WHERE key = ? ORDER BY seq DESC LIMIT ?", (key, limit))
+        return [identity for (identity,) in rows]
+
     def counters(self) -> Counters:
         """How many records stand where; a handful of rows is read."""
         return read_counters(self._db)

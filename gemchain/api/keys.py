@@ -1,0 +1,139 @@
+"""A key that is in use: whether the chain under it was started with the same arguments.
+
+Compared is what the chain's record says. Positional and named arguments count alike, and an argument that equals
+its parameter's default may be left out. Not compared, so taken for the same, is what cannot be: arguments that are
+not JSON, and those of a chain of which no arguments are known (one that `submit` started, or whose arguments an
+older gemchain removed).
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from inspect import Parameter, signature
+from typing import Any, Literal, NamedTuple
+
+from gemchain.base import jsontext
+from gemchain.errors import InvalidInputError, KeyInUseError
+from gemchain.records import Chain
+from gemchain.records.arguments import arguments_of, fingerprint
+
+__all__ = ["Call", "Existing", "check_existing", "refuse_other_call", "same_call"]
+
+Existing = Literal["raise", "return"]
+"""What `start` does when the key is in use by a chain with other arguments."""
+
+SHOWN = 160
+"""Characters of one argument that an error shows."""
+
+_POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+
+
+class Call(NamedTuple):
+    """A function and the arguments that it is to be started with."""
+
+    function: Callable[..., Any]
+    args: Sequence[Any]
+    params: Mapping[str, Any]
+
+
+def check_existing(existing: str) -> None:
+    """Refuse a misspelt `existing`.
+
+    Raises:
+        InvalidInputError: It is neither `raise` nor `return`.
+    """
+    if existing not in ("raise", "return"):
+        raise InvalidInputError(f"existing takes 'raise' or 'return', not {existing!r}")
+
+
+def refuse_other_call(chain: Chain, key: str | None, call: Call) -> None:
+    """Refuse a start under the key of a chain that was started with other arguments.
+
+    Without a key nothing is refused: a function that runs again starts the same chain again.
+
+    Raises:
+        KeyInUseError: The arguments differ; the message shows both.
+    """
+    if key is not None and not same_call(chain, call):
+        raise KeyInUseError(
+            f"key {key!r} of {chain.function} is in use by chain {chain.id} ({chain.state}), which was started "
+            f"with other arguments:\n{_both(chain, call)}\nTake another key, or existing='return' for the "
+            "chain that exists.",
+            key=key,
+            chain_id=chain.id,
+        )
+
+
+def same_call(chain: Chain, call: Call) -> bool:
+    """Whether the chain was started with these arguments, or nobody can tell; see the module."""
+    kept = fingerprint(chain.id, chain.args)
+    if kept is None:
+        return True
+    try:
+        return any(kept == fingerprint(chain.id, jsontext.dump(each)) for each in _spellings(call))
+    except TypeError:
+        return True
+
+
+def _spellings(call: Call) -> Iterator[dict[str, Any]]:
+    """The ways to write the same call: as it is, by position or by name, with defaults or without."""
+    yield {"args": list(call.args), "params": dict(call.params)}
+    try:
+        bound = signature(call.function).bind(*call.args, **call.params)
+    except (TypeError, ValueError):
+        return
+    given = dict(bound.arguments)
+    bound.apply_defaults()
+    parameters = bound.signature.parameters
+    without = {name: value for name, value in given.items() if value != parameters[name].default}
+    for each in (given, bound.arguments, without):
+        yield from _written(parameters.values(), each)
+
+
+def _written(parameters: Collection[Parameter], given: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The call with its first arguments by position, and the others by name; for every number of them."""
+    rest = dict(given)
+    starred: Sequence[Any] = ()
+    for each in parameters:
+        if each.kind is Parameter.VAR_POSITIONAL:
+            starred = rest.pop(each.name, ())
+        elif each.kind is Parameter.VAR_KEYWORD:
+            rest |= rest.pop(each.name, {})
+    args: list[Any] = []
+    for each in parameters:
+        if each.kind is not Parameter.POSITIONAL_ONLY and not starred:
+            yield {"args": list(args), "params": dict(rest)}
+        if each.kind not in _POSITIONAL or each.name not in rest:
+            break
+        args.append(rest.pop(each.name))
+    yield {"args": [*args, *starred], "params": rest}
+
+
+def _both(chain: Chain, call: Call) -> str:
+    """Both calls in words: the arguments that differ, there and here."""
+    stored = arguments_of(chain.args)
+    if stored is None:
+        return f"  then: removed by `gemchain gc`; a fingerprint tells that they differ\n  now:  {_text(_named(call))}"
+    then = _named(Call(call.function, stored.get("args", ()), stored.get("params", {})))
+    now = _named(call)
+    gone = object()
+    names = [name for name in {**then, **now} if then.get(name, gone) != now.get(name, gone)]
+    return f"  then: {_text(then, names)}\n  now:  {_text(now, names)}"
+
+
+def _named(call: Call) -> dict[str, Any]:
+    """The arguments by the names of their parameters, as JSON brings them back."""
+    plain = jsontext.load(jsontext.dump({"args": call.args, "params": call.params}))
+    try:
+        return dict(signature(call.function).bind(*plain["args"], **plain["params"]).arguments)
+    except (TypeError, ValueError):
+        return {str(place): value for place, value in enumerate(plain["args"])} | plain["params"]
+
+
+def _text(arguments: Mapping[str, Any], names: Sequence[str] | None = None) -> str:
+    """`topic='batteries', count=3`; those of `names` only."""
+    shown = arguments if names is None else {name: arguments[name] for name in names if name in arguments}
+    return ", ".join(f"{name}={_short(value)}" for name, value in shown.items()) or "(without)"
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"

@@ -1,13 +1,14 @@
 """A key that is in use: whether the chain under it was started with the same arguments.
 
-Compared is what the chain's record says. Positional and named arguments count alike, and an argument that equals
-its parameter's default may be left out. Not compared, so taken for the same, is what cannot be: arguments that are
-not JSON, and those of a chain of which no arguments are known (one that `submit` started, or whose arguments an
-older gemchain removed).
+The new arguments are compared with those in the chain's record, or with the fingerprint that `gemchain gc` left
+of them. Whether an argument is given by position or by name does not count, and one that equals its parameter's
+default may be left out. Arguments that are not JSON are not compared; nor is a chain of which no arguments are
+known, since `submit` started it or an older gemchain removed them. Both count as the same.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from inspect import Parameter, signature
+from itertools import combinations
 from typing import Any, Literal, NamedTuple
 
 from gemchain.base import jsontext
@@ -22,6 +23,9 @@ Existing = Literal["raise", "return"]
 
 SHOWN = 160
 """Characters of one argument that an error shows."""
+
+FEW = 6
+"""Arguments equal to their defaults, of which every subset is tried."""
 
 _POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 
@@ -54,8 +58,8 @@ def refuse_other_call(chain: Chain, key: str | None, call: Call) -> None:
     """
     if key is not None and not same_call(chain, call):
         raise KeyInUseError(
-            f"key {key!r} of {chain.function} is in use by chain {chain.id} ({chain.state}), which was started "
-            f"with other arguments:\n{_both(chain, call)}\nTake another key, or existing='return' for the "
+            f"key {key!r} of {chain.function} is in use by chain {chain.id} ({chain.state}), which was "
+            f"started with other arguments:\n{_both(chain, call)}\nTake another key, or existing='return' for the "
             "chain that exists.",
             key=key,
             chain_id=chain.id,
@@ -80,12 +84,28 @@ def _spellings(call: Call) -> Iterator[dict[str, Any]]:
         bound = signature(call.function).bind(*call.args, **call.params)
     except (TypeError, ValueError):
         return
-    given = dict(bound.arguments)
     bound.apply_defaults()
     parameters = bound.signature.parameters
-    without = {name: value for name, value in given.items() if value != parameters[name].default}
-    for each in (given, bound.arguments, without):
-        yield from _written(parameters.values(), each)
+    optional = [name for name, value in bound.arguments.items() if _is_default(parameters[name], value)]
+    for left_out in _subsets(optional):
+        written = {name: value for name, value in bound.arguments.items() if name not in left_out}
+        yield from _written(parameters.values(), written)
+
+
+def _is_default(parameter: Parameter, value: Any) -> bool:
+    """Whether the argument may as well be left out."""
+    if parameter.kind in (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD):
+        return False
+    return parameter.default is not Parameter.empty and bool(value == parameter.default)
+
+
+def _subsets(names: Sequence[str]) -> Iterator[Collection[str]]:
+    """All of them while there are few; of many names all, none and each alone."""
+    if len(names) > FEW:
+        yield from ((), names, *((name,) for name in names))
+        return
+    for size in range(len(names) + 1):
+        yield from combinations(names, size)
 
 
 def _written(parameters: Collection[Parameter], given: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -111,7 +131,8 @@ def _both(chain: Chain, call: Call) -> str:
     """Both calls in words: the arguments that differ, there and here."""
     stored = arguments_of(chain.args)
     if stored is None:
-        return f"  then: removed by `gemchain gc`; a fingerprint tells that they differ\n  now:  {_text(_named(call))}"
+        removed = "removed by `gemchain gc`; a fingerprint tells that they differ"
+        return f"  then: {removed}\n  now:  {_text(_named(call))}"
     then = _named(Call(call.function, stored.get("args", ()), stored.get("params", {})))
     now = _named(call)
     gone = object()

@@ -101,7 +101,7 @@ def start_many(
         `existing="return"` any rows of one key.
 
     Raises:
-        KeyInUseError: The key of some row belongs to a chain with other arguments; groups before it are recorded.
+        KeyInUseError: A row's key belongs to a chain with other arguments; groups before it are recorded.
         InvalidInputError: A submit of some row can never work; groups before it are recorded.
         StoreError: A group could not be recorded.
         Exception: Whatever `function` raises; groups before it are recorded.
@@ -129,9 +129,7 @@ def _start_group(
     for row, identity, each in zip(rows, ids, keys, strict=True):
         if identity not in known:
             scope = _scope(runtime, function, identity, defaults)
-            known[identity] = new.add(
-                _birth(runtime, function, scope, _kept_key(identity, each), ((), row))
-            )
+            known[identity] = new.add(_birth(runtime, function, scope, _kept_key(identity, each), ((), row)))
         elif existing == "raise":
             refuse_other_call(known[identity], each, Call(function, (), row))
     new.record()

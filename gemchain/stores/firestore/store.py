@@ -192,8 +192,8 @@ class FirestoreStore(Retention):
     def find_key(self, key: str, limit: int = 10) -> list[str]:
         """Ids of chains with exactly this key.
 
-        No index has keys, but a key and a function give the id of their chain. Tried are the functions of some
-        hundred chains, whose random ids make them a sample of all.
+        No index has keys, but a key and a function give the id of their chain. The functions of `SAMPLE`
+        chains are tried; since ids are hashes, these are a random sample of all chains.
         """
         sample = self._connection.find("chains", Query(fields=("function",), limit=SAMPLE))
         names = {str(fields_of(each).get("function")).partition("@")[0] for each in sample}

@@ -92,7 +92,7 @@ class Retention:
         return _sum(ripe, keys=keys)
 
     def _prune(self, seq: int) -> None:
-        """Leave a fingerprint in place of a chain's arguments. They are read one at a time: each may be long."""
+        """Leave a fingerprint in place of a chain's arguments, which may be long: one chain at a time."""
         for identity, args in self._db.rows("SELECT id, args FROM chains WHERE seq = ?", (seq,)):
             sql = "UPDATE chains SET args = ?, version = version + 1 WHERE seq = ?"
             self._db.execute(sql, (pruned(identity, args), seq))

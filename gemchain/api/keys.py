@@ -1,9 +1,9 @@
 """A key that is in use: whether the chain under it was started with the same arguments.
 
-The new arguments are compared with those in the chain's record, or with the fingerprint that `gemchain gc` left
-of them. Whether an argument is given by position or by name does not count, and one that equals its parameter's
-default may be left out. Arguments that are not JSON are not compared; nor is a chain of which no arguments are
-known, since `submit` started it or an older gemchain removed them. Both count as the same.
+The new arguments are compared with those in the chain's record, or with the fingerprint that `gemchain gc`
+left of them. Whether an argument is given by position or by name does not count, and one that equals its
+parameter's default may be left out. Two things cannot be compared, and count as the same: arguments that are not
+JSON, and a chain of which no arguments are known (`submit` started it, or an older gemchain removed them).
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -59,8 +59,8 @@ def refuse_other_call(chain: Chain, key: str | None, call: Call) -> None:
     if key is not None and not same_call(chain, call):
         raise KeyInUseError(
             f"key {key!r} of {chain.function} is in use by chain {chain.id} ({chain.state}), which was "
-            f"started with other arguments:\n{_both(chain, call)}\nTake another key, or existing='return' for the "
-            "chain that exists.",
+            f"started with other arguments:\n{_both(chain, call)}\n"
+            "Take another key, or existing='return' for the chain that exists.",
             key=key,
             chain_id=chain.id,
         )
@@ -142,11 +142,11 @@ def _both(chain: Chain, call: Call) -> str:
 
 def _named(call: Call) -> dict[str, Any]:
     """The arguments by the names of their parameters, as JSON brings them back."""
-    plain = jsontext.load(jsontext.dump({"args": call.args, "params": call.params}))
+    plain: dict[str, Any] = jsontext.load(jsontext.dump({"args": call.args, "params": call.params}))
     try:
         return dict(signature(call.function).bind(*plain["args"], **plain["params"]).arguments)
     except (TypeError, ValueError):
-        return {str(place): value for place, value in enumerate(plain["args"])} | plain["params"]
+        return {str(place): value for place, value in enumerate(plain["args"])} | dict(plain["params"])
 
 
 def _text(arguments: Mapping[str, Any], names: Sequence[str] | None = None) -> str:

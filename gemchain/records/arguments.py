@@ -1,8 +1,8 @@
 """The stored arguments of a chain, and the fingerprint that retention leaves of them.
 
 Retention removes the arguments of a chain with a key. A later start under that key still has to tell whether
-it asks for the same. So a fingerprint takes their place in the same field: `{"digest": "..."}`. It is made with
-the chain's id, so that equal arguments of two chains do not show.
+it asks for the same. So a fingerprint takes their place in the same field: `{"digest": "..."}`. The chain's id
+goes into it, so that equal arguments of two chains do not show.
 """
 
 from collections.abc import Mapping

@@ -232,7 +232,7 @@ class _Ended:
         Where the arguments are among the texts, their fingerprint is kept by the same write.
         """
         if self._keeps and any(each in texts for each in self.own_texts()):
-            content = {"leftover": texts or None, "args": self._kept_arguments()}
+            content: dict[str, object] = {"leftover": texts or None, "args": self._kept_arguments()}
             return self._update(content, ("leftover", "args", "spilled.args"))
         return self._update({"leftover": texts or None}, ("leftover",))
 

@@ -144,7 +144,7 @@ class SqliteStore(Retention):
         return sorted(each for (each,) in rows)[:limit]
 
     def find_key(self, key: str, limit: int = 10) -> list[str]:
-        """Ids of chains with exactly this key, the newest first. It looks at all chains: no index has keys."""
+        """Ids of chains with exactly this key, newest first. Looks at all chains: no index has keys."""
         rows = self._db.rows("SELECT id FROM chains WHERE key = ? ORDER BY seq DESC LIMIT ?", (key, limit))
         return [identity for (identity,) in rows]
 

@@ -2,8 +2,8 @@
 
 The new arguments are compared with those in the chain's record, or with the fingerprint that `gemchain gc`
 left of them. Whether an argument is given by position or by name does not count, and one that equals its
-parameter's default may be left out. Two things cannot be compared, and count as the same: arguments that are not
-JSON, and a chain of which no arguments are known (`submit` started it, or an older gemchain removed them).
+parameter's default may be left out. Two things cannot be compared, and count as the same: arguments that are
+not JSON, and a chain of which no arguments are known, as `submit` starts it or an older gemchain left it.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence

@@ -28,6 +28,7 @@ State = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, for programs.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Chains or prompts.")]
+Full = Annotated[bool, typer.Option("--full", help="Show everything, also what needs more than a screen.")]
 Id = Annotated[str, typer.Argument(metavar="ID", help="An id, or the unique beginning of one.")]
 Limit = Annotated[int, typer.Option("--limit", min=1, help="Show at most so many.")]
 
@@ -93,12 +94,12 @@ def _this_command() -> tuple[str, ...]:
 
 
 @app.command()
-def status(state: State = None, as_json: Json = False, debug: Debug = False) -> None:
+def status(state: State = None, full: Full = False, as_json: Json = False, debug: Debug = False) -> None:
     """Show how many chains, prompts and batches there are, what they wait for, and what to type next."""
     from gemchain.cli.views.status import show_status
 
     with reporting_errors(debug):
-        show_status(state, as_json=as_json)
+        show_status(state, full=full, as_json=as_json)
 
 
 @app.command()

@@ -1,11 +1,10 @@
 """The stored arguments of a chain, and the fingerprint that retention leaves of them.
 
 Retention removes the arguments of a chain with a key. A later start under that key still has to tell whether
-it asks for the same. So a fingerprint takes their place in the same field: `{"digest": "..."}`. The chain's id
-goes into it, so that equal arguments of two chains do not show.
+it asks for the same. So a fingerprint takes their place in the same field: `{"digest": "..."}`. The
+chain's id goes into it, so that equal arguments of two chains do not show.
 """
 
-from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Any
 
@@ -49,7 +48,7 @@ def pruned(chain_id: str, args: str) -> str:
     return NOTHING if kept is None else jsontext.dump({_DIGEST: kept})
 
 
-def _object(args: str) -> Mapping[str, Any] | None:
+def _object(args: str) -> dict[str, Any] | None:
     """The object in the text; None for what gemchain has not written so."""
     try:
         found = jsontext.load(args)

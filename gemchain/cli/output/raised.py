@@ -38,7 +38,8 @@ def raised_at(traceback: str | None) -> Place | None:
     last = traceback[max(traceback.rfind(_BEGIN), 0) :]
     frames = [Place(each["file"], int(each["line"]), each["function"]) for each in _FRAME.finditer(last)]
     own = [each for each in frames if not _is_foreign(each.file)]
-    return (own or frames or [None])[-1]
+    found = own or frames
+    return found[-1] if found else None
 
 
 def _is_foreign(file: str) -> bool:

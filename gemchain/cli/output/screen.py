@@ -23,12 +23,14 @@ class Row(NamedTuple):
     """A name, and what is said under it.
 
     Attributes:
+        detail: A further line about it.
         is_command: To be copied, so it is never cut or wrapped.
     """
 
     name: str
     text: str
     style: str = "default"
+    detail: str = ""
     is_command: bool = False
 
 
@@ -36,11 +38,11 @@ class Section(NamedTuple):
     """Rows that belong together.
 
     Attributes:
-        noun: What the rows are, for the line that tells how many are left out; None: all rows are shown.
+        is_long: It may be shortened; a line then tells how many rows are left out.
     """
 
     rows: Sequence[Row]
-    noun: str | None = None
+    is_long: bool = False
 
 
 def print_rows(console: Console, sections: Sequence[Section], *, full: bool) -> None:
@@ -57,12 +59,10 @@ def _all(sections: Sequence[Section]) -> Iterator[Row]:
 
 def _fitted(sections: Sequence[Section], width: int) -> Iterator[Row]:
     """The rows of each section that fit: the sections take turns until the screen is full."""
-    shown = [len(each.rows) if each.noun is None else 0 for each in sections]
-    open_sections = [place for place, each in enumerate(sections) if each.noun is not None and each.rows]
+    shown = [0 if each.is_long else len(each.rows) for each in sections]
+    open_sections = [place for place, each in enumerate(sections) if each.is_long and each.rows]
     # One line for each, in case that it is shortened.
-    room = (
-        HEIGHT - len(open_sections) - _height(_all([each for each in sections if each.noun is None]), width)
-    )
+    room = HEIGHT - len(open_sections) - _height(_all([each for each in sections if not each.is_long]), width)
     while open_sections:
         for place in list(open_sections):
             rows = sections[place].rows
@@ -79,23 +79,27 @@ def _fitted(sections: Sequence[Section], width: int) -> Iterator[Row]:
         yield from section.rows[:number]
         left = len(section.rows) - number
         if left:
-            yield Row("", f"and {left:,} more {section.noun}; --full shows all", "dim")
+            yield Row("", f"and {left:,} more; --full shows all", "dim")
 
 
 def _height(rows: Iterable[Row], width: int) -> int:
-    return sum(
-        -(-(NAME + len(row.text)) // width) if row.is_command else len(_wrapped(row.text, width, LINES))
-        for row in rows
-    )
+    """Lines of the screen: the terminal wraps what is wider."""
+    lines = [line for row in rows for line in _lines(row, width, LINES)]
+    return sum(max(-(-len(line.plain) // width), 1) for line in lines)
 
 
 def _wrapped(text: str, width: int, most: int | None) -> list[str]:
     room = max(width - NAME, NAME)
-    return textwrap.wrap(" ".join(text.split()), room, max_lines=most, placeholder=" …") or [""]
+    line = " ".join(text.split())
+    return textwrap.wrap(line, room, max_lines=most, placeholder=" …", break_on_hyphens=False) or [""]
 
 
 def _lines(row: Row, width: int, most: int | None) -> Iterator[Text]:
+    """The lines of a row, its name before the first."""
     parts = [row.text] if row.is_command else _wrapped(row.text, width, most)
     for place, part in enumerate(parts):
         name = row.name if place == 0 else ""
         yield Text(f"{name:<{NAME}}", style="dim").append(part, style=f"not dim {row.style}")
+    if row.detail:
+        for part in _wrapped(row.detail, width, most and 1):
+            yield Text(f"{'':<{NAME}}{part}", style="dim")

@@ -1,7 +1,7 @@
 """The file and the function behind a stored name, as `gemchain run` takes them: FILE:FUNCTION.
 
-A name is stored as `module:function`, or `module:name@version` for an async chain. The module is looked for in
-the current folder and below; nothing is imported.
+A name is stored as `module:function`, or `module:name@version` for an async chain. The module is looked for
+in the current folder and below; nothing is imported.
 """
 
 import ast

@@ -48,7 +48,7 @@ class Group(NamedTuple):
     message: str
     function: str
     place: Place | None
-    count: int
+    number: int
     since: datetime | None
     example: str
 
@@ -85,7 +85,7 @@ def by_fingerprint(records: Iterable[Prompt | Chain]) -> list[Group]:
         failure = (record.progress.failure if isinstance(record, Prompt) else record.failure) or _UNKNOWN
         groups[_fingerprint(record, failure)].append((record, failure))
     found = [_group(key, members) for key, members in groups.items()]
-    return sorted(found, key=lambda each: -each.count)
+    return sorted(found, key=lambda each: -each.number)
 
 
 def _fingerprint(record: Prompt | Chain, failure: Failure) -> tuple[str, str, str, str]:
@@ -114,7 +114,7 @@ def _group(key: tuple[str, str, str, str], members: list[tuple[Prompt | Chain, F
         message=failure.message.partition("\n")[0],
         function=key[3],
         place=raised_at(failure.traceback),
-        count=len(members),
+        number=len(members),
         since=min(_times(members), default=None),
         example=record.id,
     )

@@ -29,22 +29,17 @@ class Column(NamedTuple):
 def fitted_table(columns: Sequence[Column], rows: Sequence[Sequence[Text]], width: int) -> Table:
     """A table of these rows that is not wider than the terminal.
 
-    The widest columns are shortened first. When all have their least width, and it is still too wide, columns are
-    left out from the right; those that are never cut stay.
+    The widest columns are shortened first. When all have their least width, and it is still too wide, columns
+    are left out from the right; those that are never cut stay.
     """
     widths = _widths(columns, rows, width)
     table = Table(box=None, pad_edge=False, expand=False)
     for column, size in zip(columns, widths, strict=True):
         if size:
             table.add_column(column.name[:size], no_wrap=True, min_width=size, max_width=size)
+    shown = [place for place, size in enumerate(widths) if size]
     for row in rows:
-        table.add_row(
-            *(
-                _cut(cell, size, column)
-                for cell, size, column in zip(row, widths, columns, strict=True)
-                if size
-            )
-        )
+        table.add_row(*(_cut(row[place], widths[place], columns[place]) for place in shown))
     return table
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gemchain.base import jsontext
-from gemchain.cli.state.sources import find_source
+from gemchain.cli.run.sources import find_source
 from gemchain.ports import Store
 from gemchain.records import Chain, Prompt
 from gemchain.records.states import ChainState, PromptState

@@ -77,11 +77,7 @@ class _Family:
         self._members: dict[str, list[Prompt]] = defaultdict(list)
         for each in prompts:
             parent = known.get(each.parent_id or "")
-            if (
-                each.join_id in known
-                and (parent is None or parent.join_id != each.join_id)
-                and (each.parent_id != each.join_id)
-            ):
+            if each.join_id in known and _begins_branch(each, parent):
                 self._members[each.join_id or ""].append(each)
             elif parent is not None:
                 self._followers[parent.id].append(each)
@@ -95,6 +91,11 @@ class _Family:
     def members(self, prompt: Prompt) -> list[Prompt]:
         """The beginnings of a join's branches."""
         return self._members[prompt.id]
+
+
+def _begins_branch(prompt: Prompt, parent: Prompt | None) -> bool:
+    """Whether a prompt in a join is the first of its branch: what comes before it lies outside of the join."""
+    return parent is None or parent.id == prompt.join_id or parent.join_id != prompt.join_id
 
 
 def _place(path: str) -> tuple[int, ...]:
@@ -128,10 +129,9 @@ def _about(prompt: Prompt, room: int) -> str:
         ("ended", progress.ended_at),
     ]
     long = " → ".join(f"{name} {moment(at)}" for name, at in times if at)
-    took = (
-        f" +{duration((progress.ended_at - prompt.created_at).total_seconds())}" if progress.ended_at else ""
-    )
-    short = f"{moment(prompt.created_at)}{took}"
+    short = moment(prompt.created_at)
+    if progress.ended_at:
+        short += f" +{duration((progress.ended_at - prompt.created_at).total_seconds())}"
     about = f" {kind}{callback}"
     return about + (long if len(about) + len(long) <= room else short)
 

@@ -94,7 +94,7 @@ class _Family:
 
 
 def _begins_branch(prompt: Prompt, parent: Prompt | None) -> bool:
-    """Whether a prompt in a join is the first of its branch: what comes before it lies outside of the join."""
+    """Whether a prompt in a join is the first of its branch: its parent lies outside of the join."""
     return parent is None or parent.id == prompt.join_id or parent.join_id != prompt.join_id
 
 

@@ -112,7 +112,7 @@ def test_columns_are_left_out_from_the_right_before_a_fixed_one_is_cut():
         printed[width] = capture.get().splitlines()[1].split("  ")
     assert printed[60] == ["c1234567890", "a long key", "CANCELLED", "a long reason"]
     assert printed[35] == ["c1234567890", "a l…", "CANCELLED", "a lo…"]
-    assert printed[27] == ["c1234567890", "a…", "CANCELLED"] or printed[27] == ["c1234567890", "CANCELLED"]
+    assert printed[27] == ["c1234567890", "CANCELLED"]
     assert printed[22] == ["c1234567890", "CANCELLED"]
 
 

@@ -18,7 +18,8 @@ class Chain:
         key: The user's key, or the chain's own id where a function that may run again started it; None for
             a chain that cannot be started twice.
         function: `module:qualname` of the function that started it.
-        args: JSON text of the function's arguments, for people and for replay.
+        args: JSON text of the function's arguments, for people, for replay, and to tell whether a start under
+            the same key is the same; after retention their fingerprint (`arguments.py`).
         code_version: The version of an async chain that it runs on to its end.
         budget: US dollars it may spend; None for no limit.
         result: JSON text of the chain's value, once DONE.

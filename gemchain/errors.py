@@ -9,7 +9,8 @@ GemchainError
 │   ├── RequestError              the request is empty, malformed or too large
 │   ├── ModelError                no such provider or model
 │   ├── ParamsError               the params are not JSON
-│   └── ContinuationError         the callback cannot be stored by name, or cannot take its arguments
+│   ├── ContinuationError         the callback cannot be stored by name, or cannot take its arguments
+│   └── KeyInUseError             the key belongs to a chain that was started with other arguments
 ├── ChainError                    asked of a chain that has no result to give
 │   ├── ChainNotFoundError        no chain has this id
 │   ├── ChainFailedError          one of its prompts or callbacks failed for good
@@ -55,6 +56,7 @@ __all__ = [
     "DivergedError",
     "GemchainError",
     "InvalidInputError",
+    "KeyInUseError",
     "MissingExtraError",
     "ModelError",
     "MoveError",
@@ -120,6 +122,20 @@ class ParamsError(InvalidInputError):
 
 class ContinuationError(InvalidInputError):
     """The callback cannot be stored by name, or cannot take the response and its params."""
+
+
+class KeyInUseError(InvalidInputError):
+    """The key belongs to a chain of the same function that was started with other arguments.
+
+    Attributes:
+        key: The key.
+        chain_id: The chain that has it.
+    """
+
+    def __init__(self, message: str, *, key: str, chain_id: str) -> None:
+        super().__init__(message)
+        self.key = key
+        self.chain_id = chain_id
 
 
 class ChainError(GemchainError):

@@ -39,29 +39,31 @@ class NewChains:
 
     Args:
         runtime: Where to.
+
+    Attributes:
+        refused: Chains that another process recorded first, as they are in the store.
     """
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._units: dict[str, Unit] = {}
         self._size = 0
+        self.refused: dict[str, Chain] = {}
 
-    def __contains__(self, chain_id: str) -> bool:
-        return chain_id in self._units
-
-    def add(self, unit: Unit) -> None:
-        """One more; a chain that is there already is left as it is."""
+    def add(self, unit: Unit) -> Chain:
+        """One more; a chain that is there already is left as it is. Returns the chain as it was given."""
         assert unit.chain is not None
         if unit.chain.id not in self._units:
             self._units[unit.chain.id] = unit
             self._size += sum(each.prompt.size for each in unit.drafts)
             if self._size >= GROUP_BYTES:
                 self.record()
+        return unit.chain
 
     def record(self) -> None:
         """Record what has gathered."""
         units, self._units, self._size = list(self._units.values()), {}, 0
-        record_chains(self._runtime, units)
+        self.refused |= record_chains(self._runtime, units)
 
 
 def add_to_chain(runtime: Runtime, scope: Scope, spec: PromptSpec | GatherSpec | WaitSpec) -> PromptHandle:
@@ -116,15 +118,21 @@ def _lone_chain(runtime: Runtime, spec: PromptSpec | GatherSpec) -> Unit:
     return Unit(token=random_id("u"), chain=chain, drafts=drafts)
 
 
-def record_chains(runtime: Runtime, units: Sequence[Unit]) -> None:
-    """Record new chains. Those that exist already are left as they are: another process was first."""
+def record_chains(runtime: Runtime, units: Sequence[Unit]) -> dict[str, Chain]:
+    """Record new chains. Those that exist already are left as they are: another process was first.
+
+    Returns:
+        The chains that were left, as they are in the store.
+    """
     if not units:
-        return
+        return {}
     verdicts = runtime.store.commit(units)
     pairs = zip(units, verdicts, strict=True)
     refused = [unit.chain.id for unit, each in pairs if each is Verdict.CONFLICT and unit.chain is not None]
-    lost = set(refused) - set(runtime.store.chains(refused)) if refused else set()
+    left = runtime.store.chains(refused) if refused else {}
+    lost = set(refused) - set(left)
     if lost:
         raise StoreConflictError(
             f"{len(lost)} chains were not recorded, as {min(lost)}: ids of prompts exist already"
         )
+    return left

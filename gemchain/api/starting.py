@@ -5,12 +5,14 @@ The function runs here and now, and its chain is recorded with all that it submi
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from inspect import iscoroutinefunction
 from typing import Any
 
 from gemchain.api.arguments import chain_rules
 from gemchain.api.awaits import drafts_of
 from gemchain.api.chains import Chain
+from gemchain.api.keys import Call, Existing, check_existing, refuse_other_call
 from gemchain.api.recording import NewChains, groups, record_chains
 from gemchain.api.scope import Scope, entered, open_scope
 from gemchain.base import jsontext
@@ -42,6 +44,7 @@ def start(
     *args: Any,
     key: str | None = None,
     defaults: ChainDefaults | None = None,
+    existing: Existing = "raise",
     **params: Any,
 ) -> Chain:
     """Start a chain: run `function`, and record what it submits.
@@ -52,27 +55,34 @@ def start(
     Args:
         function: Called as `function(*args, **params)`.
         *args: Its positional arguments.
-        key: Makes the start repeatable: the same function and key return the chain that exists, and
-            the function does not run again.
+        key: Makes the start repeatable: the same function, key and arguments return the chain that exists,
+            and the function does not run again. Each function has keys of its own.
         defaults: What all prompts of this chain inherit unless they say otherwise: a dict of `max_attempts`,
             `backoff`, `deadline` (of the chain: a time, or a time from now) and `retry_if`. It wins over
             what `@gemchain.chain` says.
+        existing: What to do when the key belongs to a chain with other arguments: `raise`, or `return` that
+            chain. Arguments that are not JSON are not compared.
         **params: Its keyword arguments.
 
     Returns:
         The chain, new or found.
 
     Raises:
+        KeyInUseError: The key belongs to a chain of this function with other arguments.
         InvalidInputError: A submit inside can never work.
         StoreError: It could not be recorded.
         Exception: Whatever `function` raises; then nothing is recorded.
     """
     runtime = active()
+    check_existing(existing)
     identity = start_id(function, key)
-    if key is not None and runtime.store.chains([identity]):
-        return Chain(identity)
-    scope = _scope(runtime, function, identity, defaults)
-    record_chains(runtime, [_birth(runtime, function, scope, _kept_key(identity, key), (args, params))])
+    found = {} if key is None else runtime.store.chains([identity])
+    if not found:
+        scope = _scope(runtime, function, identity, defaults)
+        unit = _birth(runtime, function, scope, _kept_key(identity, key), (args, params))
+        found = record_chains(runtime, [unit])
+    if found and existing == "raise":
+        refuse_other_call(found[identity], key, Call(function, args, params))
     runtime.waker.hurry()
     return Chain(identity)
 
@@ -83,6 +93,7 @@ def start_many(
     key: str | Callable[[Mapping[str, Any]], str] | None = None,
     *,
     defaults: ChainDefaults | None = None,
+    existing: Existing = "raise",
 ) -> list[Chain]:
     """Start one chain for each row, thousands in a few commits.
 
@@ -91,19 +102,22 @@ def start_many(
         rows: Dicts of parameters; may be a generator, which is read group by group.
         key: The field of a row that is its key, or a function of the row; None starts every row anew.
         defaults: What all prompts of these chains inherit; see `start`.
+        existing: What to do with a row whose key belongs to a chain with other arguments; see `start`.
 
     Returns:
-        The chains in the order of `rows`, new or found. Rows of one key share a chain.
+        The chains in the order of `rows`, new or found. Equal rows of one key share a chain; with
+        `existing="return"` any rows of one key.
 
     Raises:
+        KeyInUseError: A row's key belongs to a chain with other arguments; groups before it are recorded.
         InvalidInputError: A submit of some row can never work; groups before it are recorded.
         StoreError: A group could not be recorded.
         Exception: Whatever `function` raises; groups before it are recorded.
     """
     runtime = active()
-    chains = [
-        chain for group in groups(rows) for chain in _start_group(runtime, function, group, key, defaults)
-    ]
+    check_existing(existing)
+    start_group = partial(_start_group, runtime, function, key, defaults, existing)
+    chains = [chain for group in groups(rows) for chain in start_group(group)]
     runtime.waker.hurry()
     return chains
 
@@ -127,19 +141,25 @@ def rehearse(function: Callable[..., Any], params: Mapping[str, Any]) -> Unit:
 def _start_group(
     runtime: Runtime,
     function: Callable[..., Any],
-    rows: Sequence[Mapping[str, Any]],
     key: str | Callable[[Mapping[str, Any]], str] | None,
     defaults: ChainDefaults | None,
+    existing: Existing,
+    rows: Sequence[Mapping[str, Any]],
 ) -> list[Chain]:
     keys = [_row_key(row, key) for row in rows]
     ids = [start_id(function, each) for each in keys]
-    known = set(runtime.store.chains(ids)) if key is not None else set()
+    known = {} if key is None else runtime.store.chains(ids)
     new = NewChains(runtime)
     for row, identity, each in zip(rows, ids, keys, strict=True):
-        if identity not in known and identity not in new:
+        if identity not in known:
             scope = _scope(runtime, function, identity, defaults)
-            new.add(_birth(runtime, function, scope, _kept_key(identity, each), ((), row)))
+            known[identity] = new.add(_birth(runtime, function, scope, _kept_key(identity, each), ((), row)))
+        elif existing == "raise":
+            refuse_other_call(known[identity], each, Call(function, (), row))
     new.record()
+    for row, identity, each in zip(rows, ids, keys, strict=True) if new.refused else ():
+        if identity in new.refused and existing == "raise":
+            refuse_other_call(new.refused[identity], each, Call(function, (), row))
     return [Chain(identity) for identity in ids]
 
 

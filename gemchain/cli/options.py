@@ -10,6 +10,7 @@ __all__ = [
     "DryRun",
     "FirstRows",
     "Format",
+    "Full",
     "Function",
     "Id",
     "Ids",
@@ -31,6 +32,7 @@ State = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, for programs.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Chains or prompts.")]
+Full = Annotated[bool, typer.Option("--full", help="Show everything, also what needs more than a screen.")]
 Id = Annotated[str, typer.Argument(metavar="ID", help="An id, or the unique beginning of one.")]
 RunId = Annotated[
     str | None, typer.Option("--run", metavar="RUN", help="What belongs to this run; see `gemchain runs`.")

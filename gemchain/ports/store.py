@@ -129,6 +129,12 @@ class Store(Protocol):
     def find_ids(self, prefix: str, limit: int = 10) -> list[str]:
         """Ids of chains, prompts and batches that start with `prefix`."""
 
+    def find_key(self, key: str, limit: int = 10) -> list[str]:
+        """Ids of chains with exactly this key, one for each function that has it.
+
+        A store without an index of keys may look only at functions of which it finds chains quickly.
+        """
+
     def counters(self) -> Counters:
         """How many records stand where. Cheap enough to ask several times a second.
 
@@ -235,9 +241,9 @@ class Store(Protocol):
 
         A chain stays while it is RUNNING; while any of its prompts is unfinished (PARKED ones are kept for
         ever) or marked `unsettled`; while a batch that is still open holds one of them; and while another
-        chain waits for it. Of a chain with a key the record stays, without its arguments, so that a caller
-        who starts it again finds it and its result, and nothing is paid twice. Safe to call at any time,
-        beside anything, and to break off; a chain that is retried meanwhile stays.
+        chain waits for it. Of a chain with a key the record stays, so that a caller who starts it again
+        finds it and its result, and nothing is paid twice; a fingerprint takes the place of its arguments.
+        Safe to call at any time, beside anything, and to break off; a chain that is retried meanwhile stays.
 
         Args:
             before: The end of a chain's days.

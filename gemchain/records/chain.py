@@ -20,7 +20,8 @@ class Chain:
         function: `module:qualname` of the function that started it.
         owner: Whose work it is: the id of a run of the command line, or the name of a program. A process
             does the work of the owners that it serves. Empty for work that every process may do.
-        args: JSON text of the function's arguments, for people and for replay.
+        args: JSON text of the function's arguments, for people, for replay, and to tell whether a start under
+            the same key is the same; after retention their fingerprint (`arguments.py`).
         code_version: The version of an async chain that it runs on to its end.
         budget: US dollars it may spend; None for no limit.
         result: JSON text of the chain's value, once DONE.

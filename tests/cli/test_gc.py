@@ -51,6 +51,42 @@ def test_chains_with_a_key_keep_their_result_and_are_not_paid_again(ran):
     assert "nothing ended more than 0s ago" in ran(*NOW).stdout
 
 
+def test_after_gc_unchanged_rows_are_not_called_changed(ran):
+    target = f"{next(ran.folder.glob('chain_*.py')).name}:start"
+    ran(*NOW)
+    assert "changed" not in ran.run(target).stdout
+    ran.rows(*({"id": name, "topic": f"{name} is a letter."} for name in "ab"), {"id": "c", "topic": "other"})
+    again = ran.run(target)
+    assert again.exit_code == 0
+    assert "1 row changed since the chain was started" in again.stdout
+
+
+def test_what_an_older_gc_left_without_a_fingerprint_is_not_called_changed(ran):
+    database = sqlite3.connect(ran.folder / ".gemchain" / "gemchain.db")
+    ran(*NOW)
+    with database:
+        assert database.execute("UPDATE chains SET args = '{}'").rowcount == 3
+    database.close()
+    again = ran.run(f"{next(ran.folder.glob('chain_*.py')).name}:start")
+    assert again.exit_code == 0
+    assert "changed" not in again.stdout
+
+
+def test_show_says_that_the_arguments_are_removed(ran):
+    ran(*NOW)
+    said = ran("show", ran.json("chains")[0]["id"]).stdout
+    assert "removed by `gemchain gc`" in said
+    assert "digest" not in said
+    assert ran.json("chains")[0]["arguments"] is None
+
+
+def test_a_chain_whose_prompts_are_removed_cannot_be_replayed_and_that_is_said(ran):
+    ran(*NOW)
+    done = ran("replay", ran.json("chains")[0]["id"])
+    assert done.exit_code == 2
+    assert "`gemchain gc` has removed its prompts" in done.stderr
+
+
 def test_with_forget_keys_the_chains_are_removed_and_run_again(ran):
     removed = ran.json(*NOW, "--forget-keys")["removed"]
     assert (removed["chains"], removed["kept_keys"]) == (3, 0)

@@ -159,7 +159,7 @@ def test_an_unknown_id_is_refused_everywhere(ran):
 def test_an_id_that_fits_several_names_them(ran):
     done = ran("show", "c")
     assert done.exit_code == 2
-    assert "'c' fits several ids: c" in done.stderr
+    assert "'c' fits several; type one of their ids:" in done.stderr
 
 
 def test_retry_sends_a_failed_chain_back_and_says_how_many(failed):

@@ -12,6 +12,7 @@ from functools import reduce
 import pytest
 
 from gemchain.records import ChainMove, Progress, Unit, Usage
+from gemchain.records.identity import chain_id
 from gemchain.records.states import PROMPT_MOVES, UNFINISHED_PROMPT, BatchState, ChainState, PromptState
 from tests.contracts.store_samples import APPLIED, CONFLICT, ids, request_of
 
@@ -126,6 +127,19 @@ class ReadingContract:
         assert given.store.find_ids("xb1") == ["xb1"]
         assert given.store.find_ids("nobody") == []
         assert len(given.store.find_ids("x", limit=2)) == 2
+
+    def test_chains_are_found_by_their_whole_key(self, given):
+        one, two, other = (chain_id(*each) for each in (("m:f", "17"), ("m:g", "17"), ("m:f", "170")))
+        for number, (identity, name, key) in enumerate(
+            [(one, "m:f", "17"), (two, "m:g@2", "17"), (other, "m:f", "170")]
+        ):
+            given.start(identity, f"p{number}", chain_fields={"function": name, "key": key})
+        given.start("c-without", "p9")
+        # An async chain's version is no part of what its key belongs to.
+        assert sorted(given.store.find_key("17")) == sorted([one, two])
+        assert given.store.find_key("170") == [other]
+        assert len(given.store.find_key("17", limit=1)) == 1
+        assert given.store.find_key("1") == given.store.find_key("%") == given.store.find_key("") == []
 
     def test_a_beginning_is_taken_letter_by_letter(self, given):
         given.start("c%_", "p*", "p?", "P?")

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from gemchain.records import ChainMove, Forgotten, Progress
+from gemchain.records.arguments import arguments_of, fingerprint
 from gemchain.records.states import BatchState, ChainState, PartState, PromptState
 from tests.contracts.store_samples import APPLIED, CONFLICT, ids
 
@@ -115,10 +116,25 @@ class RetentionContract:
         assert forget(given) == Forgotten(kept_keys=1, prompts=2)
         assert forget(given) == Forgotten(), "a second run finds nothing left of it"
         found = given.store.chains(["c1"])["c1"]
-        assert (found.key, found.state, found.result, found.args) == ("article-17", C.DONE, '"fine"', "{}")
+        assert (found.key, found.state, found.result) == ("article-17", C.DONE, '"fine"')
         assert list(given.store.chain_prompts("c1")) == []
         again = given.start_unit("c1", "c1-1", chain_fields={"key": "article-17"})
         assert given.store.commit([replace(again, token="again")]) == [CONFLICT]
+
+    def test_the_arguments_go_and_a_fingerprint_tells_whether_others_are_the_same(self, given):
+        ended(given, "c1", key="one")
+        ended(given, "c2", key="two")
+        ended(given, "c3")
+        given.clock.advance(1)
+        forget(given)
+        found = given.store.chains(["c1", "c2", "c3"])
+        assert found.keys() == {"c1", "c2"}
+        kept = found["c1"].args
+        assert "secret" not in kept
+        assert arguments_of(kept) is None
+        assert fingerprint("c1", kept) == fingerprint("c1", '{"secret":1}') is not None
+        assert fingerprint("c1", kept) != fingerprint("c1", '{"secret":2}')
+        assert found["c2"].args != kept, "equal arguments of two chains do not show"
 
     def test_the_keys_go_too_when_asked_for(self, given):
         ended(given, "c1", key="article-17")

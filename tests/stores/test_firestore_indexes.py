@@ -87,6 +87,7 @@ def test_every_query_of_every_call_uses_one_indexed_field(on_firestore, used):
         store.owners,
         lambda: store.list_prompts(state=P.ANSWERED),
         lambda: store.find_ids("p"),
+        lambda: store.find_key("k"),
         store.counters,
         store.queues,
         lambda: list(store.input_rows("b1")),

@@ -10,6 +10,7 @@ import orjson
 
 from gemchain.base import jsontext
 from gemchain.records import Batch, Chain, Failure, Prompt
+from gemchain.records.arguments import arguments_of
 
 __all__ = ["batch_data", "chain_data", "failure_data", "json_value", "print_json", "prompt_data"]
 
@@ -70,7 +71,7 @@ def chain_data(chain: Chain) -> dict[str, Any]:
         "id": chain.id,
         "key": chain.key,
         "function": chain.function,
-        "arguments": _parsed(chain.args),
+        "arguments": arguments_of(chain.args),
         "state": chain.state.value,
         "created_at": json_value(chain.created_at),
         "ended_at": json_value(chain.ended_at),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gemchain.base import jsontext
+from gemchain.api.keys import Call, same_call
 from gemchain.base.chunks import chunked
 from gemchain.cli.run.files import Files
 from gemchain.cli.run.parameters import ID, Params
@@ -110,13 +110,8 @@ def _lines(
                 f"{row.row.place} has no chain; the input has changed since the start. "
                 "Run the same command again"
             )
-        summary.changed += _differs(chain, row)
+        summary.changed += not same_call(chain, Call(function, (), row))
         yield _line(row, chain, summary)
-
-
-def _differs(chain: Chain, row: Params) -> bool:
-    started_with = jsontext.load(chain.args).get("params")
-    return bool(started_with != jsontext.load(jsontext.dump(dict(row))))
 
 
 def _line(row: Params, chain: Chain, summary: Summary) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from gemchain.cli.options import Debug, Id, Json, Limit, State
+from gemchain.cli.options import Debug, Full, Id, Json, Limit, State
 from gemchain.cli.output.errors import reporting_errors
 
 __all__ = ["add_to"]
@@ -17,12 +17,12 @@ def add_to(app: typer.Typer) -> None:
         app.command()(command)
 
 
-def status(state: State = None, as_json: Json = False, debug: Debug = False) -> None:
+def status(state: State = None, full: Full = False, as_json: Json = False, debug: Debug = False) -> None:
     """Show how many chains, prompts and batches there are, what they wait for, and what to type next."""
     from gemchain.cli.views.status import show_status
 
     with reporting_errors(debug):
-        show_status(state, as_json=as_json)
+        show_status(state, full=full, as_json=as_json)
 
 
 def runs(limit: Limit = 20, state: State = None, as_json: Json = False, debug: Debug = False) -> None:

@@ -1,6 +1,6 @@
 """`gemchain show`: all details of a chain, a prompt or a batch."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from itertools import islice
 from textwrap import shorten
 from typing import Any
@@ -8,19 +8,20 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
-from rich.tree import Tree
 
 from gemchain.base import jsontext
 from gemchain.cli.output.console import wide_console
 from gemchain.cli.output.formatting import KINDS, Models, duration, models_of, moment, money, tokens
 from gemchain.cli.output.json_data import batch_data, chain_data, print_json, prompt_data
+from gemchain.cli.output.raised import raised_at
 from gemchain.cli.state.lookup import find
 from gemchain.cli.state.opening import existing
-from gemchain.cli.views.listing import STYLES
+from gemchain.cli.views.drawing import STYLES, draw
 from gemchain.engine.answers.stored import read_answer
 from gemchain.errors import BlobError
 from gemchain.formats.response import Response
 from gemchain.records import NO_USAGE, Batch, Chain, Failure, Prompt
+from gemchain.records.arguments import NOTHING, arguments_of
 from gemchain.runtime import Runtime
 
 __all__ = ["show_anything"]
@@ -64,6 +65,9 @@ def _print_failure(console: Console, failure: Failure | None) -> None:
     console.print(
         f"[red]{escape(failure.reason)}:[/] {escape(failure.message)}", soft_wrap=True, highlight=False
     )
+    place = raised_at(failure.traceback)
+    if place is not None:
+        console.print(f"raised at {place}", style="red", markup=False, highlight=False, soft_wrap=True)
     if failure.traceback:
         console.print(failure.traceback.rstrip(), style="dim", markup=False, highlight=False, soft_wrap=True)
 
@@ -78,7 +82,8 @@ def _show_chain(runtime: Runtime, chain: Chain, *, as_json: bool) -> None:
     console = wide_console()
     console.print(f"chain [bold]{chain.id}[/]  {_coloured(chain.state)}", highlight=False)
     console.print(_chain_pairs(chain, prompts))
-    console.print(_tree(chain, prompts), highlight=False)
+    for line in draw(prompts, console.width):
+        console.print(line, highlight=False, soft_wrap=True)
     if len(prompts) == MOST:
         console.print(f"and more; the first {MOST:,} prompts are shown", style="dim")
     _print_failure(console, chain.failure)
@@ -97,7 +102,7 @@ def _chain_pairs(chain: Chain, prompts: list[Prompt]) -> Table:
     return _pairs(
         ("key", chain.key),
         ("function", chain.function),
-        ("arguments", shorten(chain.args, LONG, placeholder=" …")),
+        ("arguments", _arguments(chain)),
         ("started", moment(chain.created_at)),
         ("ended", chain.ended_at and f"{moment(chain.ended_at)}, after {took}"),
         ("prompts", ", ".join(f"{number:,} {state}" for state, number in states.items())),
@@ -106,41 +111,10 @@ def _chain_pairs(chain: Chain, prompts: list[Prompt]) -> Table:
     )
 
 
-def _tree(chain: Chain, prompts: list[Prompt]) -> Tree:
-    children: dict[str | None, list[Prompt]] = defaultdict(list)
-    known = {prompt.id for prompt in prompts}
-    for prompt in prompts:
-        children[prompt.parent_id if prompt.parent_id in known else None].append(prompt)
-    tree = Tree(f"[dim]{escape(chain.function)}[/]")
-    stack = [(tree, prompt) for prompt in reversed(children[None])]
-    while stack:
-        branch, prompt = stack.pop()
-        node = branch.add(_tree_line(prompt))
-        # A chain without forks is not indented: its tree would soon be wider than the screen.
-        follows = children[prompt.id]
-        parent = branch if len(follows) == 1 and len(children[prompt.parent_id]) == 1 else node
-        stack += [(parent, child) for child in reversed(follows)]
-    return tree
-
-
-def _tree_line(prompt: Prompt) -> str:
-    progress = prompt.progress
-    transitions = [
-        ("queued", prompt.created_at),
-        ("claimed", progress.claimed_at),
-        ("answered", progress.answered_at),
-    ]
-    times = " → ".join(
-        f"{name} {moment(at)}" for name, at in [*transitions, ("ended", progress.ended_at)] if at
-    )
-    callback = f" → {prompt.callback.partition(':')[2]}()" if prompt.callback else ""
-    kind = f" [dim]{KINDS[prompt.kind]}[/]" if prompt.kind in KINDS else ""
-    parts = [f"{prompt.id[:13]} {_coloured(progress.state)}{kind}[dim]{escape(callback)}[/]  [dim]{times}[/]"]
-    if progress.attempt > 1 or progress.callback_attempts:
-        parts.append(f"attempt {progress.attempt}, callback raised {progress.callback_attempts} times")
-    if progress.failure is not None:
-        parts.append(f"[yellow]{escape(progress.failure.reason)}: {escape(progress.failure.message)}[/]")
-    return "  ".join(parts)
+def _arguments(chain: Chain) -> str:
+    if arguments_of(chain.args) is None:
+        return "" if chain.args == NOTHING else "removed by `gemchain gc`"
+    return shorten(chain.args, LONG, placeholder=" …")
 
 
 def _readable(text: str) -> str:

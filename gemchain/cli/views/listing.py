@@ -5,28 +5,38 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypeVar
 
-from rich.table import Table
 from rich.text import Text
 
 from gemchain.cli.output.console import wide_console
 from gemchain.cli.output.formatting import age, duration
 from gemchain.cli.output.json_data import batch_data, chain_data, print_json
+from gemchain.cli.output.tables import Column, fitted_table
 from gemchain.cli.state.opening import existing
+from gemchain.cli.views.drawing import SHORT, STYLES
 from gemchain.errors import InvalidInputError
 from gemchain.records import Batch, Chain
 from gemchain.records.states import BatchState, ChainState
 
-__all__ = ["STYLES", "list_batches", "list_chains"]
+__all__ = ["list_batches", "list_chains"]
 
-STYLES = {
-    "DONE": "green", "CLOSED": "green", "FAILED": "red", "PARKED": "yellow", "ANSWERED": "yellow",
-    "CANCELLED": "dim", "RUNNING": "cyan", "CLAIMED": "cyan", "SENT": "cyan",
-}  # fmt: skip
+CHAIN_COLUMNS = (
+    Column("id"),
+    Column("key", 8),
+    Column("function", 12, keeps_end=True),
+    Column("state"),
+    Column("took", 6),
+    Column("result or reason", 12),
+)
+BATCH_COLUMNS = (
+    Column("id"),
+    Column("model", 12, keeps_end=True),
+    Column("state"),
+    Column("prompts", 7),
+    Column("ago", 6),
+    Column("rows or reason", 14),
+)
 WIDTH = 100
 KEY = 16
-SHORT = 13
-"""Characters of an id in a table: enough to be unique, and few enough to be typed."""
-
 S = TypeVar("S", bound=StrEnum)
 
 
@@ -46,14 +56,8 @@ def list_chains(state: str | None, *, only: str | None, limit: int, as_json: boo
         if as_json:
             print_json([chain_data(chain) for chain in found])
             return
-        _print(_chain_table(found, runtime.store.now()), found, limit)
-
-
-def _chain_table(chains: list[Chain], now: datetime) -> Table:
-    return _table(
-        ("id", "key", "function", "state", "took", "result or reason"),
-        [_chain_cells(chain, now) for chain in chains],
-    )
+        now = runtime.store.now()
+        _print(CHAIN_COLUMNS, [_chain_cells(chain, now) for chain in found], limit)
 
 
 def _chain_cells(chain: Chain, now: datetime) -> list[Text]:
@@ -75,14 +79,8 @@ def list_batches(state: str | None, *, only: str | None, limit: int, as_json: bo
         if as_json:
             print_json([batch_data(batch) for batch in found])
             return
-        _print(_batch_table(found, runtime.store.now()), found, limit)
-
-
-def _batch_table(batches: list[Batch], now: datetime) -> Table:
-    return _table(
-        ("id", "model", "state", "prompts", "ago", "rows or reason"),
-        [_batch_cells(batch, now) for batch in batches],
-    )
+        now = runtime.store.now()
+        _print(BATCH_COLUMNS, [_batch_cells(batch, now) for batch in found], limit)
 
 
 def _batch_cells(batch: Batch, now: datetime) -> list[Text]:
@@ -97,28 +95,17 @@ def _state_cell(state: StrEnum) -> Text:
     return Text(state.value, style=STYLES.get(state.value, "default"))
 
 
-def _table(names: Sequence[str], rows: Sequence[Sequence[Text]]) -> Table:
-    """A table whose last column is cut when the terminal is narrow; ids and states are never cut."""
-    table = Table(box=None, pad_edge=False, expand=False)
-    for place, name in enumerate(names[:-1]):
-        table.add_column(name, no_wrap=True, min_width=max([len(name), *(len(row[place]) for row in rows)]))
-    table.add_column(names[-1], no_wrap=True, overflow="ellipsis")
-    for row in rows:
-        table.add_row(*row)
-    return table
-
-
 def _cut(text: str, most: int = WIDTH) -> str:
     line = " ".join(text.split())
     return line if len(line) <= most else f"{line[: most - 1]}…"
 
 
-def _print(table: Table, found: list[Chain] | list[Batch], limit: int) -> None:
+def _print(columns: Sequence[Column], rows: Sequence[Sequence[Text]], limit: int) -> None:
     console = wide_console()
-    if not found:
+    if not rows:
         console.print("None.")
         return
-    console.print(table, highlight=False)
-    if len(found) == limit:
+    console.print(fitted_table(columns, rows, console.width), highlight=False)
+    if len(rows) == limit:
         # The total is not known: the counters also hold what `gemchain gc` removed.
         console.print(f"no more than {limit:,} are shown; see --limit", style="dim", highlight=False)

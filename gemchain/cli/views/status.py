@@ -1,42 +1,47 @@
 """`gemchain status`: counts of chains, prompts and batches, what they wait for, and what to type next."""
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+import shlex
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
-
-from rich.text import Text
 
 from gemchain.cli.output.console import PlainConsole
 from gemchain.cli.output.formatting import KINDS, age, count, models_of, moment, money, tokens
 from gemchain.cli.output.json_data import batch_data, json_value, print_json
+from gemchain.cli.output.screen import Row, Section, print_rows
 from gemchain.cli.state.opening import existing
+from gemchain.cli.views.advice import Advice, advise
+from gemchain.cli.views.failures import MOST_READ, Group, by_fingerprint, failed_chains, parked_prompts
 from gemchain.ports import Store
-from gemchain.records import NO_USAGE, Batch, Chain, Prompt, QueueStatus
-from gemchain.records.states import OPEN_PROMPT, BatchState, ChainState, PromptState
+from gemchain.records import NO_USAGE, Batch, Prompt, QueueStatus
+from gemchain.records.states import BatchState, PromptState
 from gemchain.runtime import Runtime
 
 __all__ = ["gather", "show_status"]
 
-MOST_READ = 1000
-"""Parked or failed records that are read for their reasons."""
+NAMES = 3
+"""Names of waits that are listed."""
+
+WAITING = 1_000
+"""Prompts that wait, and batches, that are read for what they wait for."""
 
 
-def show_status(state: str | None, *, as_json: bool) -> None:
-    """Print the status of a state folder."""
+def show_status(state: str | None, *, full: bool = False, as_json: bool) -> None:
+    """Print the status of a state folder; a screen of it at most, unless it is asked for in full."""
     with existing(state) as runtime:
+        place = f" --state {shlex.quote(state)}" if state else ""
         if as_json:
-            print_json(gather(runtime))
+            print_json(gather(runtime, place))
             return
-        console = PlainConsole()
-        for line in _lines(runtime, f" --state {state}" if state else ""):
-            console.print(line, soft_wrap=True, highlight=False)
+        print_rows(PlainConsole(), _sections(runtime, place), full=full)
 
 
-def gather(runtime: Runtime) -> dict[str, Any]:
+def gather(runtime: Runtime, place: str = "") -> dict[str, Any]:
     """The status as data, for `--json`."""
     store = runtime.store
     counters, batches = store.counters(), store.open_batches()
+    parked, failed = parked_prompts(store), failed_chains(store)
     return {
         "state": runtime.settings.state,
         "chains": json_value(counters.chains),
@@ -46,91 +51,97 @@ def gather(runtime: Runtime) -> dict[str, Any]:
         "queues": [json_value(queue) for queue in store.queues()],
         "open_batches": [batch_data(batch) for batch in batches],
         "next_callback_at": json_value(store.next_answer_at()),
-        "parked": _parked(store),
-        "failed": _failed(store),
+        "parked": [_group_data(each) for each in by_fingerprint(parked)],
+        "failed": [_group_data(each) for each in by_fingerprint(failed)],
+        "next": [each._asdict() for each in advise(store, place, parked, failed)],
     }
 
 
-def _parked(store: Store) -> list[dict[str, Any]]:
-    prompts = store.list_prompts(state=PromptState.PARKED, limit=MOST_READ)
-    return _by_reason((prompt, prompt.progress.answered_at) for prompt in prompts)
+def _group_data(group: Group) -> dict[str, Any]:
+    data = group._asdict() | {"count": group.number, "place": str(group.place) if group.place else None}
+    del data["number"]
+    return data
 
 
-def _failed(store: Store) -> list[dict[str, Any]]:
-    chains = store.list_chains(state=ChainState.FAILED, limit=MOST_READ)
-    return _by_reason((chain, chain.ended_at) for chain in chains)
-
-
-def _by_reason(found: Iterable[tuple[Prompt | Chain, datetime | None]]) -> list[dict[str, Any]]:
-    """One entry for each reason and message, the most frequent first."""
-    kinds: dict[tuple[str, str], list[tuple[str, datetime | None]]] = defaultdict(list)
-    for record, since in found:
-        failure = record.progress.failure if isinstance(record, Prompt) else record.failure
-        kind = (failure.reason, failure.message.partition("\n")[0]) if failure else ("", "no reason was kept")
-        kinds[kind].append((record.id, since))
-    return [
-        {
-            "reason": reason,
-            "message": message,
-            "count": len(members),
-            "since": json_value(min((since for _, since in members if since), default=None)),
-            "example": members[0][0],
-        }
-        for (reason, message), members in sorted(kinds.items(), key=lambda item: -len(item[1]))
-    ]
-
-
-def _lines(runtime: Runtime, place: str) -> Iterator[Text]:
+def _sections(runtime: Runtime, place: str) -> list[Section]:
     store = runtime.store
     counters, now = store.counters(), store.now()
     if not counters.chains:
-        yield Text(f"No chain was ever started in {runtime.settings.state!r}.")
-        return
+        return [Section([Row("", f"No chain was ever started in {runtime.settings.state!r}.")])]
+    parked, failed = parked_prompts(store), failed_chains(store)
+    return [
+        Section(list(_totals(store))),
+        Section(list(_waiting(store, now)), is_long=True),
+        Section(list(_failures("parked", "yellow", by_fingerprint(parked), now)), is_long=True),
+        Section(list(_failures("failed", "red", by_fingerprint(failed), now)), is_long=True),
+        Section(list(_notes(len(parked), len(failed)))),
+        Section(list(_next(advise(store, place, parked, failed)))),
+    ]
+
+
+def _totals(store: Store) -> Iterator[Row]:
+    counters = store.counters()
     yield _counts("chains", json_value(counters.chains))
     yield _counts("prompts", json_value(counters.prompts))
     yield _counts("batches", json_value(counters.batches))
     if counters.usage != NO_USAGE:
-        yield _row("tokens", tokens(counters.usage))
-        if paid := money(counters.usage, models_of(store.list_batches(limit=MOST_READ))):
-            yield _row("money", paid)
-    yield from _waiting(store, now)
-    yield from _failures("parked", "yellow", _parked(store), now)
-    yield from _failures("failed", "red", _failed(store), now)
-    yield from _advice(store, place)
+        yield Row("tokens", tokens(counters.usage))
+        if paid := money(counters.usage, models_of(store.list_batches(limit=WAITING))):
+            yield Row("money", paid)
 
 
-def _row(name: str, text: str) -> Text:
-    return Text(f"{name:<9}", style="dim").append(text, style="not dim")
+def _counts(name: str, counts: dict[str, int]) -> Row:
+    found = [f"{number:,} {state}" for state, number in counts.items() if number]
+    return Row(name, " · ".join(found) or "none")
 
 
-def _counts(name: str, counts: dict[str, int]) -> Text:
-    return _row(
-        name, " · ".join(f"{number:,} {state}" for state, number in counts.items() if number) or "none"
-    )
-
-
-def _waiting(store: Store, now: datetime) -> Iterator[Text]:
+def _waiting(store: Store, now: datetime) -> Iterator[Row]:
     for batch in store.open_batches():
-        yield _row("waits", _batch_waits(store, batch, now))
+        yield Row("waits", _batch_waits(store, batch, now))
     for queue in store.queues():
-        yield _row("waits", _queue_waits(queue, now))
-    waiting = store.list_prompts(state=PromptState.WAITING, limit=MOST_READ)
+        yield Row("waits", _queue_waits(queue, now))
+    waiting = store.list_prompts(state=PromptState.WAITING, limit=WAITING)
     for kind, number in Counter(prompt.kind for prompt in waiting).items():
-        yield _row("waits", f"{count(number, 'prompt')}: {KINDS.get(kind, kind)}{_for_whom(kind, waiting)}")
-    due = store.next_answer_at()
-    if due is not None:
-        answered = store.counters().prompts.get(PromptState.ANSWERED, 0)
-        yield _row(
-            "waits",
-            f"{count(answered, 'answered prompt')}: the callback raised, it runs again {_when(due, now)}",
-        )
+        yield Row("waits", f"{count(number, 'prompt')}: {KINDS.get(kind, kind)}{_for_whom(kind, waiting)}")
+    if store.counters().prompts.get(PromptState.ANSWERED):
+        yield from _answered(store, now)
 
 
-def _for_whom(kind: str, waiting: list[Prompt]) -> str:
+def _answered(store: Store, now: datetime) -> Iterator[Row]:
+    """Prompts that have their answer, by why their function has not run yet."""
+    found = store.list_prompts(state=PromptState.ANSWERED, limit=WAITING)
+    reasons: dict[str, list[Prompt]] = {}
+    for prompt in found:
+        reasons.setdefault(_why_answered(prompt), []).append(prompt)
+    for why, prompts in reasons.items():
+        times = [each.progress.not_before_at for each in prompts if each.progress.not_before_at is not None]
+        at = min(times) if len(times) == len(prompts) else None
+        yield Row("waits", f"{count(len(prompts), 'answered prompt')}: {why} {_when(at, now)}")
+
+
+def _why_answered(prompt: Prompt) -> str:
+    progress = prompt.progress
+    if progress.callback_attempts:
+        raised = f" ({_first_line(progress.failure.message)})" if progress.failure else ""
+        return f"the callback raised{raised}, it runs again"
+    if prompt.kind == "wait":
+        return "it was resumed, and its chain goes on"
+    if progress.not_before_at is not None and progress.answered_at is not None:
+        return "the callback asked to run later, it runs again"
+    return "the callback has not run yet, it runs"
+
+
+def _first_line(text: str) -> str:
+    return text.partition("\n")[0]
+
+
+def _for_whom(kind: str, waiting: Sequence[Prompt]) -> str:
+    """The names of the waits that a person has to resume."""
     if kind != "wait":
         return ""
-    first = next(prompt for prompt in waiting if prompt.kind == kind)
-    return f" ({first.key or 'unnamed'}); e.g. gemchain resume {first.chain_id} VALUE"
+    names = list(dict.fromkeys(prompt.key or "unnamed" for prompt in waiting if prompt.kind == kind))
+    more = f", and {len(names) - NAMES} more" if len(names) > NAMES else ""
+    return f" ({', '.join(names[:NAMES])}{more})"
 
 
 def _batch_waits(store: Store, batch: Batch, now: datetime) -> str:
@@ -175,26 +186,24 @@ def _queue_waits(queue: QueueStatus, now: datetime) -> str:
     return "; ".join(parts)
 
 
-def _failures(name: str, style: str, found: list[dict[str, Any]], now: datetime) -> Iterator[Text]:
-    for each in found:
-        since = datetime.fromisoformat(each["since"]) if each["since"] else None
-        line = _row(name, "").append(f"{each['count']:,} ({each['reason']}): {each['message']}", style=style)
-        line.append(f"  since {age(since, now)}" if since else "", style="dim")
-        yield line.append(f"  e.g. {each['example']}", style="dim")
+def _failures(name: str, style: str, groups: Sequence[Group], now: datetime) -> Iterator[Row]:
+    for each in groups:
+        where = f"  {each.place}" if each.place else f"  in {each.function}()" if each.function else ""
+        since = f"  {age(each.since, now)} ago" if each.since else ""
+        text = f"{each.number:,} ({each.reason}): {each.message}"
+        yield Row(name, text, style, f"e.g. {each.example}{where}{since}")
 
 
-def _advice(store: Store, place: str) -> Iterator[Text]:
-    counters = store.counters()
-    stuck = counters.prompts.get(PromptState.PARKED, 0) + counters.prompts.get(PromptState.FAILED, 0)
-    if stuck:
-        yield _row("next", f"gemchain show ID{place}, fix the cause, then gemchain retry --all{place}")
-    if stuck or any(counters.prompts.get(state) for state in OPEN_PROMPT):
-        yield _row("next", f"{_run_command(store)}{place}   continues everything")
-    else:
-        yield _row("next", "nothing to do: everything has ended")
+def _notes(parked: int, failed: int) -> Iterator[Row]:
+    if max(parked, failed) >= MOST_READ:
+        yield Row("", f"only {MOST_READ:,} of each were read for their reasons", "dim")
 
 
-def _run_command(store: Store) -> str:
-    newest = store.list_chains(state=ChainState.RUNNING, limit=1) or store.list_chains(limit=1)
-    module, _, function = newest[0].function.partition(":") if newest else ("FILE", ":", "FUNCTION")
-    return f"gemchain run {module.replace('.', '/')}.py:{function} --input … --output …"
+def _next(advice: Sequence[Advice]) -> Iterator[Row]:
+    for place, each in enumerate(advice):
+        if each.why:
+            yield Row("next" if place == 0 else "", f"{each.why}:" if each.command else each.why)
+        if each.command:
+            yield Row("", f"  {each.command}", is_command=True)
+    if not advice:
+        yield Row("next", "nothing to do: everything has ended")

@@ -15,10 +15,11 @@ from gemchain.durable import values
 from gemchain.durable.program import At, Blocked, Ended, Known, Raised, Replay
 from gemchain.engine.answers.delivery import deliver
 from gemchain.engine.answers.stored import reread
-from gemchain.errors import ChainNotFoundError, GemchainError
+from gemchain.errors import ChainNotFoundError, GemchainError, InvalidInputError
 from gemchain.formats.response import response_to
 from gemchain.ports import Store
 from gemchain.records import Batch, Chain, Prompt, Unit, Verdict
+from gemchain.records.arguments import arguments_of
 from gemchain.records.states import ChainState, PromptState
 from gemchain.runtime import Runtime
 
@@ -61,12 +62,15 @@ def check_replay(runtime: Runtime, chain_id: str) -> list[Difference]:
 
     Raises:
         ChainNotFoundError: There is no such chain.
+        InvalidInputError: Retention has removed its prompts, so nothing can be replayed.
     """
     chain = runtime.store.chains([chain_id]).get(chain_id)
     if chain is None:
         raise ChainNotFoundError(f"there is no chain {chain_id!r} in this state")
     quiet = replace(runtime, store=_NothingWritten(runtime.store))
     prompts = list(runtime.store.chain_prompts(chain_id))
+    if not prompts and arguments_of(chain.args) is None:
+        raise InvalidInputError(f"chain {chain_id} cannot be replayed: `gemchain gc` has removed its prompts")
     if any(each.durable for each in prompts) or "@" in chain.function:
         return _Program(quiet, chain, prompts).differences()
     return [found for each in prompts for found in _callback_differences(quiet, each, prompts)]

@@ -18,6 +18,7 @@ from typing import Any
 
 from gemchain.base.chunks import chunked
 from gemchain.records import Batch, Forgotten
+from gemchain.records.arguments import NOTHING, pruned
 from gemchain.records.states import OPEN_BATCH, BatchState, ChainState, PromptState
 from gemchain.stores.firestore.client.connection import Connection, record_id
 from gemchain.stores.firestore.client.messages import Message, Write
@@ -113,6 +114,7 @@ class Retention:
     def _end(self, chain: "_Ended", gone: int) -> Forgotten:
         """The chain's own document, when the prompts are gone."""
         texts = [*chain.leftover, *chain.own_texts()]
+        chain.read_arguments(self._spill)
         if texts and not self._sent_of(chain, [chain.note(texts)]):
             return Forgotten(prompts=gone)
         self._remove(texts)
@@ -194,6 +196,7 @@ class _Ended:
         self._content = fields_of(document)
         self.leftover = _names(self._content.get("leftover"))
         self._keeps = "key" in self._content and not keys
+        self._arguments = self._content.get("args")
 
     def ended_before(self, before: datetime) -> bool:
         """Whether its time has come, and something of it is left to remove."""
@@ -212,14 +215,31 @@ class _Ended:
         """The long texts of the chain's document that do not stay."""
         return [text for name, text in _spilled(self._content).items() if name == "args" or not self._keeps]
 
+    def read_arguments(self, spill: Spill) -> None:
+        """Read the arguments of a chain that stays, if they are one of its long texts."""
+        at = _spilled(self._content).get("args")
+        if self._keeps and at is not None:
+            content: dict[str, Any] = {"spilled": {"args": at}}
+            spill.back([content])
+            self._arguments = content["args"]
+
+    def _kept_arguments(self) -> str:
+        return pruned(self.id, self._arguments) if isinstance(self._arguments, str) else NOTHING
+
     def note(self, texts: Sequence[str]) -> Message:
-        """The write that keeps the names of texts whose prompts are gone."""
+        """The write that keeps the names of texts whose prompts are gone.
+
+        Where the arguments are among the texts, their fingerprint is kept by the same write.
+        """
+        if self._keeps and any(each in texts for each in self.own_texts()):
+            content: dict[str, object] = {"leftover": texts or None, "args": self._kept_arguments()}
+            return self._update(content, ("leftover", "args", "spilled.args"))
         return self._update({"leftover": texts or None}, ("leftover",))
 
     def end(self) -> Message:
         """The write that ends it: deleted, or left with key and result."""
         if self._keeps:
-            content = {"pruned": True, "args": "{}"}
+            content = {"pruned": True, "args": self._kept_arguments()}
             return self._update(content, ("pruned", "args", "spilled.args", "leftover"))
         write = Write(delete=self.name)
         write.current_document.update_time.CopyFrom(self.changed_at)

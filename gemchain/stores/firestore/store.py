@@ -21,7 +21,7 @@ from gemchain.errors import ConfigurationError
 from gemchain.ports import Blobs, Clock
 from gemchain.records import Batch, Chain, Counters, InputRow, Part, Prompt, QueueStatus, Run, Unit, Verdict
 from gemchain.records.codec import from_micros, to_micros
-from gemchain.records.identity import is_join
+from gemchain.records.identity import chain_id, is_join
 from gemchain.records.states import BatchState, ChainState, PromptState
 from gemchain.stores.firestore.batches import Batches
 from gemchain.stores.firestore.claims.cache import ClaimCache
@@ -31,7 +31,7 @@ from gemchain.stores.firestore.claims.queues import Queues
 from gemchain.stores.firestore.client.connection import Connection, record_id
 from gemchain.stores.firestore.client.errors import Place
 from gemchain.stores.firestore.client.query import NAME, Query
-from gemchain.stores.firestore.client.values import version_of
+from gemchain.stores.firestore.client.values import fields_of, version_of
 from gemchain.stores.firestore.commits.commit import Committer
 from gemchain.stores.firestore.commits.overflow import OverflowWrites
 from gemchain.stores.firestore.counters import CounterShards
@@ -55,6 +55,9 @@ __all__ = ["FirestoreStore"]
 R = TypeVar("R", Batch, Prompt)
 
 _ADDRESS = re.compile(r"firestore://(?P<project>[^/?#]+)(/(?P<database>[^/?#]*))?(\?(?P<options>[^#]*))?")
+
+SAMPLE = 500
+"""Chains whose functions are tried when a key is looked for."""
 
 
 class FirestoreStore(Retention):
@@ -217,6 +220,17 @@ class FirestoreStore(Retention):
             query = Query(where, fields=[NAME], limit=limit)
             found += [record_id(document) for document in self._connection.find(kind, query)]
         return sorted(found)[:limit]
+
+    def find_key(self, key: str, limit: int = 10) -> list[str]:
+        """Ids of chains with exactly this key.
+
+        No index has keys, but a key and a function give the id of their chain. The functions of `SAMPLE`
+        chains are tried; since ids are hashes, these are a random sample of all chains.
+        """
+        sample = self._connection.find("chains", Query(fields=("function",), limit=SAMPLE))
+        names = {str(fields_of(each).get("function")).partition("@")[0] for each in sample}
+        found = self.chains([chain_id(name, key) for name in sorted(names)])
+        return [each.id for each in found.values() if each.key == key][:limit]
 
     def counters(self) -> Counters:
         """How many records stand where; a handful of documents is read."""

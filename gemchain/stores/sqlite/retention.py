@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from gemchain.records import Batch, Forgotten, Space
+from gemchain.records.arguments import pruned
 from gemchain.records.codec import to_micros
 from gemchain.stores.sqlite.connection import Connection
 from gemchain.stores.sqlite.tables import BATCHES
@@ -83,14 +84,18 @@ class Retention:
             # One may have been retried since, or removed.
             ripe: list[Ripe] = self._db.rows(_OF_GROUP, (to_micros(before), keys, _rows(group)))
             self._remove_prompts(_rows(ripe))
-            self._db.execute_all(
-                "UPDATE chains SET args = '{}', version = version + 1 WHERE seq = ?",
-                [(seq,) for seq, key, _ in ripe if key is not None and not keys],
-            )
+            for seq in [seq for seq, key, _ in ripe if key is not None and not keys]:
+                self._prune(seq)
             self._db.execute_all(
                 "DELETE FROM chains WHERE seq = ?", [(seq,) for seq, key, _ in ripe if key is None or keys]
             )
         return _sum(ripe, keys=keys)
+
+    def _prune(self, seq: int) -> None:
+        """Leave a fingerprint in place of a chain's arguments, which may be long: one chain at a time."""
+        for identity, args in self._db.rows("SELECT id, args FROM chains WHERE seq = ?", (seq,)):
+            sql = "UPDATE chains SET args = ?, version = version + 1 WHERE seq = ?"
+            self._db.execute(sql, (pruned(identity, args), seq))
 
     def _remove_prompts(self, chains: str) -> None:
         ((highest,),) = self._db.rows(f"SELECT max(seq) FROM prompts WHERE seq IN ({_THEIRS})", (chains,))

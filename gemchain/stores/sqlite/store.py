@@ -165,6 +165,11 @@ class SqliteStore(Work, Retention):
         rows = self._db.rows(_FIND_IDS, (prefix, f"{prefix}\U0010ffff", limit))
         return sorted(each for (each,) in rows)[:limit]
 
+    def find_key(self, key: str, limit: int = 10) -> list[str]:
+        """Ids of chains with exactly this key, newest first. Looks at all chains: no index has keys."""
+        rows = self._db.rows("SELECT id FROM chains WHERE key = ? ORDER BY seq DESC LIMIT ?", (key, limit))
+        return [identity for (identity,) in rows]
+
     def plan(self, batch: Batch) -> Batch:
         """Record a new batch."""
         return insert_batch(self._db, batch, self._micros())

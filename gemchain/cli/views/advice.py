@@ -1,0 +1,157 @@
+"""What to type next: commands that work as they are printed, and what each is for."""
+
+import shlex
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from gemchain.base import jsontext
+from gemchain.cli.run.sources import find_source
+from gemchain.ports import Store
+from gemchain.records import Chain, Prompt
+from gemchain.records.states import ChainState, PromptState
+
+__all__ = ["Advice", "advise", "resume_command"]
+
+MOST_READ = 1_000
+"""Running chains, and prompts in a state, that are read."""
+
+FUNCTIONS = 3
+"""Functions whose command is printed; the others are counted."""
+
+FILES = " (ROWS, RESULTS: the files of that run)"
+_CONTINUES = (PromptState.QUEUED, PromptState.CLAIMED, PromptState.ANSWERED)
+_PYTHON = "import gemchain; gemchain.run()"
+
+
+class Advice(NamedTuple):
+    """A command, and what it is for; the command is empty where only the text is to be read."""
+
+    why: str
+    command: str = ""
+
+
+def advise(store: Store, place: str, parked: Sequence[Prompt], failed: Sequence[Chain]) -> list[Advice]:
+    """What to do about the parked, the failed, the waiting and the open chains; empty when all have ended.
+
+    Args:
+        store: Whose chains.
+        place: The option `--state`, as it has to follow every command; empty when it is not needed.
+        parked: PARKED prompts.
+        failed: FAILED chains.
+    """
+    stuck = _retryable(store, failed)
+    waits = [
+        each for each in store.list_prompts(state=PromptState.WAITING, limit=MOST_READ) if each.kind == "wait"
+    ]
+    advice = [*_about_failures(place, parked, stuck, failed), *_about_waits(place, waits)]
+    counts = store.counters().prompts
+    goes_on = (
+        any(counts.get(state) for state in _CONTINUES) or store.ended_waits(limit=1) or store.overdue(limit=1)
+    )
+    if goes_on or advice:
+        chains = _to_continue(store, parked, stuck, waits)
+        then = "then continue with" if advice else "continue with"
+        advice += _about_runs(place, chains, then) if chains else []
+    return advice
+
+
+def resume_command(wait: Prompt, others: bool, place: str) -> str:
+    """The command that gives a wait its value."""
+    name = f" --name {shlex.quote(wait.key)}" if others and wait.key else ""
+    return f"gemchain resume {wait.chain_id} VALUE{name}{place}"
+
+
+def _retryable(store: Store, failed: Sequence[Chain]) -> list[Chain]:
+    """The FAILED chains that still have a FAILED prompt; `gemchain gc` removes the prompts of others."""
+    if not failed:
+        return []
+    prompts = store.list_prompts(state=PromptState.FAILED, limit=max(MOST_READ, 2 * len(failed)))
+    with_prompts = {each.chain_id for each in prompts}
+    return [each for each in failed if each.id in with_prompts]
+
+
+def _about_failures(
+    place: str, parked: Sequence[Prompt], stuck: Sequence[Chain], failed: Sequence[Chain]
+) -> Iterator[Advice]:
+    if parked or stuck:
+        example = parked[0].chain_id if parked else stuck[0].id
+        yield Advice("look at one", f"gemchain show {example}{place}")
+        yield Advice("mend the cause, then send back", f"gemchain retry --all{place}")
+    elif failed:
+        yield Advice("the prompts of the failed chains are removed (`gemchain gc`): they cannot be retried")
+
+
+def _about_waits(place: str, waits: Sequence[Prompt]) -> Iterator[Advice]:
+    if waits:
+        number = Counter(each.chain_id for each in waits)[waits[0].chain_id]
+        yield Advice("answer one that waits", resume_command(waits[0], number > 1, place))
+
+
+def _to_continue(
+    store: Store, parked: Sequence[Prompt], stuck: Sequence[Chain], waits: Sequence[Prompt]
+) -> list[Chain]:
+    """The chains that a run has to continue, those that a run started before those that a chain started."""
+    ids = {each.chain_id for each in (*parked[:MOST_READ], *waits)}
+    running = store.list_chains(state=ChainState.RUNNING, limit=MOST_READ)
+    known = {each.id: each for each in (*running, *stuck)}
+    missing = [each for each in ids if each not in known]
+    found = [*known.values(), *(store.chains(missing).values() if missing else ())]
+    own = [each for each in found if each.key != each.id]
+    return own or found
+
+
+def _about_runs(place: str, chains: Sequence[Chain], then: str) -> Iterator[Advice]:
+    """A command for each function, the most frequent first."""
+    numbers = Counter(_Started.of(each) for each in chains)
+    found = list(dict.fromkeys(_command(started, place) for started, _ in numbers.most_common()))
+    shown = sorted(found[:FUNCTIONS], key=lambda each: not each.command)
+    files = FILES if any("--input ROWS" in each.command for each in shown) else ""
+    for number, each in enumerate(shown):
+        yield each._replace(why=f"{then}{files}") if number == 0 and each.command else each
+    if len(found) > FUNCTIONS:
+        left = len(found) - FUNCTIONS
+        yield Advice(f"and {left:,} more functions; `gemchain chains --only running` lists chains of them")
+
+
+class _Started(NamedTuple):
+    """How chains were started: by which function, and whether as a row of `gemchain run`."""
+
+    function: str
+    as_row: bool
+
+    @classmethod
+    def of(cls, chain: Chain) -> "_Started":
+        try:
+            found = jsontext.load(chain.args)
+        except ValueError:
+            found = {}
+        by_name = isinstance(found, dict) and not found.get("args")
+        return cls(chain.function, chain.key is not None and by_name)
+
+
+def _command(started: _Started, place: str) -> Advice:
+    """`gemchain run` for the rows of a file; `gemchain.run()` for what a program started."""
+    here = Path.cwd()
+    source = find_source(started.function, here)
+    module, _, name = started.function.partition(":")
+    if started.as_row and source is not None:
+        return Advice("", f"gemchain run {shlex.quote(source)} --input ROWS --output RESULTS{place}")
+    if source is None and module != "gemchain":
+        file = f"{module.replace('.', '/')}.py"
+        return Advice(
+            f"{name}() of {file} is not below this folder: go to where it is to continue its chains"
+        )
+    return Advice("", _python(here, source, place))
+
+
+def _python(here: Path, source: str | None, place: str) -> str:
+    """The command that continues everything and starts nothing; the module is imported as it was before."""
+    from gemchain.cli.run.loading import locate
+
+    root = locate(str(here / source)).root if source is not None else here
+    path = "" if root == here else f"PYTHONPATH={shlex.quote(str(root.relative_to(here)))} "
+    state = shlex.split(place)[1] if place else ""
+    where = f"GEMCHAIN_STATE={shlex.quote(state)} " if state else ""
+    return f'{path}{where}python -c "{_PYTHON}"'

@@ -84,6 +84,7 @@ class Runtime:
 
     Attributes:
         drive: How to drive the engine from this process; None where others drive it (Firebase).
+        configured: The names of the settings that were given to `configure()`.
     """
 
     settings: Settings
@@ -94,6 +95,7 @@ class Runtime:
     clock: Clock
     continuations: Continuations = field(default_factory=Continuations)
     drive: Drive | None = None
+    configured: frozenset[str] = frozenset()
 
 
 _builder: Callable[[], Runtime] | None = None

@@ -1,7 +1,6 @@
 """Every setting, its default, and its name in the environment (`GEMCHAIN_` and the name in capitals)."""
 
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -81,20 +80,6 @@ class Settings:
     simulated_turnaround: float = 0.0
     simulated_seed: int = 0
     simulated_faults: str = ""
-
-    @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
-        """The defaults, changed by `GEMCHAIN_…` variables.
-
-        Raises:
-            ConfigurationError: A value does not have its setting's type.
-        """
-        found = {
-            name: environment[f"GEMCHAIN_{name.upper()}"]
-            for name in cls.names()
-            if f"GEMCHAIN_{name.upper()}" in environment
-        }
-        return cls().changed(**found)
 
     @classmethod
     def names(cls) -> list[str]:

@@ -16,7 +16,6 @@ app = typer.Typer(
     name="gemchain",
     help="Prompt chains as plain functions, run through the batch APIs of LLM providers at half the price.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -271,6 +270,22 @@ def gc(
 
     with reporting_errors(debug):
         collect_garbage(state, older_than, keys=keys, dry_run=dry_run, compact=compact, as_json=as_json)
+
+
+@app.command()
+def config(
+    file: Annotated[
+        str | None,
+        typer.Argument(metavar="[FILE]", help="A chain's file, whose calls of configure() count, too."),
+    ] = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Show the value of each setting, and where it comes from. Secrets are hidden."""
+    from gemchain.cli.views.settings import show_settings
+
+    with reporting_errors(debug):
+        show_settings(file, as_json=as_json)
 
 
 commands.add_to(app)

@@ -10,11 +10,11 @@ from gemchain.cli.output.formatting import count
 from gemchain.cli.project import dotenv
 from gemchain.cli.project.checks import Finding, Setup, check_cloud
 from gemchain.cli.project.google_cloud import GoogleCloud
+from gemchain.configuration.sources import current_settings
 from gemchain.errors import ConfigurationError, GemchainError
 from gemchain.ports import Store
 from gemchain.records import Batch
 from gemchain.records.states import BatchState, PromptState
-from gemchain.settings import Settings
 from gemchain.wiring import build
 
 __all__ = ["check_store", "doctor", "setup_of"]
@@ -99,7 +99,7 @@ def _number(values: dict[str, str], name: str, default: int) -> int:
 
 
 def _records(setup: Setup) -> Iterator[Finding]:
-    settings = Settings.from_environment()
+    settings = current_settings()
     place = f"firestore://{setup.project}/{setup.database}?prefix={setup.places.collections}"
     address = settings.store or place
     files = settings.blobs or f"gs://{setup.bucket}/{setup.places.folder}"

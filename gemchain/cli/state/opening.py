@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from gemchain.configuration.sources import current_settings
 from gemchain.errors import ConfigurationError
 from gemchain.runtime import Runtime, install
-from gemchain.settings import Settings
 from gemchain.wiring import configure
 
 __all__ = ["configured", "environment", "existing"]
@@ -70,7 +70,7 @@ def existing(state: str | None) -> Iterator[Runtime]:
         ConfigurationError: The state does not exist.
     """
     with environment(state):
-        settings = Settings.from_environment()
+        settings = current_settings()
         if not settings.store and not (Path(settings.state) / "gemchain.db").exists():
             raise ConfigurationError(
                 f"there is no gemchain state in {settings.state!r}; `gemchain run` makes one, "

@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
+CORE   := $(VENV)/.core
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
@@ -10,13 +11,17 @@ STAMP  := $(VENV)/.installed
 help:            ## print this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  make \1\t/' | expand -t 18
 
-$(STAMP): pyproject.toml
+$(CORE): pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(STAMP): $(CORE)
 	@$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
 	@$(BIN)/python -m pip install --quiet --editable '.[firebase,gemini,testing]' --group dev
 	@touch $@
 
-demo: $(STAMP)   ## run real chains to the end: no account, no server
+demo: $(CORE)    ## run real chains to the end: no account, no server; installs only the core
 	@$(BIN)/python -m examples.demo
 
 test: $(STAMP)   ## every test, in parallel

@@ -38,7 +38,7 @@ programs: $(STAMP) ## 3,000 random async programs, each under 4 arrival orders
 	@$(BIN)/python -m tests.programs --programs 3000 --orders 4
 
 fuzz: $(STAMP)   ## damaged records, rows, signatures, names and sequences of calls that nobody has tried yet (10 minutes)
-	@GEMCHAIN_FUZZ=40 $(BIN)/python -m pytest -n auto --dist worksteal -q tests/security tests/stores/test_model.py
+	@FUZZ=40 $(BIN)/python -m pytest -n auto --dist worksteal -q tests/security tests/stores/test_model.py
 
 chaos: $(STAMP)  ## three processes on each store, killed 100 times while disks fill and Firestore hangs
 	@$(BIN)/python -m tests.chaos --kills 100

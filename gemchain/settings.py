@@ -23,7 +23,6 @@ class Settings:
         application: Folder whose modules may contain callbacks; empty for the current folder.
         modules: Names of more modules or packages that may contain callbacks, separated by commas.
         signing_key: Secret that signs continuations by value.
-        default_model: Model to use when the command line names none.
         max_attempts: How often one prompt is sent before it fails.
         callback_attempts: How often one callback is run on one answer before the prompt fails.
         retry_delay: Backoff delay before the second attempt; it doubles with every further attempt.
@@ -56,7 +55,6 @@ class Settings:
     application: str = ""
     modules: str = ""
     signing_key: str = field(default="", repr=False)
-    default_model: str = "gemini-3.5-flash-lite"
     max_attempts: int = 3
     callback_attempts: int = 3
     retry_delay: float = 1.0

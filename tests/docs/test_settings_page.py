@@ -36,3 +36,11 @@ def test_the_files_that_it_shows_are_accepted(name, tmp_path):
 def test_the_variables_of_a_deployment_that_it_names_are_those_that_are_known():
     section = TEXT.partition("## Environment variables")[2].partition("\n## ")[0]
     assert set(re.findall(r"`(GEMCHAIN_\w+)`", section)) == DEPLOYMENT
+
+
+def test_every_setting_is_read_somewhere():
+    package = PAGE.parents[1] / "gemchain"
+    paths = [path for path in package.rglob("*.py") if path.name != "settings.py"]
+    code = "\n".join(path.read_text(encoding="utf-8") for path in paths)
+    unread = [name for name in Settings.names() if not re.search(rf"settings\.{name}\b", code)]
+    assert unread == []

@@ -44,6 +44,8 @@ def dev(folder: Path, *, minute: float, turnaround: float, stand_in: bool, free_
     Raises:
         ConfigurationError: A file or a program is missing; the message says how to get it.
     """
+    if not hasattr(signal, "SIGHUP"):
+        raise ConfigurationError("gemchain dev needs Linux or macOS; on Windows, run it in WSL 2")
     try:
         from gemchain.emulators.vertex.server import VertexEmulator
     except ImportError as error:
@@ -88,7 +90,7 @@ def _interrupt(number: int, _: object) -> None:
 
 def _config(folder: Path) -> dict[str, Any]:
     try:
-        config: dict[str, Any] = json.loads((folder / "firebase.json").read_text())
+        config: dict[str, Any] = json.loads((folder / "firebase.json").read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ConfigurationError(
             f"there is no firebase.json in {str(folder)!r}; make one: gemchain init"
@@ -104,7 +106,7 @@ def _source(folder: Path, config: dict[str, Any]) -> Path:
     for each in functions if isinstance(functions, list) else [functions]:
         source = folder / str(each.get("source", "functions"))
         main = source / "main.py"
-        if main.exists() and "gemchain.firebase" in main.read_text():
+        if main.exists() and "gemchain.firebase" in main.read_text(encoding="utf-8"):
             return source
     raise ConfigurationError("no codebase in firebase.json imports gemchain.firebase; add one: gemchain init")
 

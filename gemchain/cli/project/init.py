@@ -70,7 +70,7 @@ def init(folder: Path, *, dry_run: bool) -> int:
             console.print(_diff(folder, change), end="")
         elif change.before != change.after:
             change.path.parent.mkdir(parents=True, exist_ok=True)
-            change.path.write_text(change.after)
+            change.path.write_text(change.after, encoding="utf-8")
             console.print(f"{change.verb}  {change.path.relative_to(folder)}")
     if not dry_run:
         console.print(f"write  {write_wheel(folder / source / 'vendor').relative_to(folder)}")
@@ -136,7 +136,7 @@ def _codebase() -> Iterator[tuple[str, str]]:
 
 
 def _keep_or_write(path: Path, text: str, planned: Plan) -> None:
-    before = path.read_text() if path.exists() else None
+    before = path.read_text(encoding="utf-8") if path.exists() else None
     if path.name == SECRETS:
         planned.changes.append(Change(path, before, merge_files.keys(before or "")))
     elif before is None:
@@ -151,7 +151,7 @@ def _merge_rules(path: Path, name: str, service: merge_rules.Service, ours: list
     if not path.exists():
         planned.changes.append(Change(path, None, merge_files.template(name)))
         return
-    before = path.read_text()
+    before = path.read_text(encoding="utf-8")
     if before == merge_files.template(name):
         return
     try:
@@ -172,13 +172,15 @@ def _merge_rules(path: Path, name: str, service: merge_rules.Service, ours: list
 
 def _source(folder: Path) -> str:
     main = folder / SOURCE / "main.py"
-    theirs = (folder / SOURCE).exists() and not (main.exists() and "gemchain" in main.read_text())
+    theirs = (folder / SOURCE).exists() and not (
+        main.exists() and "gemchain" in main.read_text(encoding="utf-8")
+    )
     return OTHER_SOURCE if theirs else SOURCE
 
 
 def _merged(path: Path, merge: Callable[[dict[str, Any]], dict[str, Any]]) -> Change:
     """A JSON file with gemchain's part merged into it."""
-    before = path.read_text() if path.exists() else None
+    before = path.read_text(encoding="utf-8") if path.exists() else None
     try:
         content = json.loads(before) if before else {}
     except ValueError as error:

@@ -14,8 +14,8 @@ try:
     import fcntl
 except ImportError as error:  # Windows, which also renames no open file and syncs no folder
     raise ConfigurationError(
-        "a state folder needs Linux or macOS: on Windows, run gemchain in WSL 2, or keep the state in Firestore "
-        "and Cloud Storage (settings 'store' and 'blobs')"
+        "a state folder needs Linux or macOS: on Windows, run gemchain in WSL 2, or keep the state in "
+        "Firestore and Cloud Storage (settings 'store' and 'blobs')"
     ) from error
 
 __all__ = ["Unfinished", "refusals", "remove_stale", "sync_folder"]
@@ -86,7 +86,7 @@ class Unfinished:
 
 
 def _sync(number: int) -> None:
-    """Make an open file durable. On macOS `fsync` leaves it in the disk's own cache; `F_FULLFSYNC` does not."""
+    """Make an open file durable. On macOS only `F_FULLFSYNC` empties the disk's own cache."""
     full = getattr(fcntl, "F_FULLFSYNC", None)
     if full is not None:
         with contextlib.suppress(OSError):  # a file system that cannot, such as a network disk

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gemchain.blobs.local import LocalBlobs
-from gemchain.cli.project.dev import dev
+from gemchain.cli.project.dev import Options, dev
 from gemchain.errors import ConfigurationError
 from gemchain.stores.sqlite import SqliteStore
 
@@ -73,7 +73,7 @@ def test_text_files_are_read_and_written_as_utf_8_whatever_the_system_prefers():
 def test_dev_is_refused_where_a_terminal_cannot_hang_up(monkeypatch, tmp_path):
     monkeypatch.delattr(signal, "SIGHUP")
     with pytest.raises(ConfigurationError, match="needs Linux or macOS; on Windows, run it in WSL 2"):
-        dev(tmp_path, minute=1, turnaround=1, stand_in=True, free_ports=True)
+        dev(tmp_path, Options())
 
 
 def test_on_macos_files_are_synced_to_the_disk_itself(monkeypatch, tmp_path):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from gemchain.cli.output.console import PlainConsole
 from gemchain.cli.output.formatting import count
+from gemchain.cli.output.json_data import print_json
 from gemchain.cli.project import dotenv
 from gemchain.cli.project.checks import Finding, Setup, check_cloud
 from gemchain.cli.project.google_cloud import GoogleCloud
@@ -34,12 +35,17 @@ PAGE = 500
 MARKS = {True: "✓", False: "✗", None: "·"}
 
 
-def doctor(folder: Path, project: str | None) -> int:
-    """Run all checks, and print what they found.
+def doctor(folder: Path, project: str | None, *, as_json: bool) -> int:
+    """Run all checks, and print what they found: as text while they run, or as JSON in the end.
 
     Returns:
         The exit code: 1 when something has to be fixed.
     """
+    if as_json:
+        findings = list(_findings(folder, project))
+        problems = sum(each.good is False for each in findings)
+        print_json({"problems": problems, "findings": findings})
+        return 1 if problems else 0
     console = PlainConsole(highlight=False, soft_wrap=True, markup=False)
     bad = 0
     for finding in _findings(folder, project):

@@ -115,6 +115,13 @@ def test_dev_prints_one_line_with_the_addresses_and_the_log_on_stderr(emulators)
     assert "Stopped." in done.stderr
 
 
+def test_where_java_runs_dev_says_that_firestore_is_firebases_own(emulators, monkeypatch):
+    monkeypatch.setattr(dev_module, "why_not_official", lambda: None)
+    done = CliRunner().invoke(app, ["dev", str(emulators)])
+    assert "Firestore is Firebase's own emulator, which runs on Java." in done.stdout
+    assert "stand-in, in memory" not in done.stdout
+
+
 def test_without_json_dev_says_in_words_which_firestore_it_uses_and_where_everything_is(emulators):
     done = CliRunner().invoke(app, ["dev", str(emulators), "--stand-in"])
     assert "Firestore is gemchain's own stand-in, in memory: asked for." in done.stdout

@@ -75,10 +75,11 @@ def dev(folder: Path, options: Options) -> None:
     source = _source(folder, config)
     _prepare_python(source, console)
     why_not = "asked for" if options.stand_in else why_not_official()
-    if why_not:
-        console.print(
-            f"Firestore is gemchain's own stand-in, in memory: {why_not}. No Firestore triggers, no rules."
-        )
+    console.print(
+        f"Firestore is gemchain's own stand-in, in memory: {why_not}. No Firestore triggers, no rules."
+        if why_not
+        else "Firestore is Firebase's own emulator, which runs on Java."
+    )
     values = dotenv.read(source, PROJECT, emulated=True)
     bucket = values.get("GEMCHAIN_BUCKET") or f"{PROJECT}.appspot.com"
     files = f"gs://{bucket}/{dotenv.places(values).folder}"

@@ -33,7 +33,7 @@ def test_importing_gemchain_loads_nothing_heavy():
 
 
 def test_importing_gemchain_stays_cheap_beside_importing_rich(capsys, monkeypatch):
-    # A ratio of two medians from the same minute, in processor time: 13 on a machine at rest and on a busy one.
+    # Two medians of processor time from the same minute: their ratio was 13 on a very busy machine.
     monkeypatch.setattr("sys.argv", ["import_time", "--repeats", "5"])
     assert import_time.main() == 0, capsys.readouterr().out
 

@@ -33,6 +33,15 @@ def completed(*words):
     return done.stdout.split()
 
 
+def test_it_is_installed_into_the_start_file_of_bash(tmp_path):
+    environment = os.environ | {"HOME": str(tmp_path), "PATH": f"{SCRIPTS}{os.pathsep}{os.environ['PATH']}"}
+    command = [BASH, "--norc", "-c", "gemchain --install-completion; true"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert "bash completion installed" in done.stdout, done.stderr
+    (script,) = tmp_path.rglob("gemchain.sh")
+    assert str(script) in (tmp_path / ".bashrc").read_text()
+
+
 def test_bash_completes_the_beginning_of_a_command():
     assert completed("gemchain", "ch") == ["chains"]
 

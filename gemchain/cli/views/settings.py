@@ -119,7 +119,8 @@ def _notes(sources: Sources, target: Target | None) -> Iterator[str]:
     if sources.file is not None:
         yield f"file: {sources.file}"
     else:
-        folders = " or ".join(str(each) for each in folders_of(target.root if target else ""))
+        application = target.root if target else os.environ.get(variable_of("application"), "")
+        folders = " or ".join(map(str, folders_of(application)))
         yield f"no file: neither {OWN_FILE} nor [tool.gemchain] in {PROJECT_FILE} in {folders}"
     if target is None:
         yield "configure() in a chain's file wins over these; to see it: gemchain config FILE"

@@ -6,7 +6,7 @@ CORE   := $(VENV)/.core
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test simulate mutants programs fuzz chaos crashes lint format bench clean
+.PHONY: help demo test test-all simulate mutants programs fuzz chaos crashes lint format bench clean
 
 help:            ## print this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  make \1\t/' | expand -t 18
@@ -24,8 +24,11 @@ $(STAMP): $(CORE)
 demo: $(CORE)    ## run real chains to the end: no account, no server; installs only the core
 	@$(BIN)/python -m examples.demo
 
-test: $(STAMP)   ## every test, in parallel
+test: $(STAMP)   ## the tests, in parallel: every kind, and of the longest kinds some cases (6 minutes)
 	@$(BIN)/python -m pytest -n auto --dist worksteal -q
+
+test-all: test   ## the tests, and then all other cases of the longest kinds
+	@$(BIN)/python -m pytest -n auto --dist worksteal -q -m "slow and not firebase"
 
 simulate: $(STAMP) ## 2,000 new seeds of the simulation, and some of them on both stores
 	@$(BIN)/python -m tests.simulation --seeds 2000

@@ -13,12 +13,15 @@ from tests.simulation.mutants import MUTANTS, unchanged
 from tests.simulation.stores import STORES
 from tests.simulation.words import Words, digest
 from tests.simulation.world import simulate
+from tests.support.cases import rounds
 
 ROUNDS = 10
+QUICK_ROUNDS = 4
 SEEDS = 20
 """New seeds of each round. `make simulate`, which CI runs as well, takes 2,000."""
 
 COMPARED = 5
+QUICK_COMPARED = 2
 LONGEST = 1_500
 """Calls of ports in a run that is made on Firestore's stand-in as well, some milliseconds each."""
 
@@ -74,13 +77,13 @@ def test_a_seed_that_once_failed_does_so_no_more(seed, grows):
     check(seed, grows=grows)
 
 
-@pytest.mark.parametrize("number", range(ROUNDS))
+@pytest.mark.parametrize("number", rounds(ROUNDS, QUICK_ROUNDS))
 def test_every_promise_holds_under_new_seeds(number):
     for _ in range(SEEDS):
         check(randbelow(1 << 40))
 
 
-@pytest.mark.parametrize("number", range(COMPARED))
+@pytest.mark.parametrize("number", rounds(COMPARED, QUICK_COMPARED))
 def test_both_stores_come_to_the_same_ends_under_new_seeds(number):
     if firestore_state.EXTERNAL:
         pytest.skip("FIRESTORE_EMULATOR_HOST is set: only gemchain's own emulator lives in virtual time")

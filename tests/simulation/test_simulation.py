@@ -35,11 +35,18 @@ RARE = {
 """Mistakes that take a rare meeting: within 300 seeds today, but another engine may turn the dice."""
 
 KILLERS = {
-    "late_resend": 153,
-    "forgotten_word": 58,
+    "chance_in_replay": 13,
+    "clock_in_replay": 25,
+    "first_error_to_arrive": 18,
+    "join_by_counting": 13,
+    "late_resend": 5,
+    "no_deduplication": 36,
+    "resumed_twice": 14,
+    "unchecked_replay": 24,
+    "forgotten_word": 68,
     "no_lease": 15,
-    "no_fence_at_birth": 132,
-    "blamed_branch": 101,
+    "no_fence_at_birth": 204,
+    "blamed_branch": 224,
     "retried_value": 96,
     "unsigned": 53,
     "guessed_rows": 269,

@@ -2,25 +2,33 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
+CORE   := $(VENV)/.core
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test simulate mutants programs fuzz chaos crashes lint format bench clean
+.PHONY: help demo test test-all simulate mutants programs fuzz chaos crashes lint format bench clean
 
 help:            ## print this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  make \1\t/' | expand -t 18
 
-$(STAMP): pyproject.toml
+$(CORE): pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(STAMP): $(CORE)
 	@$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
 	@$(BIN)/python -m pip install --quiet --editable '.[firebase,gemini,parquet,testing]' --group dev
 	@touch $@
 
-demo: $(STAMP)   ## run real chains to the end: no account, no server
+demo: $(CORE)    ## run real chains to the end: no account, no server; installs only the core
 	@$(BIN)/python -m examples.demo
 
-test: $(STAMP)   ## every test, in parallel
+test: $(STAMP)   ## the tests, in parallel: every kind, and of the longest kinds some cases (6 minutes)
 	@$(BIN)/python -m pytest -n auto --dist worksteal -q
+
+test-all: test   ## the tests, and then all other cases of the longest kinds
+	@$(BIN)/python -m pytest -n auto --dist worksteal -q -m "slow and not firebase"
 
 simulate: $(STAMP) ## 2,000 new seeds of the simulation, and some of them on both stores
 	@$(BIN)/python -m tests.simulation --seeds 2000
@@ -33,7 +41,7 @@ programs: $(STAMP) ## 3,000 random async programs, each under 4 arrival orders
 	@$(BIN)/python -m tests.programs --programs 3000 --orders 4
 
 fuzz: $(STAMP)   ## damaged records, rows, signatures, names and sequences of calls that nobody has tried yet (10 minutes)
-	@GEMCHAIN_FUZZ=40 $(BIN)/python -m pytest -n auto --dist worksteal -q tests/security tests/stores/test_model.py
+	@FUZZ=40 $(BIN)/python -m pytest -n auto --dist worksteal -q tests/security tests/stores/test_model.py
 
 chaos: $(STAMP)  ## three processes on each store, killed 100 times while disks fill and Firestore hangs
 	@$(BIN)/python -m tests.chaos --kills 100

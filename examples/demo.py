@@ -112,11 +112,13 @@ def _print_some_results(console: Console, results: Path) -> None:
 
 
 def _print_next_steps(console: Console) -> None:
+    install = f"{os.path.relpath(sys.executable)} -m pip install 'gemchain\\[gemini]'"
     real = f"GEMCHAIN_PROJECT=PROJECT GEMCHAIN_BLOBS=gs://BUCKET/demo DEMO_MODEL={REAL} make demo"
     for name, text in (
         ("All results:", f"{STATE}/results.jsonl"),
         ("Look around:", f"{_gemchain()} status --state {STATE}"),
-        ("On Vertex AI:", f"{real}   [dim](paid at the batch price; DEMO_ROWS=20 tries a few)[/]"),
+        ("On Vertex AI:", f"{install}"),
+        ("", f"{real}   [dim](paid at the batch price; DEMO_ROWS=20 tries a few)[/]"),
     ):
         console.print(f"[dim]{name:<14}[/]{text}", soft_wrap=True, highlight=False)
 

@@ -94,6 +94,7 @@ class Runtime:
         process: The identity of this process in the leases that it takes; None where a later process could
             not tell whether this one is gone.
         owner: Whose work the chains are that this process starts; see `Chain.owner`.
+        configured: The names of the settings that were given to `configure()`.
     """
 
     settings: Settings
@@ -106,6 +107,7 @@ class Runtime:
     drive: Drive | None = None
     owner: str = ""
     process: str | None = None
+    configured: frozenset[str] = frozenset()
 
     @property
     def owners(self) -> frozenset[str]:

@@ -1,7 +1,6 @@
 """Every setting, its default, and its name in the environment (`GEMCHAIN_` and the name in capitals)."""
 
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -26,7 +25,6 @@ class Settings:
             the script that runs.
         modules: Names of more modules or packages that may contain callbacks, separated by commas.
         signing_key: Secret that signs continuations by value.
-        default_model: Model to use when the command line names none.
         max_attempts: How often one prompt is sent before it fails.
         callback_attempts: How often one callback is run on one answer before the prompt fails.
         retry_delay: Backoff delay before the second attempt; it doubles with every further attempt.
@@ -60,7 +58,6 @@ class Settings:
     program: str = ""
     modules: str = ""
     signing_key: str = field(default="", repr=False)
-    default_model: str = "gemini-3.5-flash-lite"
     max_attempts: int = 3
     callback_attempts: int = 3
     retry_delay: float = 1.0
@@ -84,20 +81,6 @@ class Settings:
     simulated_turnaround: float = 0.0
     simulated_seed: int = 0
     simulated_faults: str = ""
-
-    @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
-        """The defaults, changed by `GEMCHAIN_…` variables.
-
-        Raises:
-            ConfigurationError: A value does not have its setting's type.
-        """
-        found = {
-            name: environment[f"GEMCHAIN_{name.upper()}"]
-            for name in cls.names()
-            if f"GEMCHAIN_{name.upper()}" in environment
-        }
-        return cls().changed(**found)
 
     @classmethod
     def names(cls) -> list[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -38,22 +39,25 @@ VERTEX_MODEL, VERTEX_PATH = "gemini-", "publishers/google/models/"
 def configure(*, responder: Responder | None = None, clock: Clock | None = None, **settings: Any) -> Runtime:
     """Build the runtime that every later call uses.
 
-    Without this call, environment variables (`GEMCHAIN_STATE`, …) and the defaults apply.
+    Without this call, and for settings that it is not given, environment variables (`GEMCHAIN_STATE`, …)
+    apply, then the file (`gemchain.toml`, or `[tool.gemchain]` in `pyproject.toml`), then the defaults.
 
     Args:
         responder: Answers `simulated/…` models in place of the built-in one: takes the request as a
             dict and returns the answer's text, a whole response body as a dict, or an exception.
         clock: Time, for tests.
-        **settings: Settings by name; those not given come from the environment.
+        **settings: Settings by name, which win over the environment and the file.
 
     Returns:
         The runtime, which is the current one from now on.
 
     Raises:
-        ConfigurationError: An unknown setting, a wrong value, or an address of an unknown kind.
+        ConfigurationError: An unknown setting, a wrong value, an address of an unknown kind, or a file of
+            settings that cannot be read.
         StoreError: The state cannot be opened.
     """
-    runtime = build(Settings.from_environment().changed(**settings), responder=responder, clock=clock)
+    built = build(_current_settings(**settings), responder=responder, clock=clock)
+    runtime = replace(built, configured=frozenset(settings))
     before = install(runtime)
     if before is not None:
         before.store.close()
@@ -275,4 +279,10 @@ def _known() -> str:
     return " or ".join(f"'{each}'" for each in (*(f"{prefix}/" for prefix in PREFIXES), VERTEX_MODEL))
 
 
-build_with(lambda: build(Settings.from_environment()))
+def _current_settings(**changes: Any) -> Settings:
+    from gemchain.configuration.sources import current_settings  # 2 ms that `import gemchain` need not take
+
+    return current_settings(**changes)
+
+
+build_with(lambda: build(_current_settings()))

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 import gemchain
+from benchmarks import import_time
 
 HEAVY = (
     "google",
@@ -29,6 +30,20 @@ def test_importing_gemchain_loads_nothing_heavy():
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     roots = {name.partition(".")[0] for name in loaded.split()}
     assert not roots & set(HEAVY)
+
+
+def test_importing_gemchain_stays_cheap_beside_importing_rich(capsys, monkeypatch):
+    # Two medians of processor time from the same minute: their ratio was 13 on a very busy machine.
+    monkeypatch.setattr("sys.argv", ["import_time", "--repeats", "5"])
+    assert import_time.main() == 0, capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("used", "loaded", "code"), [(0.1, set(), 0), (0.3, set(), 1), (0.1, {"grpc"}, 1)])
+def test_an_import_that_is_slow_or_loads_a_heavy_module_is_noticed(monkeypatch, used, loaded, code):
+    measured = {"gemchain": (0.0, used, loaded), "rich": (0.0, 0.01, {"rich"})}
+    monkeypatch.setattr(import_time, "measure", measured.__getitem__)
+    monkeypatch.setattr("sys.argv", ["import_time"])
+    assert import_time.main() == code
 
 
 def test_every_public_name_is_there_sorted_and_documented():

@@ -30,7 +30,7 @@ try:
 
     from gemchain.blobs.gcs_errors import no_bucket, refusals, translated
 except ImportError as error:
-    raise MissingExtraError("Cloud Storage", "firebase") from error
+    raise MissingExtraError("Cloud Storage", "gemini") from error
 
 __all__ = ["GcsBlobs"]
 

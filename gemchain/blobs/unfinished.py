@@ -2,14 +2,21 @@
 
 import contextlib
 import errno
-import fcntl
 import os
 import random
 import time
 import uuid
 from collections.abc import Iterator
 
-from gemchain.errors import BlobError
+from gemchain.errors import BlobError, ConfigurationError
+
+try:
+    import fcntl
+except ImportError as error:  # Windows, which also renames no open file and syncs no folder
+    raise ConfigurationError(
+        "a state folder needs Linux or macOS: on Windows, run gemchain in WSL 2, or keep the state in "
+        "Firestore and Cloud Storage (settings 'store' and 'blobs')"
+    ) from error
 
 __all__ = ["Unfinished", "refusals", "remove_stale", "sync_folder"]
 
@@ -67,7 +74,7 @@ class Unfinished:
             os.utime(number, ns=(moment, moment))
             if os.fstat(number).st_mtime_ns <= later_than:
                 os.utime(number, ns=(moment + COARSE_TICK_NS,) * 2)
-            os.fsync(number)
+            _sync(number)
             return os.fstat(number)
 
     def discard(self) -> None:
@@ -78,11 +85,21 @@ class Unfinished:
             self._file.close()
 
 
+def _sync(number: int) -> None:
+    """Make an open file durable. On macOS only `F_FULLFSYNC` empties the disk's own cache."""
+    full = getattr(fcntl, "F_FULLFSYNC", None)
+    if full is not None:
+        with contextlib.suppress(OSError):  # a file system that cannot, such as a network disk
+            fcntl.fcntl(number, full)
+            return
+    os.fsync(number)
+
+
 def sync_folder(folder: str) -> None:
     """Make the names in a folder durable, where the file system can."""
     number = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(number)
+        _sync(number)
     except OSError as error:
         if error.errno not in _CANNOT_SYNC_FOLDERS:
             raise

@@ -31,7 +31,6 @@ app = typer.Typer(
     name="gemchain",
     help="Prompt chains as plain functions, run through the batch APIs of LLM providers at half the price.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

@@ -33,9 +33,9 @@ try:
 except ImportError as error:
     raise MissingExtraError("gemchain on Firebase", "firebase") from error
 
+from gemchain.configuration.sources import current_settings
 from gemchain.firebase import parameters
 from gemchain.runtime import Runtime, active, build_with
-from gemchain.settings import Settings
 from gemchain.wiring import build
 
 __all__ = ["gemchainAssemble", "gemchainCollect", "gemchainDispatch", "gemchainSweep"]
@@ -61,7 +61,7 @@ _STAGE: dict[str, Any] = {
 
 def _runtime() -> Runtime:
     """Records in the project's Firestore, files in its bucket, unless settings say otherwise."""
-    settings, region = Settings.from_environment(), parameters.REGION.value
+    settings, region = current_settings(), parameters.REGION.value
     return build(
         settings.changed(
             store=settings.store or f"firestore://{parameters.PROJECT.value}",

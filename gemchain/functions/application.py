@@ -9,7 +9,7 @@ import re
 import site
 import sys
 import sysconfig
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
@@ -17,7 +17,7 @@ from typing import Any
 
 from gemchain.errors import UnresolvedError
 
-__all__ = ["Application", "home_of", "known_home", "main_name", "program_name"]
+__all__ = ["Application", "home_of", "known_home", "main_name", "program_name", "script_folder"]
 
 _PACKAGES = frozenset({"site-packages", "dist-packages"})
 
@@ -79,6 +79,16 @@ def _main_folder() -> Path | None:
     if not file or getattr(main, "__spec__", None) is not None:
         return None
     return Path(file).resolve().parent
+
+
+def script_folder() -> Path | None:
+    """The folder of the user's script that runs; None when a module or an installed program runs."""
+    folder = _main_folder()
+    return None if folder is None or _is_installed(folder, _library_folders()) else folder
+
+
+def _is_installed(path: Path, libraries: Iterable[Path]) -> bool:
+    return bool(_PACKAGES & set(path.parts)) or any(path.is_relative_to(each) for each in libraries)
 
 
 def _library_folders() -> tuple[Path, ...]:
@@ -173,6 +183,6 @@ class Application:
 
     def _is_ours(self, origin: Path) -> bool:
         path = origin.resolve()
-        if _PACKAGES & set(path.parts) or any(path.is_relative_to(each) for each in self._libraries):
+        if _is_installed(path, self._libraries):
             return False
         return any(path.is_relative_to(each) for each in self._folders)

@@ -10,7 +10,7 @@ from gemchain import chain, gather, prompt, wait
 
 MODEL = "simulated/echo"
 OTHER = "simulated/other"
-EFFECTS = "GEMCHAIN_CHAOS_EFFECTS"
+EFFECTS = "CHAOS_EFFECTS"
 """The folder in which effects outside of gemchain are left, each under its own name."""
 
 

@@ -345,7 +345,7 @@ class TestFailures:
             [sys.executable, "-c", script], capture_output=True, text=True, check=True
         ).stdout
         assert "Cloud Storage" in printed
-        assert "pip install 'gemchain[firebase]'" in printed
+        assert "pip install 'gemchain[gemini]'" in printed
 
     def test_gemchain_and_the_local_adapter_load_none_of_it(self):
         script = (

@@ -18,7 +18,7 @@ from tests.support.fuzzing import NUMBERS, TEXTS, fuzz
 from tests.support.watching import watched
 
 KEY = "a key that is long enough for anybody"
-CANARY = "GEMCHAIN_SECURITY_CANARY"
+CANARY = "SECURITY_CANARY"
 
 
 class Payload:

@@ -55,13 +55,13 @@ def plain(value, given):
 
 
 def check(name, document, given):
-    """Compare with the snapshot; GEMCHAIN_UPDATE_SNAPSHOTS=1 writes it instead."""
+    """Compare with the snapshot; UPDATE_SNAPSHOTS=1 writes it instead."""
     found = {
         field: "..." if field in PASSING else plain(document[field], given) for field in sorted(document)
     }
     path = SNAPSHOTS / f"{name}.json"
     text = json.dumps(found, indent=2) + "\n"
-    if os.environ.get("GEMCHAIN_UPDATE_SNAPSHOTS"):
+    if os.environ.get("UPDATE_SNAPSHOTS"):
         path.write_text(text, encoding="utf-8")
     assert text == path.read_text(encoding="utf-8")
 

@@ -1,6 +1,6 @@
 """How much the tests of security try, and what they try with.
 
-`make fuzz` sets GEMCHAIN_FUZZ to how many times more; then every run tries something new.
+`make fuzz` sets FUZZ to how many times more; then every run tries something new.
 """
 
 import os
@@ -8,7 +8,7 @@ import os
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
-MORE = int(os.environ.get("GEMCHAIN_FUZZ", "0"))
+MORE = int(os.environ.get("FUZZ", "0"))
 
 
 def fuzz(examples):

@@ -10,6 +10,7 @@ from gemchain.cli.output.errors import reporting_errors
 __all__ = ["add_to"]
 
 Folder = Annotated[Path, typer.Argument(metavar="[DIR]", help="The Firebase project's folder.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, for programs.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
 
@@ -25,6 +26,7 @@ def init(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would change, and write nothing.")
     ] = False,
+    as_json: Json = False,
     debug: Debug = False,
 ) -> None:
     """Write a codebase for `firebase deploy` into a new or an existing Firebase project.
@@ -34,7 +36,7 @@ def init(
     from gemchain.cli.project.init import init as write
 
     with reporting_errors(debug):
-        raise typer.Exit(write(folder, dry_run=dry_run))
+        raise typer.Exit(write(folder, dry_run=dry_run, as_json=as_json))
 
 
 def dev(
@@ -57,13 +59,19 @@ def dev(
     free_ports: Annotated[
         bool, typer.Option("--free-ports", help="Use any free ports, not those of firebase.json.")
     ] = False,
+    as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Run a Firebase project on this machine: emulators, a stand-in for Vertex AI, and the schedules."""
+    """Run a Firebase project on this machine: emulators, a stand-in for Vertex AI, and the schedules.
+
+    With --json, stdout gets one line of JSON when everything runs: the addresses, and the variables that
+    other commands need. All else goes to stderr.
+    """
+    from gemchain.cli.project.dev import Options
     from gemchain.cli.project.dev import dev as serve
 
     with reporting_errors(debug):
-        serve(folder, minute=minute, turnaround=turnaround, stand_in=stand_in, free_ports=free_ports)
+        serve(folder, Options(minute, turnaround, stand_in, free_ports, as_json))
 
 
 def doctor(
@@ -71,6 +79,7 @@ def doctor(
     project: Annotated[
         str | None, typer.Option("--project", metavar="ID", help="The Google Cloud project.")
     ] = None,
+    as_json: Json = False,
     debug: Debug = False,
 ) -> None:
     """Check a deployment, and print a command that fixes it for every problem found.
@@ -80,4 +89,4 @@ def doctor(
     from gemchain.cli.project.doctor import doctor as check
 
     with reporting_errors(debug):
-        raise typer.Exit(check(folder, project))
+        raise typer.Exit(check(folder, project, as_json=as_json))

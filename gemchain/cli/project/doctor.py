@@ -7,14 +7,15 @@ from pathlib import Path
 
 from gemchain.cli.output.console import PlainConsole
 from gemchain.cli.output.formatting import count
+from gemchain.cli.output.json_data import print_json
 from gemchain.cli.project import dotenv
 from gemchain.cli.project.checks import Finding, Setup, check_cloud
 from gemchain.cli.project.google_cloud import GoogleCloud
+from gemchain.configuration.sources import current_settings
 from gemchain.errors import ConfigurationError, GemchainError
 from gemchain.ports import Store
 from gemchain.records import Batch
 from gemchain.records.states import BatchState, PromptState
-from gemchain.settings import Settings
 from gemchain.wiring import build
 
 __all__ = ["check_store", "doctor", "setup_of"]
@@ -34,12 +35,17 @@ PAGE = 500
 MARKS = {True: "✓", False: "✗", None: "·"}
 
 
-def doctor(folder: Path, project: str | None) -> int:
-    """Run all checks, and print what they found.
+def doctor(folder: Path, project: str | None, *, as_json: bool) -> int:
+    """Run all checks, and print what they found: as text while they run, or as JSON in the end.
 
     Returns:
         The exit code: 1 when something has to be fixed.
     """
+    if as_json:
+        findings = list(_findings(folder, project))
+        problems = sum(each.good is False for each in findings)
+        print_json({"problems": problems, "findings": findings})
+        return 1 if problems else 0
     console = PlainConsole(highlight=False, soft_wrap=True, markup=False)
     bad = 0
     for finding in _findings(folder, project):
@@ -99,7 +105,7 @@ def _number(values: dict[str, str], name: str, default: int) -> int:
 
 
 def _records(setup: Setup) -> Iterator[Finding]:
-    settings = Settings.from_environment()
+    settings = current_settings()
     place = f"firestore://{setup.project}/{setup.database}?prefix={setup.places.collections}"
     address = settings.store or place
     files = settings.blobs or f"gs://{setup.bucket}/{setup.places.folder}"

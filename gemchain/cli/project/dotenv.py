@@ -17,7 +17,7 @@ def read(source: Path, project: str | None = None, *, emulated: bool = False) ->
 
 
 def _pairs(path: Path) -> Iterator[tuple[str, str]]:
-    for line in path.read_text().splitlines() if path.exists() else ():
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
         name, equals, value = line.partition("=")
         if equals and not name.lstrip().startswith("#"):
             yield name.strip().removeprefix("export ").strip(), value.strip().strip("\"'")

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from rich.console import Console
 
+from gemchain.cli.output.json_data import print_json
 from gemchain.cli.project import merge_files, merge_rules
 from gemchain.cli.project.dotenv import Places, places, read
 from gemchain.cli.project.wheel import wheel_name, write_wheel
@@ -53,7 +54,7 @@ class Plan:
     left_to_do: list[str] = field(default_factory=list)
 
 
-def init(folder: Path, *, dry_run: bool) -> int:
+def init(folder: Path, *, dry_run: bool, as_json: bool) -> int:
     """Write the codebase, or show what would be written.
 
     Returns:
@@ -64,23 +65,57 @@ def init(folder: Path, *, dry_run: bool) -> int:
     """
     source = _source(folder)
     planned = plan(folder, source)
+    wheel = None if dry_run else _write(planned, folder / source)
+    if as_json:
+        print_json(_as_data(folder, planned, wheel))
+    else:
+        _print(folder, planned, wheel)
+    return 1 if planned.left_to_do else 0
+
+
+def _write(planned: Plan, source: Path) -> Path:
+    """Write what changes, and the wheel; returns the wheel's path."""
+    for change in planned.changes:
+        if change.before != change.after:
+            change.path.parent.mkdir(parents=True, exist_ok=True)
+            change.path.write_text(change.after, encoding="utf-8")
+    return write_wheel(source / "vendor")
+
+
+def _as_data(folder: Path, planned: Plan, wheel: Path | None) -> dict[str, Any]:
+    """The outcome for programs; after a dry run without a wheel, and with what would change in each file."""
+    files = [
+        {
+            "path": change.path.relative_to(folder).as_posix(),
+            "action": change.verb,
+            **({"diff": _diff(folder, change)} if wheel is None else {}),
+        }
+        for change in planned.changes
+    ]
+    return {
+        "dry_run": wheel is None,
+        "files": files,
+        "wheel": None if wheel is None else wheel.relative_to(folder).as_posix(),
+        "notes": planned.notes,
+        "to_do": planned.left_to_do,
+    }
+
+
+def _print(folder: Path, planned: Plan, wheel: Path | None) -> None:
     console = Console(highlight=False, soft_wrap=True, markup=False)
     for change in planned.changes:
-        if dry_run:
+        if wheel is None:
             console.print(_diff(folder, change), end="")
         elif change.before != change.after:
-            change.path.parent.mkdir(parents=True, exist_ok=True)
-            change.path.write_text(change.after)
             console.print(f"{change.verb}  {change.path.relative_to(folder)}")
-    if not dry_run:
-        console.print(f"write  {write_wheel(folder / source / 'vendor').relative_to(folder)}")
+    if wheel is not None:
+        console.print(f"write  {wheel.relative_to(folder)}")
     for note in planned.notes:
         console.print(f"note   {note}")
     for each in planned.left_to_do:
         console.print(f"\nTO DO  {each}")
-    if not dry_run:
+    if wheel is not None:
         _print_next_steps(console, folder)
-    return 1 if planned.left_to_do else 0
 
 
 def _print_next_steps(console: Console, folder: Path) -> None:
@@ -136,7 +171,7 @@ def _codebase() -> Iterator[tuple[str, str]]:
 
 
 def _keep_or_write(path: Path, text: str, planned: Plan) -> None:
-    before = path.read_text() if path.exists() else None
+    before = path.read_text(encoding="utf-8") if path.exists() else None
     if path.name == SECRETS:
         planned.changes.append(Change(path, before, merge_files.keys(before or "")))
     elif before is None:
@@ -151,7 +186,7 @@ def _merge_rules(path: Path, name: str, service: merge_rules.Service, ours: list
     if not path.exists():
         planned.changes.append(Change(path, None, merge_files.template(name)))
         return
-    before = path.read_text()
+    before = path.read_text(encoding="utf-8")
     if before == merge_files.template(name):
         return
     try:
@@ -172,13 +207,15 @@ def _merge_rules(path: Path, name: str, service: merge_rules.Service, ours: list
 
 def _source(folder: Path) -> str:
     main = folder / SOURCE / "main.py"
-    theirs = (folder / SOURCE).exists() and not (main.exists() and "gemchain" in main.read_text())
+    theirs = (folder / SOURCE).exists() and not (
+        main.exists() and "gemchain" in main.read_text(encoding="utf-8")
+    )
     return OTHER_SOURCE if theirs else SOURCE
 
 
 def _merged(path: Path, merge: Callable[[dict[str, Any]], dict[str, Any]]) -> Change:
     """A JSON file with gemchain's part merged into it."""
-    before = path.read_text() if path.exists() else None
+    before = path.read_text(encoding="utf-8") if path.exists() else None
     try:
         content = json.loads(before) if before else {}
     except ValueError as error:

@@ -17,7 +17,11 @@ KEYS = ("GEMCHAIN_SIGNING_KEY", "GEMCHAIN_START_KEY")
 
 def template(name: str) -> str:
     """The text of a template file."""
-    return files("gemchain.cli.project").joinpath("codebase", f"{name.removeprefix('.')}.txt").read_text()
+    return (
+        files("gemchain.cli.project")
+        .joinpath("codebase", f"{name.removeprefix('.')}.txt")
+        .read_text(encoding="utf-8")
+    )
 
 
 def indexes(prefix: str) -> dict[str, list[dict[str, Any]]]:

@@ -19,7 +19,7 @@ from typing import Any
 from gemchain.errors import InvalidInputError
 from gemchain.functions.decorators import chain_options
 
-__all__ = ["Target", "load", "locate"]
+__all__ = ["Target", "import_file", "load", "locate"]
 
 SHOWN = 6
 """Lines of a traceback that are shown when a file cannot be imported."""
@@ -84,7 +84,7 @@ def load(target: Target) -> Callable[..., Any]:
     Raises:
         InvalidInputError: The file cannot be imported, or has no such function.
     """
-    module = _import(target)
+    module = import_file(target)
     function = vars(module).get(target.function)
     if function is None:
         own = [name for name, value in vars(module).items() if _is_own(value, module)]
@@ -108,7 +108,12 @@ def _is_own(value: object, module: ModuleType) -> bool:
     return isinstance(value, FunctionType) and value.__module__ == module.__name__
 
 
-def _import(target: Target) -> ModuleType:
+def import_file(target: Target) -> ModuleType:
+    """Import the file under its name, whatever is in it.
+
+    Raises:
+        InvalidInputError: The file cannot be imported.
+    """
     if str(target.root) in sys.path:
         sys.path.remove(str(target.root))
     sys.path.insert(0, str(target.root))

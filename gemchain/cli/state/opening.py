@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from gemchain.configuration.sources import current_settings
 from gemchain.errors import ConfigurationError
 from gemchain.runtime import Runtime, install
 from gemchain.settings import Settings
@@ -66,7 +67,7 @@ def settings_in_use() -> Settings:
     """The settings that the chain's file has configured, or else the environment; nothing is opened."""
     own = install(None)
     if own is None:
-        return Settings.from_environment()
+        return current_settings()
     install(own)
     return own.settings
 
@@ -79,7 +80,7 @@ def existing(state: str | None) -> Iterator[Runtime]:
         ConfigurationError: The state does not exist.
     """
     with environment(state):
-        settings = Settings.from_environment()
+        settings = current_settings()
         if not settings.store and not (Path(settings.state) / "gemchain.db").exists():
             raise ConfigurationError(
                 f"there is no gemchain state in {settings.state!r}; `gemchain run` makes one, "

@@ -13,7 +13,7 @@ __all__ = ["add_to"]
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands to the command line."""
-    for command in (status, runs, chains, batches, show, replay):
+    for command in (status, runs, chains, batches, show, replay, config):
         app.command()(command)
 
 
@@ -94,3 +94,18 @@ def replay(
 
     with reporting_errors(debug):
         raise typer.Exit(replay_chains(state, ids, application, as_json=as_json))
+
+
+def config(
+    file: Annotated[
+        str | None,
+        typer.Argument(metavar="[FILE]", help="A chain's file, whose calls of configure() count, too."),
+    ] = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Show the value of each setting, and where it comes from. Secrets are hidden."""
+    from gemchain.cli.views.settings import show_settings
+
+    with reporting_errors(debug):
+        show_settings(file, as_json=as_json)

@@ -41,10 +41,11 @@ def install(folder: Path) -> dict[str, str]:
     package = Path(__file__).resolve().parents[3]
     executable.write_text(
         f"#!/bin/sh\nPYTHONPATH={shlex.quote(str(package))} "
-        f'exec {shlex.quote(sys.executable)} -m {__spec__.name} "$@"\n'
+        f'exec {shlex.quote(sys.executable)} -m {__spec__.name} "$@"\n',
+        encoding="utf-8",
     )
     executable.chmod(0o755)
-    jar.write_text("gemchain answers in place of this file\n")
+    jar.write_text("gemchain answers in place of this file\n", encoding="utf-8")
     path = f"{folder}{os.pathsep}{os.environ.get('PATH', '')}"
     return {"PATH": path, **dict.fromkeys(JARS, str(jar))}
 

@@ -153,13 +153,15 @@ class Suite(StandIn):
             raise
         if not ready:
             self.stop()
-            words = "".join(self.log.read_text(errors="replace").splitlines(keepends=True)[-20:])
+            words = "".join(
+                self.log.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)[-20:]
+            )
             raise ConfigurationError(f"the Firebase emulators did not start; see {self.log}:\n{words}")
 
     def _read(self) -> None:
         assert self._process is not None
         assert self._process.stdout is not None
-        with self.log.open("w") as out:
+        with self.log.open("w", encoding="utf-8") as out:
             for line in self._process.stdout:
                 out.write(line)
                 out.flush()
@@ -178,7 +180,7 @@ class Suite(StandIn):
 
     def _write_config(self) -> Path:
         """The project's `firebase.json` with our ports. firebase-tools takes its folder for the project's."""
-        config: dict[str, Any] = json.loads((self.folder / "firebase.json").read_text())
+        config: dict[str, Any] = json.loads((self.folder / "firebase.json").read_text(encoding="utf-8"))
         emulators = config.get("emulators", {})
         for name in _PORTS:
             place = {"host": "127.0.0.1", "port": self.ports[name]}
@@ -186,7 +188,7 @@ class Suite(StandIn):
         emulators["firestore"]["websocketPort"] = self.ports["websocket"]
         config["emulators"] = {**emulators, "ui": {"enabled": False}, "singleProjectMode": True}
         path = self.folder / CONFIG
-        path.write_text(json.dumps(config, indent=2))
+        path.write_text(json.dumps(config, indent=2), encoding="utf-8")
         return path
 
     def stop(self) -> None:

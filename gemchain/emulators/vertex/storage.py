@@ -44,7 +44,7 @@ class CloudStorage:
             from google.api_core.exceptions import NotFound
             from google.cloud import storage
         except ImportError as error:
-            raise MissingExtraError("the Vertex stand-in", "firebase") from error
+            raise MissingExtraError("the Vertex stand-in", "gemini") from error
         self._storage = storage
         self._missing = NotFound
         self._client = storage.Client(project="emulated")

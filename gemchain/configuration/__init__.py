@@ -1,0 +1,1 @@
+"""Where settings come from: calls of configure(), the environment, a file, the defaults."""

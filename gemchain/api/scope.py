@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import NamedTuple
 
+from gemchain.durable.described import Described
 from gemchain.records import Draft, Prompt
 from gemchain.records.frozen import frozen
 from gemchain.records.identity import child_id, join_id
@@ -51,6 +52,7 @@ class Scope:
         parent: The prompt whose answer the function handles; None for a starting function.
         created_at: When its prompts count as created.
         given: The rules of a chain that begins here.
+        described: What it has described and not sent.
     """
 
     chain_id: str
@@ -59,6 +61,7 @@ class Scope:
     given: RetryPolicy = NO_POLICY
     items: list[Item] = field(default_factory=list)
     starts: int = 0
+    described: Described = field(default_factory=Described)
 
     @property
     def owner(self) -> str:

@@ -32,6 +32,35 @@ def check_plain(function: Callable[..., Any]) -> None:
         raise ContinuationError(f"{function.__qualname__!r} is defined in a class{way_out}")
 
 
+def check_returns(function: Callable[..., Any], name: str) -> None:
+    """Refuse a function that returns a coroutine or a generator when it is called, and so does nothing.
+
+    Raises:
+        ContinuationError: It is an `async def` function, or has a `yield`.
+    """
+    called = function if inspect.isroutine(function) else getattr(type(function), "__call__", function)
+    asynchronous = (inspect.iscoroutinefunction, inspect.isasyncgenfunction)
+    if any(test(each) for test in asynchronous for each in (function, called)):
+        raise ContinuationError(
+            f"{name} is an async def function, which a callback cannot be: "
+            + (
+                f"it is a chain of its own; write a plain function that calls gemchain.start({_own_name(function)})"
+                if hasattr(function, "__gemchain_chain__")
+                else "write `def`, or write the whole chain as one async def function under @gemchain.chain and "
+                "await gemchain.prompt(...) in it"
+            )
+        )
+    if any(inspect.isgeneratorfunction(each) for each in (function, called)):
+        raise ContinuationError(
+            f"{name} has a `yield`: calling it runs nothing of it. A callback is a plain function that submits, "
+            "or returns its result"
+        )
+
+
+def _own_name(function: Callable[..., Any]) -> str:
+    return str(getattr(function, "__name__", "it"))
+
+
 def check_signature(function: Callable[..., Any], name: str, params: Sequence[str], first: str) -> None:
     """Refuse a function that cannot take the arguments it will be called with.
 
@@ -44,6 +73,7 @@ def check_signature(function: Callable[..., Any], name: str, params: Sequence[st
     Raises:
         ContinuationError: It cannot take them.
     """
+    check_returns(function, name)
     signature = inspect.signature(function)
     positional = (_ANY,) if first else ()
     try:

@@ -8,6 +8,7 @@ that raises, or a process that dies, leaves the prompt as it was.
 from collections.abc import Callable
 from typing import Any
 
+from gemchain.api.returned import check_ended, check_returned
 from gemchain.api.scope import Scope, entered
 from gemchain.base import jsontext
 from gemchain.durable import values
@@ -17,6 +18,7 @@ from gemchain.engine.answers.outcome import CallbackResult, Delivery, DeliveryCo
 from gemchain.engine.answers.transitions import done, fail, park, postpone, send_again
 from gemchain.errors import DamagedError, DivergedError, StoreUnavailableError, UnresolvedError
 from gemchain.formats.response import PromptError, Response
+from gemchain.functions.calling import call
 from gemchain.functions.closures import PREFIX
 from gemchain.records import (
     Failure,
@@ -87,6 +89,8 @@ def _resume(case: DeliveryContext, outcome: Any, failure: Failure | None) -> Del
     """
     try:
         continued = replay.resume(case.runtime, case.prompt, outcome, case.now)
+        if isinstance(continued.step, Ended):
+            check_ended(str(case.prompt.callback), continued.step.value)
         match continued.step:
             case Raised(StoreUnavailableError() | UnresolvedError() as error):
                 raise error  # noqa: TRY301 -- of the store, or of a class that is gone: as below
@@ -124,7 +128,7 @@ def _unwanted(case: DeliveryContext) -> Failure | None:
     """What the prompt's own `retry_if` says of a usable answer."""
     if case.prompt.retry_if is None:
         return None
-    verdict = _function(case, "retry_if", case.prompt.retry_if)(case.response)
+    verdict = call(_function(case, "retry_if", case.prompt.retry_if), case.response)
     if not verdict:
         return None
     why = verdict if isinstance(verdict, str) else "retry_if asked for another answer"
@@ -170,7 +174,8 @@ def _run(case: DeliveryContext, name: str | None, first: Any) -> CallbackResult:
     params = {} if prompt.params == "{}" else jsontext.load(prompt.params)
     scope = Scope(prompt.chain_id, prompt, case.now)
     with entered(scope):
-        value = function(first, **params)
+        value = call(function, first, **params)
+    check_returned(function, scope, value)
     if scope.items:
         return CallbackResult(scope.children(), None)
     return CallbackResult((), jsontext.dump(value))

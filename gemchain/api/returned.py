@@ -60,7 +60,7 @@ def check_ended(name: str, value: Any) -> None:
         call = {PromptSpec: "prompt", GatherSpec: "gather", WaitSpec: "wait"}.get(type(value), "start")
         raise InvalidInputError(
             f"{name} returned what gemchain.{call}() describes, and nothing sends it: in a callback "
-            "call gemchain.submit(), or gemchain.gather() and wait() with a callback; in an async chain await it"
+            "call gemchain.submit(), or gather() and wait() with a callback; in an async chain await it"
         )
     if inspect.isgenerator(value) or inspect.isasyncgen(value):
         raise InvalidInputError(
@@ -91,8 +91,8 @@ def _warn_of_a_value_beside(function: Callable[..., Any], value: Any) -> None:
     warn_once(
         "beside",
         name,
-        f"{name} returned a {type(value).__name__} and submitted as well: the value is dropped, since the chain "
-        "goes on with what was submitted. Pass it on in params, or return None",
+        f"{name} returned a {type(value).__name__} and submitted as well: the value is dropped, since the "
+        "chain goes on with what was submitted. Pass it on in params, or return None",
     )
 
 
@@ -108,8 +108,8 @@ def _warn_of_a_missing_value(function: Callable[..., Any]) -> None:
     warn_once(
         "missing",
         name,
-        f"{name} is annotated to return a value, but returned None and submitted nothing: its chain, or branch, "
-        "ends here with None. Is a return or a gemchain.submit() missing?",
+        f"{name} is annotated to return a value, but returned None and submitted nothing: its chain, or "
+        "branch, ends here with None. Is a return or a gemchain.submit() missing?",
     )
 
 

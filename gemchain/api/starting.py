@@ -205,7 +205,9 @@ def _program_birth(
     name = runtime.continuations.chain_name(function)
     args, params = list(arguments[0]), dict(arguments[1])
     named = dict[Any, Any](enumerate(args, 1)) | params
-    text = kept_text({"args": args, "params": params}, named, "argument {}", "the arguments of an async chain")
+    text = kept_text(
+        {"args": args, "params": params}, named, "argument {}", "the arguments of an async chain"
+    )
     kept = jsontext.load(text)
     replay = Replay(lambda _: None, scope.chain_id, scope.created_at)
     with entered(scope):

@@ -100,6 +100,8 @@ def submit(
             the chain's.
         config: google-genai's `GenerateContentConfig`, or a dict of its fields (`temperature`,
             `system_instruction`, `tools`, …) in either spelling. It wins over what the request says.
+        allow_unknown_model: Take a model whose name is not known here, such as a new one; see the settings
+            `known_models` and `allow_unknown_models`.
 
     Returns:
         A handle with the prompt's id and its chain.
@@ -178,10 +180,10 @@ def gather(
     """
     spec = GatherSpec(tuple(branches), callback, params, on_error, return_exceptions)
     note_described(spec.branches)
+    _note_used(spec.branches)
     if callback is None:
         _note(spec)
         return spec
-    _note_used(spec.branches)
     _refuse_inside_programs("gather() with a callback")
     runtime, scope = active(), open_scope()
     return start_lone_chains(runtime, [spec])[0] if scope is None else add_to_chain(runtime, scope, spec)

@@ -12,7 +12,9 @@ from gemchain.api.scope import Item, Scope
 from gemchain.api.specs import GatherSpec, PromptSpec, WaitSpec
 from gemchain.base import jsontext
 from gemchain.errors import InvalidInputError, RequestError
+from gemchain.formats.json_schema import check_schema_text
 from gemchain.formats.response import MODEL
+from gemchain.money.models import check_model, names_in
 from gemchain.ports import Composed
 from gemchain.records import QUEUED, Draft, Failure, Progress, Prompt
 from gemchain.records.identity import branch_id, check_text, keyed_child_id, nested_join_id
@@ -40,6 +42,7 @@ def make_draft(runtime: Runtime, scope: Scope, spec: PromptSpec) -> Draft:
     Raises:
         InvalidInputError: It can never work.
     """
+    _check_known(runtime, spec)
     provider, model = runtime.providers.choose(spec.model)
     check_text("a model's name", model)
     composed = provider.format(model).compose(spec.request, spec.config, spec.schema, provider.attach)
@@ -48,6 +51,10 @@ def make_draft(runtime: Runtime, scope: Scope, spec: PromptSpec) -> Draft:
         text = jsontext.dump(composed.request)
     except TypeError as error:
         raise RequestError(f"the request is not JSON: {error}") from error
+    schema = _schema_text(runtime, composed)
+    if schema is not None and composed.model is None:
+        check_schema_text(schema)
+    provider.format(model).check_settings(composed.request)
     size = len(text.encode())
     if size > provider.limits.max_request_bytes:
         raise RequestError(
@@ -75,7 +82,7 @@ def make_draft(runtime: Runtime, scope: Scope, spec: PromptSpec) -> Draft:
         after.retry_if,
         after.closure,
         policy_to_text(checked_backoff(spec.backoff), inherited),
-        _schema_text(runtime, composed),
+        schema,
         accepted(spec.accept),
         checked_attempts(spec.max_attempts) or inherited.max_attempts or runtime.settings.max_attempts,
         priority_of(spec.priority),
@@ -88,6 +95,18 @@ def make_draft(runtime: Runtime, scope: Scope, spec: PromptSpec) -> Draft:
         progress=_begun(QUEUED, deadline_at, scope.created_at),
     )
     return Draft(prompt, text)
+
+
+def _check_known(runtime: Runtime, spec: PromptSpec) -> None:
+    """Refuse a model's name that is not known, before its provider has to be set up."""
+    checked, settings = runtime.providers.checked, runtime.settings
+    if spec.allow_unknown_model or settings.allow_unknown_models:
+        return
+    if isinstance(spec.model, str) and spec.model in checked:
+        return
+    provider, model = runtime.providers.split(spec.model)
+    check_model(spec.model, provider, model, names_in(settings.known_models))
+    checked.add(spec.model)
 
 
 def _deadline(scope: Scope, own: datetime | timedelta | None, inherited: RetryPolicy) -> datetime | None:

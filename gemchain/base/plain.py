@@ -1,4 +1,7 @@
-"""Whether a value comes back from JSON as it was: dicts with texts as keys, lists, texts, numbers, booleans, None."""
+"""Whether a value comes back from JSON as it was: only plain data does.
+
+Plain are dicts with texts as keys, lists, texts, numbers, booleans and None; no subclass of theirs.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import is_dataclass
@@ -23,6 +26,8 @@ _INSTEAD = {
     "set": "pass sorted({0}), a list, and read it with set()",
     "frozenset": "pass sorted({0}), a list, and read it with frozenset()",
     "tuple": "pass list({0})",
+    "PosixPath": "pass str({0}) and read it with Path()",
+    "WindowsPath": "pass str({0}) and read it with Path()",
     "bytes": "pass base64.b64encode({0}).decode() and read it with base64.b64decode()",
 }
 """What to pass instead of a value of these types."""

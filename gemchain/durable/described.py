@@ -46,24 +46,27 @@ class Described:
     def warn(self, function: str) -> None:
         """Warn of what was dropped, once for each function."""
         for kind, maker, line in self.dropped()[:1]:
-            call, then = _CALLS.get(kind, ("a description", "submit it"))
+            call, then = _CALLS.get(kind, ("a description", "await it"))
             warn_once(
                 "dropped",
                 function,
-                f"{function} described {call} that is never sent ({maker}, line {line}): it only describes; {then}",
+                f"{function} described {call} that is never sent ({maker}, line {line}): {then}",
             )
 
 
 _CALLS = {
     "PromptSpec": (
         "a prompt with gemchain.prompt()",
-        "call gemchain.submit() with the same arguments in a callback, or await it in an async chain",
+        "it only describes; call gemchain.submit() in a callback, or await it in an async chain",
     ),
     "GatherSpec": (
         "a gather with gemchain.gather()",
-        "give it a callback in a callback, or await it in an async chain",
+        "in a callback of a chain it needs callback=, in an async chain await it",
     ),
-    "WaitSpec": ("a wait with gemchain.wait()", "give it a callback in a callback, or await it in an async chain"),
+    "WaitSpec": (
+        "a wait with gemchain.wait()",
+        "in a callback of a chain it needs callback=, in an async chain await it",
+    ),
 }
 
 
@@ -74,7 +77,8 @@ def _only_here(made: list[tuple[Any, str, int]]) -> list[tuple[Any, str, int]]:
 def _references_of_a_lone_entry() -> int:
     """How often an object counts as referred to that is in nothing but one entry."""
     made = [(object(), "", 0)]
-    return [getrefcount(entry[0]) for entry in made][0]
+    (found,) = [getrefcount(entry[0]) for entry in made]
+    return found
 
 
 _ALONE = _references_of_a_lone_entry()

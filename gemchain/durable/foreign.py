@@ -29,8 +29,8 @@ def explained(error: Exception) -> Exception:
 
 _RULE = "a chain can await gemchain.prompt(), gather(), wait() and chains, and async functions that do so"
 _WAY_OUT = (
-    "asyncio has no event loop here: what it waits for (asyncio.sleep, httpx, a database) would not survive a "
-    "crash. Fetch it before the chain starts and pass it as an argument, let another process bring it with "
+    "asyncio has no event loop here: what it waits for (asyncio.sleep, httpx, a database) would not survive "
+    "a crash. Fetch it before the chain starts and pass it as an argument, let another process bring it with "
     "gemchain.wait() and gemchain.resume(), or use a blocking call where doing it twice does no harm"
 )
 

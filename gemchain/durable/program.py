@@ -167,22 +167,11 @@ class Replay:
     def _advance(self, program: Program, frame: Frame, target: str) -> Step:
         resume: Callable[[], Any] = lambda: program.send(None)  # noqa: E731 -- replaced below
         while True:
-            try:
-                with entered_frame(frame):
-                    awaited = resume()
-            except StopIteration as stop:
+            awaited = _next(resume, frame)
+            if frame.described and not isinstance(awaited, Raised):
                 frame.described.warn(_named(program))
-                return Ended(stop.value)
-            except Exception as error:  # noqa: BLE001 -- a program may raise anything
-                return Raised(explained(error))
-            except BaseException as error:
-                described = exit_as_error(error)
-                if described is None:
-                    raise
-                described.__cause__ = error
-                return Raised(described)
-            if frame.described:
-                frame.described.warn(_named(program))
+            if isinstance(awaited, Ended | Raised):
+                return awaited
             if not isinstance(awaited, Awaited):
                 resume = _thrower(program, foreign(awaited))
                 continue
@@ -253,6 +242,23 @@ class Replay:
                 ) from error
 
 
+def _next(resume: Callable[[], Any], frame: Frame) -> Any:
+    """What the program awaits next, or how it ended."""
+    try:
+        with entered_frame(frame):
+            return resume()
+    except StopIteration as stop:
+        return Ended(stop.value)
+    except Exception as error:  # noqa: BLE001 -- a program may raise anything
+        return Raised(explained(error))
+    except BaseException as error:
+        described = exit_as_error(error)
+        if described is None:
+            raise
+        described.__cause__ = error
+        return Raised(described)
+
+
 def _thrower(program: Program, error: Exception) -> Callable[[], Any]:
     return lambda: program.throw(error)
 
@@ -266,7 +272,7 @@ def _resumer(program: Program, value: Any) -> Callable[[], Any]:
 def _named(program: Program) -> str:
     """The function of a program, with its file."""
     code = getattr(program, "cr_code", None)
-    return program.__qualname__ if code is None else f"{code.co_filename}:{program.__qualname__}"
+    return "the chain" if code is None else f"{code.co_filename}:{code.co_qualname}"
 
 
 def _programs(gather: Any, place: str) -> Iterator[tuple[str, Program]]:

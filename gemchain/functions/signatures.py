@@ -6,6 +6,7 @@ from types import FunctionType
 from typing import Any
 
 from gemchain.errors import ContinuationError
+from gemchain.functions.decorators import chain_options
 
 __all__ = ["check_plain", "check_signature"]
 
@@ -38,27 +39,26 @@ def check_returns(function: Callable[..., Any], name: str) -> None:
     Raises:
         ContinuationError: It is an `async def` function, or has a `yield`.
     """
-    called = function if inspect.isroutine(function) else getattr(type(function), "__call__", function)
-    asynchronous = (inspect.iscoroutinefunction, inspect.isasyncgenfunction)
-    if any(test(each) for test in asynchronous for each in (function, called)):
+    called = (function, vars(type(function)).get("__call__", function))  # or of an object that can be called
+    if any(inspect.iscoroutinefunction(each) or inspect.isasyncgenfunction(each) for each in called):
         raise ContinuationError(
-            f"{name} is an async def function, which a callback cannot be: "
-            + (
-                f"it is a chain of its own; write a plain function that calls gemchain.start({_own_name(function)})"
-                if hasattr(function, "__gemchain_chain__")
-                else "write `def`, or write the whole chain as one async def function under @gemchain.chain and "
-                "await gemchain.prompt(...) in it"
-            )
+            f"{name} is an async def function, which a callback cannot be: {_way(function)}"
         )
-    if any(inspect.isgeneratorfunction(each) for each in (function, called)):
+    if any(map(inspect.isgeneratorfunction, called)):
         raise ContinuationError(
-            f"{name} has a `yield`: calling it runs nothing of it. A callback is a plain function that submits, "
-            "or returns its result"
+            f"{name} has a `yield`, so calling it runs nothing of it. A callback is a plain function that "
+            "submits, or returns its result"
         )
 
 
-def _own_name(function: Callable[..., Any]) -> str:
-    return str(getattr(function, "__name__", "it"))
+def _way(function: Callable[..., Any]) -> str:
+    if chain_options(function) is not None:
+        name = getattr(function, "__name__", "it")
+        return f"it is a chain of its own; give a plain function that calls gemchain.start({name}, ...)"
+    return (
+        "write `def`, or write the whole chain as one async def function under @gemchain.chain and await "
+        "gemchain.prompt(...) in it"
+    )
 
 
 def check_signature(function: Callable[..., Any], name: str, params: Sequence[str], first: str) -> None:

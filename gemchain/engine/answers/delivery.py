@@ -89,8 +89,6 @@ def _resume(case: DeliveryContext, outcome: Any, failure: Failure | None) -> Del
     """
     try:
         continued = replay.resume(case.runtime, case.prompt, outcome, case.now)
-        if isinstance(continued.step, Ended):
-            check_ended(str(case.prompt.callback), continued.step.value)
         match continued.step:
             case Raised(StoreUnavailableError() | UnresolvedError() as error):
                 raise error  # noqa: TRY301 -- of the store, or of a class that is gone: as below
@@ -98,10 +96,8 @@ def _resume(case: DeliveryContext, outcome: Any, failure: Failure | None) -> Del
                 return fail(case, values.failure_of(error))
             case Raised(error):
                 return postpone(case, error, failure)
-            case Ended(value) if continued.in_branch:
-                ended = CallbackResult((), values.pack(value))
             case Ended(value):
-                ended = CallbackResult((), jsontext.dump(value), kept=values.pack(outcome))
+                ended = _ended(case, value, outcome, in_branch=continued.in_branch)
             case Blocked():
                 ended = CallbackResult(continued.children, values.pack(outcome))
         return done(case, ended, None, last=isinstance(continued.step, Ended))
@@ -111,6 +107,14 @@ def _resume(case: DeliveryContext, outcome: Any, failure: Failure | None) -> Del
         raise  # met by a `start` inside, or by the history: no fault of the program's
     except Exception as error:  # noqa: BLE001 -- what a program awaits may be anything
         return postpone(case, error, failure)
+
+
+def _ended(case: DeliveryContext, value: Any, outcome: Any, *, in_branch: bool) -> CallbackResult:
+    """What a program, or a branch of it, leaves when it returns."""
+    check_ended(str(case.prompt.callback), value)
+    if in_branch:
+        return CallbackResult((), values.pack(value))
+    return CallbackResult((), jsontext.dump(value), kept=values.pack(outcome))
 
 
 def _unusable(case: DeliveryContext) -> Failure | None:

@@ -203,8 +203,8 @@ def _both(runtime: Runtime, chain: Chain, error: DivergedError) -> str:
 
 
 _CAUSES = (
-    "Has its source changed? Then deploy the old one, or raise the chain's version. If not, the function does "
-    "not do the same in each run: take time, random numbers and ids from gemchain.now(), gemchain.random() and "
+    "Has its source changed? Then deploy the old one, or raise the chain's version. If not, the function is "
+    "not deterministic: take time, random numbers and ids from gemchain.now(), gemchain.random() and "
     "gemchain.uuid(), and pass what it reads from elsewhere as arguments"
 )
 

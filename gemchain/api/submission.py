@@ -79,8 +79,8 @@ def submit(
         callback: `callback(response, **params)`, a function at the top level of a module. What it
             returns is the chain's result unless it submits again. Without one the chain's result is
             the answer: its text, or its data when a schema is given.
-        params: Keyword arguments for the callback (and for `on_error`); plain data, which comes back exactly as
-            it was. Anything else is refused.
+        params: Keyword arguments for the callback (and for `on_error`). Plain data comes back exactly as it
+            was; anything else is refused.
         on_error: `on_error(error, **params)` with a `PromptError`, called instead of the callback
             when no usable answer came. Without one the chain fails.
         key: Makes the submit repeatable: the same callback and key find the chain that exists.

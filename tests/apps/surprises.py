@@ -254,5 +254,5 @@ async def sleeps_zero():
 
 @gemchain.chain
 async def by_chance():
-    await gemchain.prompt(f"x {random.random()}", MODEL)  # noqa: S311 -- the mistake that is looked for
+    await gemchain.prompt(f"x {random.random()}", MODEL)
     return (await gemchain.prompt("y", MODEL)).text

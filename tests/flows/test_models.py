@@ -123,7 +123,7 @@ def test_a_typo_inside_a_callback_fails_it_with_the_same_words(engine):
     chain = gemchain.start(flows.outline, "x")
     assert chain.result()
     chain = gemchain.submit("x", flows.MODEL, submits_a_typo).chain
-    with pytest.raises(gemchain.ChainFailedError, match="did you mean 'simulated/gemini-3.5-flash-lite'"):
+    with pytest.raises(gemchain.ChainFailedError, match=r"did you mean 'simulated/gemini-3\.5-flash-lite'"):
         chain.result()
 
 

@@ -215,7 +215,7 @@ def test_descriptions_that_branches_await_are_not_forgotten(engine, caplog):
 @pytest.mark.filterwarnings("ignore")
 def test_awaiting_foreign_things_explains_itself(engine, program):
     with pytest.raises(
-        (TypeError, gemchain.ChainFailedError), match="asyncio has no event loop here.*gemchain.wait"
+        (TypeError, gemchain.ChainFailedError), match=r"asyncio has no event loop here.*gemchain\.wait"
     ):
         gemchain.start(program).result()
 

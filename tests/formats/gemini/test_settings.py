@@ -198,7 +198,7 @@ def test_a_field_that_only_a_loaded_google_genai_knows_passes(monkeypatch):
     check({"brand_new": 1})
     monkeypatch.delitem(sys.modules, "google.genai.types")
     with pytest.raises(RequestError, match="brandNew"):
-        check({"brand_new": 1})
+        check({"brand_new": 2})
 
 
 def test_the_check_does_not_import_google_genai():

@@ -11,7 +11,7 @@ from gemchain.api.chains import Chain, PromptHandle
 from gemchain.api.scope import Scope
 from gemchain.api.specs import ChainAwait, GatherSpec, PromptSpec, WaitSpec
 from gemchain.base.once import warn_once
-from gemchain.base.plain import SCALARS
+from gemchain.base.plain import SCALARS, with_article
 from gemchain.errors import InvalidInputError
 
 __all__ = ["check_ended", "check_returned"]
@@ -71,7 +71,7 @@ def check_ended(name: str, value: Any) -> None:
     if inspect.iscoroutine(value):
         value.close()  # else Python warns that it was never awaited, which this error says better
     raise InvalidInputError(
-        f"{name} returned a {type(value).__name__}, which nobody awaits: it calls an async function. "
+        f"{name} returned {with_article(type(value))}, which nobody awaits: it calls an async function. "
         "A callback is a plain function; write the chain as one async def function under @gemchain.chain, or "
         "await it there"
     )
@@ -91,7 +91,7 @@ def _warn_of_a_value_beside(function: Callable[..., Any], value: Any) -> None:
     warn_once(
         "beside",
         name,
-        f"{name} returned a {type(value).__name__} and submitted as well: the value is dropped, since the "
+        f"{name} returned {with_article(type(value))} and submitted as well: the value is dropped, since the "
         "chain goes on with what was submitted. Pass it on in params, or return None",
     )
 

@@ -8,7 +8,7 @@ from dataclasses import is_dataclass
 from enum import Enum
 from typing import Any
 
-__all__ = ["SCALARS", "first_change", "how_it_changes"]
+__all__ = ["SCALARS", "first_change", "how_it_changes", "with_article"]
 
 SCALARS: frozenset[type] = frozenset({str, int, float, bool, type(None)})
 _KEYS = frozenset({str})
@@ -65,7 +65,7 @@ def how_it_changes(value: Any, place: str, *, tuples: bool = False, depth: int =
         return _in_dict(value, place, tuples=tuples, depth=depth)
     if kind is list or (kind is tuple and tuples):
         return _in_list(value, place, tuples=tuples, depth=depth)
-    return f"{place} is {_described(kind)}, which would not come back as it is: {_instead(value, place)}"
+    return f"{place} is {with_article(kind)}, which would not come back as it is: {_instead(value, place)}"
 
 
 def _in_list(values: Sequence[Any], place: str, *, tuples: bool, depth: int) -> str | None:
@@ -83,7 +83,7 @@ def _in_dict(values: Mapping[Any, Any], place: str, *, tuples: bool, depth: int)
     if not _KEYS.issuperset(map(type, values)):
         key = next(each for each in values if type(each) is not str)
         return (
-            f"{place} has the key {key!r}, {_described(type(key))}; a key would come back as a text: "
+            f"{place} has the key {key!r}, {with_article(type(key))}; a key would come back as a text: "
             "pass str(key) and convert it in the function"
         )
     if SCALARS.issuperset(map(type, values.values())):
@@ -96,8 +96,9 @@ def _in_dict(values: Mapping[Any, Any], place: str, *, tuples: bool, depth: int)
     return next(filter(None, found), None)
 
 
-def _described(kind: type) -> str:
-    article = "an" if kind.__name__[0] in "aeioAEIO" else "a"
+def with_article(kind: type) -> str:
+    """The name of a type, as `an int`."""
+    article = "an" if kind.__name__[0].lower() in "aeio" else "a"
     return f"{article} {kind.__name__}"
 
 

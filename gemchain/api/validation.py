@@ -12,9 +12,7 @@ from gemchain.api.scope import Item, Scope
 from gemchain.api.specs import GatherSpec, PromptSpec, WaitSpec
 from gemchain.base import jsontext
 from gemchain.errors import InvalidInputError, RequestError
-from gemchain.formats.json_schema import check_schema_text
 from gemchain.formats.response import MODEL
-from gemchain.money.models import check_model, names_in
 from gemchain.ports import Composed
 from gemchain.records import QUEUED, Draft, Failure, Progress, Prompt
 from gemchain.records.identity import branch_id, check_text, keyed_child_id, nested_join_id
@@ -53,7 +51,7 @@ def make_draft(runtime: Runtime, scope: Scope, spec: PromptSpec) -> Draft:
         raise RequestError(f"the request is not JSON: {error}") from error
     schema = _schema_text(runtime, composed)
     if schema is not None and composed.model is None:
-        check_schema_text(schema)
+        _check_schema(schema)
     provider.format(model).check_settings(composed.request)
     size = len(text.encode())
     if size > provider.limits.max_request_bytes:
@@ -104,9 +102,17 @@ def _check_known(runtime: Runtime, spec: PromptSpec) -> None:
         return
     if isinstance(spec.model, str) and spec.model in checked:
         return
+    from gemchain.money.models import check_model, names_in  # once for each model
+
     provider, model = runtime.providers.split(spec.model)
     check_model(spec.model, provider, model, names_in(settings.known_models))
     checked.add(spec.model)
+
+
+def _check_schema(text: str) -> None:
+    from gemchain.formats.json_schema import check_schema_text  # most prompts have no schema
+
+    check_schema_text(text)
 
 
 def _deadline(scope: Scope, own: datetime | timedelta | None, inherited: RetryPolicy) -> datetime | None:

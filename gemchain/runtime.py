@@ -45,6 +45,8 @@ class Providers:
         self._choose = choose
         self._chosen: dict[str, tuple[Provider, str]] = {}
         self._formats: dict[tuple[str, str], Format] = {}
+        self.checked: set[str] = set()
+        """Names of models that were checked and are known."""
 
     def choose(self, model: str) -> tuple[Provider, str]:
         """The provider that serves `model`, and the model's name there.
@@ -57,6 +59,14 @@ class Providers:
             name, inner = self._choose(model)
             known = self._chosen[model] = (self.named(name), inner)
         return known
+
+    def split(self, model: str) -> tuple[str, str]:
+        """The name of the provider that serves `model`, and the model's name there; the provider is not made.
+
+        Raises:
+            ModelError: No provider serves it.
+        """
+        return self._choose(model)
 
     def format_of(self, prompt: Prompt) -> Format:
         """The wire format of a prompt's request and answer.

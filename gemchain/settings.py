@@ -25,6 +25,8 @@ class Settings:
             the script that runs.
         modules: Names of more modules or packages that may contain callbacks, separated by commas.
         signing_key: Secret that signs continuations by value.
+        known_models: Names of models, separated by commas, that are known beside those with a price.
+        allow_unknown_models: Whether models are taken whose names are not known (`1` or `true`): new ones.
         max_attempts: How often one prompt is sent before it fails.
         callback_attempts: How often one callback is run on one answer before the prompt fails.
         retry_delay: Backoff delay before the second attempt; it doubles with every further attempt.
@@ -58,6 +60,8 @@ class Settings:
     program: str = ""
     modules: str = ""
     signing_key: str = field(default="", repr=False)
+    known_models: str = ""
+    allow_unknown_models: bool = False
     max_attempts: int = 3
     callback_attempts: int = 3
     retry_delay: float = 1.0
@@ -104,9 +108,22 @@ class Settings:
             raise ConfigurationError(f"no setting is called {name!r}{hint}")
         kind: Callable[[Any], Any] = type(getattr(self, name))
         try:
-            read = kind(value)
+            read = _as_bool(value) if kind is bool else kind(value)
         except (TypeError, ValueError) as error:
             raise ConfigurationError(f"setting {name!r} takes {kind.__name__}, not {value!r}") from error
         if isinstance(read, int | float) and read < 0:
             raise ConfigurationError(f"setting {name!r} cannot be negative: {value!r}")
         return read
+
+
+_BOOLEANS = {"1": True, "true": True, "yes": True, "on": True}
+_BOOLEANS |= {"0": False, "false": False, "no": False, "off": False, "": False}
+
+
+def _as_bool(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    found = _BOOLEANS.get(str(value).strip().lower())
+    if found is None:
+        raise ValueError(value)
+    return found

@@ -1,5 +1,6 @@
 """Building a runtime from the settings. Only this module names concrete adapters; it imports them lazily."""
 
+import re
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -34,6 +35,11 @@ _rehearsing = False
 
 VERTEX_MODEL, VERTEX_PATH = "gemini-", "publishers/google/models/"
 """Prefixes of the names of models on Vertex AI."""
+
+VERTEX_OWN = re.compile(
+    r"projects/[^/]+/locations/[^/]+/(?:publishers/google/models|models|endpoints)/[^/]+\Z"
+)
+"""Whole names on Vertex AI, such as those of models that were tuned in a project."""
 
 
 def configure(*, responder: Responder | None = None, clock: Clock | None = None, **settings: Any) -> Runtime:
@@ -260,6 +266,8 @@ def choose_provider(model: str) -> tuple[str, str]:
     prefix, slash, inner = model.partition("/")
     if model.startswith(VERTEX_PATH) or (not slash and model.startswith(VERTEX_MODEL)):
         return "vertex", model.removeprefix(VERTEX_PATH)
+    if VERTEX_OWN.match(model):
+        return "vertex", model
     if slash and prefix in PREFIXES and inner:
         return PREFIXES[prefix], inner
     raise ModelError(f"no provider serves the model {model!r}; {_hint(model, prefix, inner)}")

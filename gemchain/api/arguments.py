@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from gemchain.base import jsontext
+from gemchain.base.plain import first_change
 from gemchain.errors import InvalidInputError, ParamsError
 from gemchain.records.frozen import frozen
 from gemchain.records.retry_policy import (
@@ -17,7 +18,7 @@ from gemchain.records.retry_policy import (
 )
 from gemchain.runtime import Runtime
 
-__all__ = ["Follows", "Functions", "accepted", "chain_rules", "follows", "priority_of"]
+__all__ = ["Follows", "Functions", "accepted", "chain_rules", "follows", "kept_text", "priority_of"]
 
 
 ACCEPTABLE = frozenset({"blocked", "truncated", "empty"})
@@ -110,12 +111,30 @@ def _params_text(params: Any, functions: Functions) -> str:
         return "{}"
     if functions.callback is None and functions.on_error is None:
         raise ParamsError("params are for a callback, and there is none")
+    return kept_text(params, params, "params[{}]", "params")
+
+
+def kept_text(values: Any, named: Mapping[Any, Any], where: str, what: str) -> str:
+    """JSON text of values that a function is to get later exactly as they are now.
+
+    Args:
+        values: What is kept.
+        named: The values in it by their names.
+        where: How to call one of them; see `plain.first_change`.
+        what: How to call all of them.
+
+    Raises:
+        ParamsError: One of them would not come back as it was; the message says what to pass instead.
+    """
     try:
-        return jsontext.dump(params)
+        text = jsontext.dump(values)
     except TypeError as error:
-        raise ParamsError(
-            f"params must be JSON, since they are kept until the answer comes: {error}"
-        ) from error
+        because = first_change(named, where) or error
+        raise ParamsError(f"{what} must be JSON, since they are kept for later: {because}") from error
+    changed = first_change(named, where)
+    if changed is not None:
+        raise ParamsError(changed)
+    return text
 
 
 def accepted(accept: Sequence[str]) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from gemchain.api.returned import check_ended
 from gemchain.api.scope import Scope
 from gemchain.api.specs import ChainAwait, GatherSpec, PromptSpec
 from gemchain.api.validation import EMPTY, WAITING, make_draft, make_timed_wait, make_wait
@@ -106,6 +107,7 @@ def _ended_at_once(around: _Around, begun: Ended | Raised, path: str) -> Draft:
     """A branch that awaited nothing: its value is kept in a record that was never open."""
     scope = around.scope
     if isinstance(begun, Ended):
+        check_ended(f"branch {path.rpartition('.')[0]} of {around.function}", begun.value)
         progress = Progress(PromptState.DONE, result=values.pack(begun.value), ended_at=scope.created_at)
     else:
         failure = values.failure_of(begun.error)

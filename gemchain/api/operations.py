@@ -18,8 +18,10 @@ from datetime import datetime
 from typing import Any
 
 from gemchain.base.chunks import chunked
+from gemchain.base.plain import how_it_changes
 from gemchain.durable import values
 from gemchain.errors import ChainNotFoundError, InvalidInputError
+from gemchain.formats.response import Response
 from gemchain.ports import Store
 from gemchain.records import Chain, ChainMove, Move, Progress, Prompt, Unit, Verdict
 from gemchain.records.identity import random_id
@@ -209,6 +211,12 @@ def _waits(store: Store, chain_id: str, name: str | None) -> list[Prompt]:
 
 def _packed(value: Any) -> str:
     try:
-        return values.pack(value)
+        packed = values.pack(value)
     except TypeError as error:
-        raise InvalidInputError(f"the value must be JSON: {error}") from error
+        because = how_it_changes(value, "the value", tuples=True) or error
+        raise InvalidInputError(f"the value must be JSON: {because}") from error
+    kept = isinstance(value, Response | Exception)  # these come back as what they are
+    changed = None if kept else how_it_changes(value, "the value", tuples=True)
+    if changed is not None:
+        raise InvalidInputError(changed)
+    return packed

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import NamedTuple
 
+from gemchain.durable.described import Described
 from gemchain.records import Draft, Prompt
 from gemchain.records.frozen import frozen
 from gemchain.records.identity import child_id, join_id
@@ -52,6 +53,7 @@ class Scope:
         created_at: When its prompts count as created.
         given: The rules of a chain that begins here.
         given_owner: The owner of a chain that begins here.
+        described: What it has described and not sent.
     """
 
     chain_id: str
@@ -61,6 +63,7 @@ class Scope:
     given_owner: str = ""
     items: list[Item] = field(default_factory=list)
     starts: int = 0
+    described: Described = field(default_factory=Described)
 
     @property
     def origin(self) -> str:

@@ -30,6 +30,7 @@ class PromptOptions(TypedDict, total=False):
     labels: Mapping[str, str] | None
     retry_if: Callable[..., Any] | None
     config: Any
+    allow_unknown_model: bool
 
 
 @frozen()
@@ -52,6 +53,7 @@ class PromptSpec(Awaited):
     labels: Mapping[str, str] | None = None
     retry_if: Callable[..., Any] | None = None
     config: Any = None
+    allow_unknown_model: bool = False
 
     @property
     def digest(self) -> str:

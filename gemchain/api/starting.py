@@ -9,17 +9,19 @@ from functools import partial
 from inspect import iscoroutinefunction
 from typing import Any
 
-from gemchain.api.arguments import chain_rules
+from gemchain.api.arguments import chain_rules, kept_text
 from gemchain.api.awaits import drafts_of
 from gemchain.api.chains import Chain
 from gemchain.api.keys import Call, Existing, check_existing, refuse_other_call
 from gemchain.api.recording import NewChains, groups, record_chains
+from gemchain.api.returned import check_ended, check_returned
 from gemchain.api.scope import Scope, entered, open_scope
 from gemchain.base import jsontext
 from gemchain.durable.frames import active_frame, entered_frame, note_described
 from gemchain.durable.program import Blocked, Ended, Raised, Replay
-from gemchain.errors import ContinuationError, InvalidInputError, ParamsError
+from gemchain.errors import ContinuationError, InvalidInputError
 from gemchain.functions.application import known_home
+from gemchain.functions.calling import call
 from gemchain.functions.decorators import chain_options
 from gemchain.records import Chain as ChainRecord
 from gemchain.records import Unit
@@ -241,7 +243,8 @@ def _birth(
         return _program_birth(runtime, function, scope, key, arguments)
     args, params = arguments
     with entered(scope), entered_frame(None):
-        value = function(*args, **params)
+        value = call(function, *args, **params)
+    check_returned(function, scope, value)
     drafts = scope.children()
     end = None if drafts else Ended(value)
     chain = _record(scope, key, function_name(function), arguments_text(args, params), end)
@@ -257,10 +260,11 @@ def _program_birth(
 ) -> Unit:
     """An async chain, run up to its first await. Its arguments are kept, since every replay needs them."""
     name = runtime.continuations.chain_name(function)
-    try:
-        text = jsontext.dump({"args": list(arguments[0]), "params": dict(arguments[1])})
-    except TypeError as error:
-        raise ParamsError(f"the arguments of an async chain must be JSON: {error}") from error
+    args, params = list(arguments[0]), dict(arguments[1])
+    named = dict[Any, Any](enumerate(args, 1)) | params
+    text = kept_text(
+        {"args": args, "params": params}, named, "argument {}", "the arguments of an async chain"
+    )
     kept = jsontext.load(text)
     replay = Replay(lambda _: None, scope.chain_id, scope.created_at)
     with entered(scope):
@@ -268,6 +272,8 @@ def _program_birth(
     if isinstance(step, Raised):
         raise step.error
     end = step if isinstance(step, Ended) else None
+    if end is not None:
+        check_ended(name, end.value)
     chain = _record(scope, key, name, text, end, code_version=int(name.rpartition("@")[2]))
     new = step.new if isinstance(step, Blocked) else ()
     return Unit(token=random_id("u"), chain=chain, drafts=drafts_of(runtime, scope, name, new))

@@ -13,11 +13,11 @@ from typing import Any, Unpack
 
 from gemchain.api.chains import PromptHandle
 from gemchain.api.recording import add_to_chain, groups, start_lone_chains
-from gemchain.api.scope import open_scope
+from gemchain.api.scope import Scope, open_scope
 from gemchain.api.specs import GatherSpec, PromptOptions, PromptSpec, WaitSpec
 from gemchain.durable.frames import active_frame, note_described
 from gemchain.errors import InvalidInputError
-from gemchain.runtime import active
+from gemchain.runtime import Runtime, active
 
 __all__ = ["gather", "prompt", "submit", "submit_many", "wait"]
 
@@ -29,10 +29,30 @@ def prompt(
     request: Any, model: str, callback: Callable[..., Any] | None = None, **options: Unpack[PromptOptions]
 ) -> PromptSpec:
     """Describe a prompt without sending it. The arguments are those of `submit`."""
+    spec = _prompt(request, model, callback, options)
+    _note(spec)
+    return spec
+
+
+def _prompt(request: Any, model: str, callback: Callable[..., Any] | None, options: Any) -> PromptSpec:
     note_described()
     if not options.keys() <= _KNOWN:
         raise TypeError(_unknown(min(options.keys() - _KNOWN)))
     return PromptSpec(request, model, callback, **options)
+
+
+def _note(spec: PromptSpec | GatherSpec | WaitSpec) -> None:
+    """Remember that the running function has described this, to warn when it is never sent."""
+    running = active_frame() or open_scope()
+    if running is not None:
+        running.described.note(spec, 3)
+
+
+def _note_used(specs: Iterable[Any]) -> None:
+    """The running function sends these, or makes them part of what it sends."""
+    running = active_frame() or open_scope()
+    if running is not None:
+        running.described.used(specs)
 
 
 def _unknown(name: str) -> str:
@@ -59,7 +79,8 @@ def submit(
         callback: `callback(response, **params)`, a function at the top level of a module. What it
             returns is the chain's result unless it submits again. Without one the chain's result is
             the answer: its text, or its data when a schema is given.
-        params: Keyword arguments for the callback (and for `on_error`); plain JSON.
+        params: Keyword arguments for the callback (and for `on_error`). Plain data comes back exactly as it
+            was; anything else is refused.
         on_error: `on_error(error, **params)` with a `PromptError`, called instead of the callback
             when no usable answer came. Without one the chain fails.
         key: Makes the submit repeatable: the same callback and key find the chain that exists.
@@ -80,6 +101,8 @@ def submit(
             the chain's.
         config: google-genai's `GenerateContentConfig`, or a dict of its fields (`temperature`,
             `system_instruction`, `tools`, …) in either spelling. It wins over what the request says.
+        allow_unknown_model: Take a model whose name is not known here, such as a new one; see the settings
+            `known_models` and `allow_unknown_models`.
 
     Returns:
         A handle with the prompt's id and its chain.
@@ -89,7 +112,7 @@ def submit(
         BlobError: A file could not be uploaded.
         StoreError: It could not be recorded (outside a chain).
     """
-    spec = prompt(request, model, callback, **options)
+    spec = _prompt(request, model, callback, options)
     _refuse_inside_programs("submit()")
     runtime, scope = active(), open_scope()
     return start_lone_chains(runtime, [spec])[0] if scope is None else add_to_chain(runtime, scope, spec)
@@ -119,8 +142,13 @@ def submit_many(prompts: Iterable[PromptSpec]) -> list[PromptHandle]:
     _refuse_inside_programs("submit_many()")
     runtime, scope = active(), open_scope()
     if scope is not None:
-        return [add_to_chain(runtime, scope, spec) for spec in prompts]
+        return [_add(runtime, scope, spec) for spec in prompts]
     return [handle for group in groups(prompts) for handle in start_lone_chains(runtime, group)]
+
+
+def _add(runtime: Runtime, scope: Scope, spec: PromptSpec) -> PromptHandle:
+    scope.described.used([spec])
+    return add_to_chain(runtime, scope, spec)
 
 
 def gather(
@@ -153,7 +181,9 @@ def gather(
     """
     spec = GatherSpec(tuple(branches), callback, params, on_error, return_exceptions)
     note_described(spec.branches)
+    _note_used(spec.branches)
     if callback is None:
+        _note(spec)
         return spec
     _refuse_inside_programs("gather() with a callback")
     runtime, scope = active(), open_scope()
@@ -191,6 +221,7 @@ def wait(
     note_described()
     spec = WaitSpec(name, callback, params, on_error, deadline)
     if callback is None:
+        _note(spec)
         return spec
     _refuse_inside_programs("wait() with a callback")
     runtime, scope = active(), open_scope()

@@ -40,6 +40,7 @@ def make_draft(runtime: Runtime, scope: Scope, spec: PromptSpec) -> Draft:
     Raises:
         InvalidInputError: It can never work.
     """
+    _check_known(runtime, spec)
     provider, model = runtime.providers.choose(spec.model)
     check_text("a model's name", model)
     composed = provider.format(model).compose(spec.request, spec.config, spec.schema, provider.attach)
@@ -48,6 +49,10 @@ def make_draft(runtime: Runtime, scope: Scope, spec: PromptSpec) -> Draft:
         text = jsontext.dump(composed.request)
     except TypeError as error:
         raise RequestError(f"the request is not JSON: {error}") from error
+    schema = _schema_text(runtime, composed)
+    if schema is not None and composed.model is None:
+        _check_schema(schema)
+    provider.format(model).check_settings(composed.request)
     size = len(text.encode())
     if size > provider.limits.max_request_bytes:
         raise RequestError(
@@ -75,7 +80,7 @@ def make_draft(runtime: Runtime, scope: Scope, spec: PromptSpec) -> Draft:
         after.retry_if,
         after.closure,
         policy_to_text(checked_backoff(spec.backoff), inherited),
-        _schema_text(runtime, composed),
+        schema,
         accepted(spec.accept),
         checked_attempts(spec.max_attempts) or inherited.max_attempts or runtime.settings.max_attempts,
         priority_of(spec.priority),
@@ -89,6 +94,26 @@ def make_draft(runtime: Runtime, scope: Scope, spec: PromptSpec) -> Draft:
         progress=_begun(QUEUED, deadline_at, scope.created_at),
     )
     return Draft(prompt, text)
+
+
+def _check_known(runtime: Runtime, spec: PromptSpec) -> None:
+    """Refuse a model's name that is not known, before its provider has to be set up."""
+    checked, settings = runtime.providers.checked, runtime.settings
+    if spec.allow_unknown_model or settings.allow_unknown_models:
+        return
+    if isinstance(spec.model, str) and spec.model in checked:
+        return
+    from gemchain.money.models import check_model, names_in  # once for each model
+
+    provider, model = runtime.providers.split(spec.model)
+    check_model(spec.model, provider, model, names_in(settings.known_models))
+    checked.add(spec.model)
+
+
+def _check_schema(text: str) -> None:
+    from gemchain.formats.json_schema import check_schema_text  # most prompts have no schema
+
+    check_schema_text(text)
 
 
 def _deadline(scope: Scope, own: datetime | timedelta | None, inherited: RetryPolicy) -> datetime | None:

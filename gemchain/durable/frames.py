@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from inspect import iscoroutine
 from typing import TYPE_CHECKING, Any
 
+from gemchain.durable.described import Described
 from gemchain.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class Frame:
         seed: From which chance derives: the chain's id.
         now: The time of the last outcome, which is what `gemchain.now()` shows.
         begun: Branches that were made for some gather; those that are not run have to be closed.
+        described: What it has described since its last await.
     """
 
     path: str
@@ -65,6 +67,7 @@ class Frame:
     draws: int = 0
     closing: bool = False
     begun: list[Program] = field(default_factory=list)
+    described: Described = field(default_factory=Described)
 
     def next_place(self) -> str:
         """The place of the next await."""

@@ -18,8 +18,10 @@ from datetime import datetime
 from inspect import iscoroutine
 from typing import Any, NamedTuple
 
+from gemchain.durable.foreign import explained, foreign
 from gemchain.durable.frames import Awaited, Frame, Program, entered_frame
 from gemchain.errors import DivergedError, InvalidInputError, Retry, StoreUnavailableError, UnresolvedError
+from gemchain.functions.calling import exit_as_error
 
 __all__ = ["At", "Blocked", "Ended", "Known", "New", "Raised", "Replay"]
 
@@ -165,15 +167,13 @@ class Replay:
     def _advance(self, program: Program, frame: Frame, target: str) -> Step:
         resume: Callable[[], Any] = lambda: program.send(None)  # noqa: E731 -- replaced below
         while True:
-            try:
-                with entered_frame(frame):
-                    awaited = resume()
-            except StopIteration as stop:
-                return Ended(stop.value)
-            except Exception as error:  # noqa: BLE001 -- a program may raise anything
-                return Raised(error)
+            awaited = _next(resume, frame)
+            if frame.described and not isinstance(awaited, Raised):
+                frame.described.warn(_named(program))
+            if isinstance(awaited, Ended | Raised):
+                return awaited
             if not isinstance(awaited, Awaited):
-                resume = _thrower(program, _foreign(awaited))
+                resume = _thrower(program, foreign(awaited))
                 continue
             at = At(awaited, frame.next_place())
             known = self._look_up(program, at)
@@ -242,6 +242,23 @@ class Replay:
                 ) from error
 
 
+def _next(resume: Callable[[], Any], frame: Frame) -> Any:
+    """What the program awaits next, or how it ended."""
+    try:
+        with entered_frame(frame):
+            return resume()
+    except StopIteration as stop:
+        return Ended(stop.value)
+    except Exception as error:  # noqa: BLE001 -- a program may raise anything
+        return Raised(explained(error))
+    except BaseException as error:
+        described = exit_as_error(error)
+        if described is None:
+            raise
+        described.__cause__ = error
+        return Raised(described)
+
+
 def _thrower(program: Program, error: Exception) -> Callable[[], Any]:
     return lambda: program.throw(error)
 
@@ -252,12 +269,10 @@ def _resumer(program: Program, value: Any) -> Callable[[], Any]:
     return lambda: program.send(value)
 
 
-def _foreign(awaited: Any) -> TypeError:
-    kind = "nothing that gemchain knows" if awaited is None else f"a {type(awaited).__name__}"
-    return TypeError(
-        "a chain can await gemchain.prompt(), gather(), wait() and chains, and async functions that do so; "
-        f"here it awaits {kind}. asyncio has no event loop here: what it waits for would not survive a crash"
-    )
+def _named(program: Program) -> str:
+    """The function of a program, with its file."""
+    code = getattr(program, "cr_code", None)
+    return "the chain" if code is None else f"{code.co_filename}:{code.co_qualname}"
 
 
 def _programs(gather: Any, place: str) -> Iterator[tuple[str, Program]]:

@@ -132,7 +132,7 @@ class Application:
         self._check_ours(name)
         try:
             return importlib.import_module(name)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise UnresolvedError(f"importing {name!r} failed: {type(error).__name__}: {error}") from error
 
     def contains(self, file: Path) -> bool:

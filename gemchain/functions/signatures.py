@@ -6,6 +6,7 @@ from types import FunctionType
 from typing import Any
 
 from gemchain.errors import ContinuationError
+from gemchain.functions.decorators import chain_options
 
 __all__ = ["check_plain", "check_signature"]
 
@@ -32,6 +33,34 @@ def check_plain(function: Callable[..., Any]) -> None:
         raise ContinuationError(f"{function.__qualname__!r} is defined in a class{way_out}")
 
 
+def check_returns(function: Callable[..., Any], name: str) -> None:
+    """Refuse a function that returns a coroutine or a generator when it is called, and so does nothing.
+
+    Raises:
+        ContinuationError: It is an `async def` function, or has a `yield`.
+    """
+    called = (function, vars(type(function)).get("__call__", function))  # or of an object that can be called
+    if any(inspect.iscoroutinefunction(each) or inspect.isasyncgenfunction(each) for each in called):
+        raise ContinuationError(
+            f"{name} is an async def function, which a callback cannot be: {_way(function)}"
+        )
+    if any(map(inspect.isgeneratorfunction, called)):
+        raise ContinuationError(
+            f"{name} has a `yield`, so calling it runs nothing of it. A callback is a plain function that "
+            "submits, or returns its result"
+        )
+
+
+def _way(function: Callable[..., Any]) -> str:
+    if chain_options(function) is not None:
+        name = getattr(function, "__name__", "it")
+        return f"it is a chain of its own; give a plain function that calls gemchain.start({name}, ...)"
+    return (
+        "write `def`, or write the whole chain as one async def function under @gemchain.chain and await "
+        "gemchain.prompt(...) in it"
+    )
+
+
 def check_signature(function: Callable[..., Any], name: str, params: Sequence[str], first: str) -> None:
     """Refuse a function that cannot take the arguments it will be called with.
 
@@ -44,6 +73,7 @@ def check_signature(function: Callable[..., Any], name: str, params: Sequence[st
     Raises:
         ContinuationError: It cannot take them.
     """
+    check_returns(function, name)
     signature = inspect.signature(function)
     positional = (_ANY,) if first else ()
     try:

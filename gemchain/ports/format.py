@@ -103,6 +103,16 @@ class Format(Protocol):
             RequestError: With the service's own words where they are known.
         """
 
+    def check_settings(self, request: Mapping[str, Any]) -> None:
+        """Refuse settings of a request that no service knows, or whose values it cannot take.
+
+        Unlike `check` it is asked for new prompts only, so that it may grow stricter: what was stored before
+        is sent as it is.
+
+        Raises:
+            RequestError: The message says where, and which name may have been meant.
+        """
+
     def text(self, body: Mapping[str, Any]) -> str:
         """The text of an answer without thoughts; empty when there is none."""
 

@@ -37,7 +37,8 @@ def test_the_cost_of_a_batch_is_the_sum_of_its_prompts(ran):
         assert batch["usage"]["full_cost"] == pytest.approx(2 * sum(costs))
 
 
-def test_show_prints_only_tokens_for_a_model_without_a_price(cli):
+def test_show_prints_only_tokens_for_a_model_without_a_price(cli, monkeypatch):
+    monkeypatch.setenv("GEMCHAIN_ALLOW_UNKNOWN_MODELS", "1")
     cli.rows({"topic": "A letter."})
     target = cli.module(**{PRICED: UNKNOWN})
     assert cli.run(f"{target}:start").exit_code == 0

@@ -60,6 +60,7 @@ class FormatContract(abc.ABC):
         assert (composed.schema, composed.model) == (SCHEMA, None)
         assert b'"integer"' in orjson.dumps(composed.request)
         wire_format.check("m", composed.request)
+        wire_format.check_settings(composed.request)
 
     def test_a_model_class_is_sent_as_its_schema_and_kept(self, wire_format):
         composed = wire_format.compose("x", schema=Answer)

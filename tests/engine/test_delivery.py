@@ -1,5 +1,7 @@
 """What an outcome does to its prompt: one table of outcomes and of the units they become."""
 
+import signal
+import sys
 from dataclasses import replace
 from datetime import timedelta
 
@@ -213,14 +215,30 @@ def test_a_prompt_keeps_when_it_was_answered_first(stand):
     assert (after.answered_at, after.ended_at) == (EPOCH, stand.clock.now())
 
 
-@pytest.mark.parametrize("raised", [KeyboardInterrupt, SystemExit])
-def test_ctrl_c_and_exit_are_no_answers(stand, raised):
+def test_ctrl_c_is_no_answer(stand):
     def leave():
-        raise raised
+        raise KeyboardInterrupt
 
     stages.before_return.append(leave)
-    with pytest.raises(raised):
+    with pytest.raises(KeyboardInterrupt):
         deliver(stand.runtime, prompt(), Outcome(body()))
+
+
+def test_an_exit_of_the_callback_is_a_failure_of_it(stand):
+    stages.before_return.append(sys.exit)
+    _, after, _, _ = delivered(stand, prompt(), Outcome(body()))
+    assert after.state is PromptState.ANSWERED
+    assert "sys.exit(None)" in after.failure.message
+
+
+def test_an_exit_by_the_handler_of_a_signal_goes_through_a_callback(stand):
+    before = signal.signal(signal.SIGUSR1, lambda *_: sys.exit(0))
+    try:
+        stages.before_return.append(lambda: signal.raise_signal(signal.SIGUSR1))
+        with pytest.raises(SystemExit):
+            deliver(stand.runtime, prompt(), Outcome(body()))
+    finally:
+        signal.signal(signal.SIGUSR1, before)
 
 
 def test_a_chain_moves_only_from_running(stand):

@@ -8,6 +8,7 @@ that raises, or a process that dies, leaves the prompt as it was.
 from collections.abc import Callable
 from typing import Any
 
+from gemchain.api.returned import check_ended, check_returned
 from gemchain.api.scope import Scope, entered
 from gemchain.base import jsontext
 from gemchain.durable import values
@@ -17,6 +18,7 @@ from gemchain.engine.answers.outcome import CallbackResult, Delivery, DeliveryCo
 from gemchain.engine.answers.transitions import done, fail, park, postpone, send_again
 from gemchain.errors import DamagedError, DivergedError, StoreUnavailableError, UnresolvedError
 from gemchain.formats.response import PromptError, Response
+from gemchain.functions.calling import call
 from gemchain.functions.closures import PREFIX
 from gemchain.records import (
     Failure,
@@ -94,10 +96,8 @@ def _resume(case: DeliveryContext, outcome: Any, failure: Failure | None) -> Del
                 return fail(case, values.failure_of(error))
             case Raised(error):
                 return postpone(case, error, failure)
-            case Ended(value) if continued.in_branch:
-                ended = CallbackResult((), values.pack(value))
             case Ended(value):
-                ended = CallbackResult((), jsontext.dump(value), kept=values.pack(outcome))
+                ended = _ended(case, value, outcome, in_branch=continued.in_branch)
             case Blocked():
                 ended = CallbackResult(continued.children, values.pack(outcome))
         return done(case, ended, None, last=isinstance(continued.step, Ended))
@@ -107,6 +107,14 @@ def _resume(case: DeliveryContext, outcome: Any, failure: Failure | None) -> Del
         raise  # met by a `start` inside, or by the history: no fault of the program's
     except Exception as error:  # noqa: BLE001 -- what a program awaits may be anything
         return postpone(case, error, failure)
+
+
+def _ended(case: DeliveryContext, value: Any, outcome: Any, *, in_branch: bool) -> CallbackResult:
+    """What a program, or a branch of it, leaves when it returns."""
+    check_ended(str(case.prompt.callback), value)
+    if in_branch:
+        return CallbackResult((), values.pack(value))
+    return CallbackResult((), jsontext.dump(value), kept=values.pack(outcome))
 
 
 def _unusable(case: DeliveryContext) -> Failure | None:
@@ -124,7 +132,7 @@ def _unwanted(case: DeliveryContext) -> Failure | None:
     """What the prompt's own `retry_if` says of a usable answer."""
     if case.prompt.retry_if is None:
         return None
-    verdict = _function(case, "retry_if", case.prompt.retry_if)(case.response)
+    verdict = call(_function(case, "retry_if", case.prompt.retry_if), case.response)
     if not verdict:
         return None
     why = verdict if isinstance(verdict, str) else "retry_if asked for another answer"
@@ -170,7 +178,8 @@ def _run(case: DeliveryContext, name: str | None, first: Any) -> CallbackResult:
     params = {} if prompt.params == "{}" else jsontext.load(prompt.params)
     scope = Scope(prompt.chain_id, prompt, case.now)
     with entered(scope):
-        value = function(first, **params)
+        value = call(function, first, **params)
+    check_returned(function, scope, value)
     if scope.items:
         return CallbackResult(scope.children(), None)
     return CallbackResult((), jsontext.dump(value))

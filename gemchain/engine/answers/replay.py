@@ -193,13 +193,20 @@ class _History:
 def _both(runtime: Runtime, chain: Chain, error: DivergedError) -> str:
     """The message, with what was awaited then and what is awaited now."""
     if error.awaited is None:
-        return f"{error}; its source has changed. Deploy the old one, or raise the chain's version"
+        return f"{error}. {_CAUSES}"
     at = _first_difference(runtime, chain.id, At(error.awaited, error.place))
     identity = placed(chain.id, at)
     then = runtime.store.requests([identity]).get(identity, "something else")
     now = getattr(at.spec, "request", None)
     shown = getattr(at.spec, "digest", "a program") if now is None else jsontext.dump(now)
-    return f"{error}; then: {then} now: {shown}. Deploy the old source, or raise the chain's version"
+    return f"{error}; then: {then} now: {shown}. {_CAUSES}"
+
+
+_CAUSES = (
+    "Has its source changed? Then deploy the old one, or raise the chain's version. If not, the function is "
+    "not deterministic: take time, random numbers and ids from gemchain.now(), gemchain.random() and "
+    "gemchain.uuid(), and pass what it reads from elsewhere as arguments"
+)
 
 
 def _first_difference(runtime: Runtime, chain_id: str, at: At) -> At:

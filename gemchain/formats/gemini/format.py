@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from gemchain.formats.gemini import answer, check, finish_reasons, hashing
+from gemchain.formats.gemini import answer, check, finish_reasons, hashing, settings
 from gemchain.formats.gemini import compose as requests
 from gemchain.formats.gemini import usage as counts
 
@@ -15,6 +15,7 @@ class GeminiFormat:
 
     name = "gemini"
     compose = staticmethod(requests.compose)
+    check_settings = staticmethod(settings.check_settings)
     text = staticmethod(answer.text)
     parts = staticmethod(answer.parts)
     tool_calls = staticmethod(answer.tool_calls)

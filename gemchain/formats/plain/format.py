@@ -48,6 +48,10 @@ class PlainFormat:
         if not isinstance(request.get("text"), str) or not request["text"].strip():
             raise RequestError("the request is empty")
 
+    def check_settings(self, request: Mapping[str, Any]) -> None:
+        """Nothing: `check` sees all settings that there are; see `Format.check_settings`."""
+        del request
+
     def text(self, body: Mapping[str, Any]) -> str:
         """See `Format.text`."""
         found = body.get("text")

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 from urllib.parse import urlsplit
 
 from gemchain.base.clock import SystemClock
+from gemchain.base.setting_types import SettingsOptions
 from gemchain.errors import ConfigurationError, ModelError
 from gemchain.functions.continuations import Continuations
 from gemchain.money import prices
@@ -27,7 +28,12 @@ VERTEX_MODEL, VERTEX_PATH = "gemini-", "publishers/google/models/"
 """Prefixes of the names of models on Vertex AI."""
 
 
-def configure(*, responder: Responder | None = None, clock: Clock | None = None, **settings: Any) -> Runtime:
+def configure(
+    *,
+    responder: Responder | None = None,
+    clock: Clock | None = None,
+    **settings: Unpack[SettingsOptions],
+) -> Runtime:
     """Build the runtime that every later call uses.
 
     Without this call, environment variables (`GEMCHAIN_STATE`, …) and the defaults apply.

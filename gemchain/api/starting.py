@@ -4,9 +4,9 @@ The function runs here and now, and its chain is recorded with all that it submi
 `recording.py` for what a crash leaves.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from inspect import iscoroutinefunction
-from typing import Any
+from typing import Any, ParamSpec, TypeVar, overload
 
 from gemchain.api.arguments import chain_rules
 from gemchain.api.awaits import drafts_of
@@ -29,13 +29,51 @@ from gemchain.runtime import Runtime, active
 __all__ = ["start", "start_id", "start_many"]
 
 
-def start(
+P = ParamSpec("P")
+T = TypeVar("T")
+Row = TypeVar("Row", bound=Mapping[str, Any])
+
+
+# PEP 612 allows no named argument between P.args and P.kwargs, and no other way to say it. pyright checks the
+# function's arguments all the same; mypy does so in calls without `key` and `defaults`.
+@overload
+def start(function: Callable[P, Coroutine[Any, Any, T]], *args: P.args, **params: P.kwargs) -> Chain[T]: ...
+@overload
+def start(  # type: ignore[valid-type]
+    function: Callable[P, Coroutine[Any, Any, T]],
+    *args: P.args,
+    key: str | None,
+    defaults: ChainDefaults | None = None,
+    **params: P.kwargs,
+) -> Chain[T]: ...
+@overload
+def start(  # type: ignore[valid-type]
+    function: Callable[P, Coroutine[Any, Any, T]],
+    *args: P.args,
+    defaults: ChainDefaults | None,
+    **params: P.kwargs,
+) -> Chain[T]: ...
+@overload
+def start(function: Callable[P, Any], *args: P.args, **params: P.kwargs) -> Chain[Any]: ...
+@overload
+def start(  # type: ignore[valid-type]
+    function: Callable[P, Any],
+    *args: P.args,
+    key: str | None,
+    defaults: ChainDefaults | None = None,
+    **params: P.kwargs,
+) -> Chain[Any]: ...
+@overload
+def start(  # type: ignore[valid-type]
+    function: Callable[P, Any], *args: P.args, defaults: ChainDefaults | None, **params: P.kwargs
+) -> Chain[Any]: ...
+def start(  # type: ignore[misc]
     function: Callable[..., Any],
     *args: Any,
     key: str | None = None,
     defaults: ChainDefaults | None = None,
     **params: Any,
-) -> Chain:
+) -> Chain[Any]:
     """Start a chain: run `function`, and record what it submits.
 
     The function runs here and now; its submits and the chain are recorded in one commit when it
@@ -69,13 +107,29 @@ def start(
     return Chain(identity)
 
 
+@overload
 def start_many(
-    function: Callable[..., Any],
-    rows: Iterable[Mapping[str, Any]],
-    key: str | Callable[[Mapping[str, Any]], str] | None = None,
+    function: Callable[..., Coroutine[Any, Any, T]],
+    rows: Iterable[Row],
+    key: str | Callable[[Row], str] | None = None,
     *,
     defaults: ChainDefaults | None = None,
-) -> list[Chain]:
+) -> list[Chain[T]]: ...
+@overload
+def start_many(
+    function: Callable[..., Any],
+    rows: Iterable[Row],
+    key: str | Callable[[Row], str] | None = None,
+    *,
+    defaults: ChainDefaults | None = None,
+) -> list[Chain[Any]]: ...
+def start_many(
+    function: Callable[..., Any],
+    rows: Iterable[Any],
+    key: str | Callable[[Any], str] | None = None,
+    *,
+    defaults: ChainDefaults | None = None,
+) -> list[Chain[Any]]:
     """Start one chain for each row, thousands in a few commits.
 
     Args:

@@ -3,6 +3,7 @@
 import inspect
 import os
 from dataclasses import fields
+from pathlib import Path
 from typing import get_args, get_type_hints
 
 import pytest
@@ -26,7 +27,7 @@ def test_a_setting_that_takes_a_path_is_kept_as_text():
     folders = [name for name, hint in get_type_hints(SettingsOptions).items() if hint == Folder]
     assert "state" in folders
     for name in folders:
-        assert getattr(Settings().changed(**{name: os.path}), name)
+        assert getattr(Settings().changed(**{name: Path("there")}), name)
     assert set(get_args(Folder)) == {str, os.PathLike[str]}
 
 

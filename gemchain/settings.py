@@ -23,7 +23,7 @@ class Settings:
         waker: Address of the task queue for parts; empty for the loop of this process.
         application: Folder whose modules may contain callbacks; empty for the current folder.
         modules: Names of more modules or packages that may contain callbacks, separated by commas.
-        signing_key: Secret that signs continuations by value.
+        signing_key: Secret that signs continuations by value; a notebook's are signed without it, too.
         default_model: Model to use when the command line names none.
         max_attempts: How often one prompt is sent before it fails.
         callback_attempts: How often one callback is run on one answer before the prompt fails.

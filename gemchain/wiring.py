@@ -9,6 +9,7 @@ from gemchain.base.clock import SystemClock
 from gemchain.base.setting_types import SettingsOptions
 from gemchain.errors import ConfigurationError, ModelError
 from gemchain.functions.continuations import Continuations
+from gemchain.functions.own_key import NAME, OwnKey
 from gemchain.money import prices
 from gemchain.ports import Blobs, Clock, Provider, Store, Waker
 from gemchain.runtime import Providers, Runtime, active, build_with, install
@@ -97,12 +98,17 @@ def build(settings: Settings, *, responder: Responder | None = None, clock: Cloc
 
 
 def functions_of(settings: Settings) -> Continuations:
-    """The lookup of the application's functions, as the settings describe it."""
+    """The lookup of the application's functions, as the settings describe it.
+
+    A state in the cloud has no key of its own: its workers would not see the file.
+    """
+    state = Path(settings.state)
     return Continuations(
         Path(settings.application) if settings.application else None,
         tuple(filter(None, (each.strip() for each in settings.modules.split(",")))),
         settings.signing_key,
-        without=Path(settings.state) / FILES,
+        without=state / FILES,
+        own_key=None if settings.store else OwnKey(state / NAME),
     )
 
 

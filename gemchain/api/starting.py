@@ -11,6 +11,7 @@ from typing import Any, ParamSpec, TypeVar, overload
 from gemchain.api.arguments import chain_rules
 from gemchain.api.awaits import drafts_of
 from gemchain.api.chains import Chain
+from gemchain.api.programs import arguments_text
 from gemchain.api.recording import NewChains, groups, record_chains
 from gemchain.api.scope import Scope, entered, open_scope
 from gemchain.base import jsontext
@@ -253,9 +254,9 @@ def _program_birth(
     arguments: tuple[Sequence[Any], Mapping[str, Any]],
 ) -> Unit:
     """An async chain, run up to its first await. Its arguments are kept, since every replay needs them."""
-    name = runtime.continuations.chain_name(function)
+    name, signed = runtime.continuations.chain_by_value(function)
     try:
-        text = jsontext.dump({"args": list(arguments[0]), "params": dict(arguments[1])})
+        text = arguments_text(*arguments, signed)
     except TypeError as error:
         raise ParamsError(f"the arguments of an async chain must be JSON: {error}") from error
     kept = jsontext.load(text)

@@ -32,6 +32,10 @@ SHOWN = 60
 """Characters of an answer in its `repr`."""
 
 
+def _refuse(_: str) -> Any:
+    raise ValueError("the answer does not fit its schema")
+
+
 class Response(Generic[Parsed_co]):
     """The answer to one prompt.
 
@@ -66,6 +70,16 @@ class Response(Generic[Parsed_co]):
 
     def __repr__(self) -> str:
         return f"Response({shorten(self.text, SHOWN)!r}, finish_reason={self.finish_reason!r})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        """As data: a function by value that holds on to an answer keeps what was read of it, and no reader."""
+        fits = True
+        if self._parse is not None:
+            try:
+                self.parsed  # noqa: B018 -- reading keeps it
+            except ValueError:
+                fits = False
+        return vars(self) | {"_parse": None if fits else _refuse}
 
     @property
     def text(self) -> str:

@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import Any
 
 from gemchain.errors import UnresolvedError
+from gemchain.functions.session import is_of_session, main_file, main_name
 
 __all__ = ["Application", "home_of", "known_home", "main_name"]
 
@@ -24,28 +25,19 @@ _OWN = Path(__file__).resolve().parent.parent
 """gemchain itself: in a checkout of it, it lies among the application's modules."""
 
 
-def main_name() -> str | None:
-    """The name by which another process would import what runs as `__main__`."""
-    main = sys.modules.get("__main__")
-    spec = getattr(main, "__spec__", None)
-    if spec is not None:
-        return str(spec.name).removesuffix(".__main__") if spec.name.endswith(".__main__") else str(spec.name)
-    file = getattr(main, "__file__", None)
-    return Path(file).stem if file else None
-
-
 def home_of(thing: Any) -> str:
     """The name of the module in which another process finds a function or a class.
 
     Raises:
         UnresolvedError: It was typed into an interactive session.
     """
-    home = thing.__module__ if thing.__module__ != "__main__" else main_name()
-    if home is None:
+    if is_of_session(thing):
+        name = getattr(thing, "__name__", repr(thing))
         raise UnresolvedError(
-            f"{thing.__name__!r} lives in an interactive session, where nobody finds it again; "
-            "put it in a file"
+            f"{name!r} lives in an interactive session, where nobody finds it again; put it in a file, or "
+            "set GEMCHAIN_SIGNING_KEY, here and where its answers arrive"
         )
+    home = thing.__module__ if thing.__module__ != "__main__" else main_name()
     return str(home)
 
 
@@ -58,11 +50,10 @@ def known_home(thing: Any) -> str:
 
 
 def _main_folder() -> Path | None:
-    main = sys.modules.get("__main__")
-    file = getattr(main, "__file__", None)
-    if not file or getattr(main, "__spec__", None) is not None:
+    file = main_file()
+    if file is None or getattr(sys.modules["__main__"], "__spec__", None) is not None:
         return None
-    return Path(file).resolve().parent
+    return file.resolve().parent
 
 
 def _library_folders() -> tuple[Path, ...]:

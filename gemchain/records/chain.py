@@ -3,11 +3,15 @@
 from datetime import datetime
 from typing import NamedTuple
 
+from gemchain.base import jsontext
 from gemchain.records.failure import Failure
 from gemchain.records.frozen import frozen
 from gemchain.records.states import ChainState
 
-__all__ = ["Chain", "ChainMove"]
+__all__ = ["SIGNED", "Chain", "ChainMove"]
+
+SIGNED = "signed"
+"""Beside the arguments of an async chain: its function as signed text, where it was stored by value."""
 
 
 @frozen(kw_only=True)
@@ -18,7 +22,7 @@ class Chain:
         key: The user's key, or the chain's own id where a function that may run again started it; None for
             a chain that cannot be started twice.
         function: `module:qualname` of the function that started it.
-        args: JSON text of the function's arguments, for people and for replay.
+        args: JSON text of the function's arguments, for people and for replay; see `arguments`.
         code_version: The version of an async chain that it runs on to its end.
         budget: US dollars it may spend; None for no limit.
         result: JSON text of the chain's value, once DONE.
@@ -40,6 +44,15 @@ class Chain:
     ended_at: datetime | None = None
     token: str = ""
     version: int = 0
+
+    @property
+    def arguments(self) -> str:
+        """JSON text of the arguments alone, for people: without a function that is stored with them."""
+        if f'"{SIGNED}":' not in self.args:
+            return self.args
+        return jsontext.dump(
+            {name: value for name, value in jsontext.load(self.args).items() if name != SIGNED}
+        )
 
 
 class ChainMove(NamedTuple):

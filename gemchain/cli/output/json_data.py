@@ -70,7 +70,7 @@ def chain_data(chain: Chain) -> dict[str, Any]:
         "id": chain.id,
         "key": chain.key,
         "function": chain.function,
-        "arguments": _parsed(chain.args),
+        "arguments": _parsed(chain.arguments),
         "state": chain.state.value,
         "created_at": json_value(chain.created_at),
         "ended_at": json_value(chain.ended_at),

@@ -97,7 +97,7 @@ def _chain_pairs(chain: Chain, prompts: list[Prompt]) -> Table:
     return _pairs(
         ("key", chain.key),
         ("function", chain.function),
-        ("arguments", shorten(chain.args, LONG, placeholder=" …")),
+        ("arguments", shorten(chain.arguments, LONG, placeholder=" …")),
         ("started", moment(chain.created_at)),
         ("ended", chain.ended_at and f"{moment(chain.ended_at)}, after {took}"),
         ("prompts", ", ".join(f"{number:,} {state}" for state, number in states.items())),

@@ -95,6 +95,15 @@ class Runtime:
     continuations: Continuations = field(default_factory=Continuations)
     drive: Drive | None = None
 
+    def __repr__(self) -> str:
+        """One line, for a cell of a notebook that ends with `gemchain.configure(...)`."""
+        places = [
+            ("state", self.settings.state),
+            ("store", self.settings.store),
+            ("blobs", self.settings.blobs),
+        ]
+        return f"Runtime({', '.join(f'{name}={place!r}' for name, place in places if place)})"
+
 
 _builder: Callable[[], Runtime] | None = None
 _active: Runtime | None = None

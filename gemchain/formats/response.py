@@ -72,7 +72,7 @@ class Response(Generic[Parsed_co]):
         return f"Response({shorten(self.text, SHOWN)!r}, finish_reason={self.finish_reason!r})"
 
     def __getstate__(self) -> dict[str, Any]:
-        """As data: a function by value that holds on to an answer keeps what was read of it, and no reader."""
+        """As data, for functions by value that refer to an answer: what was read, without the reader."""
         fits = True
         if self._parse is not None:
             try:

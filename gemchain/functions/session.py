@@ -15,17 +15,23 @@ __all__ = ["is_of_session", "main_file", "main_name", "names_used"]
 
 MAIN = "__main__"
 
+PROMPT = "_pyrepl.__main__"
+"""The module that Python 3.13 names as the one that runs when it shows its prompt."""
+
 
 def main_file() -> Path | None:
     """The file of the script that runs; None in a session."""
-    file = getattr(sys.modules.get(MAIN), "__file__", None)
+    main = sys.modules.get(MAIN)
+    if getattr(getattr(main, "__spec__", None), "name", "") == PROMPT:
+        return None
+    file = getattr(main, "__file__", None)
     return Path(file) if file and not file.startswith("<") else None  # `python -` calls it <stdin>
 
 
 def main_name() -> str | None:
     """The name by which another process would import what runs as `__main__`; None in a session."""
     spec = getattr(sys.modules.get(MAIN), "__spec__", None)
-    if spec is not None:
+    if spec is not None and spec.name != PROMPT:
         return str(spec.name).removesuffix(".__main__") if spec.name.endswith(".__main__") else str(spec.name)
     file = main_file()
     return file.stem if file else None

@@ -67,3 +67,9 @@ def test_a_type_checker_refuses_what_is_marked_and_nothing_else(checker):
 def test_every_call_that_is_taken_says_which_type_it_has():
     lines = [line for path in SAMPLES.glob("*.py") for line in path.read_text().splitlines()]
     assert sum("assert_type(" in line for line in lines) > 25
+
+
+def test_the_document_on_types_shows_what_is_checked():
+    document = (ROOT / "docs" / "types.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"```python\n# typed.py\n(.*?)```", document, re.DOTALL)
+    assert (SAMPLES / "documented.py").read_text(encoding="utf-8").endswith(f"\n\n{shown}")

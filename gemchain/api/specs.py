@@ -63,7 +63,6 @@ class PromptSpec(Awaited[Response[Parsed_co]], Generic[Parsed_co]):
     params: Mapping[str, Any] | None = None
     on_error: Callable[..., Any] | None = None
     key: str | None = None
-    schema: Any = None
     accept: Sequence[str] = ()
     max_attempts: int | None = None
     backoff: Backoff | None = None
@@ -72,6 +71,7 @@ class PromptSpec(Awaited[Response[Parsed_co]], Generic[Parsed_co]):
     labels: Mapping[str, str] | None = None
     retry_if: Callable[..., Any] | None = None
     config: Any = None
+    schema: Any = None
 
     @property
     def digest(self) -> str:

@@ -124,6 +124,15 @@ class Runtime:
         """Whose work this process does: its own, and that which has no owner."""
         return frozenset({self.owner, ""})
 
+    def __repr__(self) -> str:
+        """One line, for a cell of a notebook that ends with `gemchain.configure(...)`."""
+        places = [
+            ("state", self.settings.state),
+            ("store", self.settings.store),
+            ("blobs", self.settings.blobs),
+        ]
+        return f"Runtime({', '.join(f'{name}={place!r}' for name, place in places if place)})"
+
 
 _builder: Callable[[], Runtime] | None = None
 _active: Runtime | None = None

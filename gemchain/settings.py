@@ -24,7 +24,7 @@ class Settings:
         program: Name under which this process starts chains, and whose chains it sends; empty for the name of
             the script that runs.
         modules: Names of more modules or packages that may contain callbacks, separated by commas.
-        signing_key: Secret that signs continuations by value.
+        signing_key: Secret that signs continuations by value; a notebook's are signed without it, too.
         known_models: Names of models, separated by commas, that are known beside those with a price.
         allow_unknown_models: Whether models are taken whose names are not known (`1` or `true`): new ones.
         max_attempts: How often one prompt is sent before it fails.

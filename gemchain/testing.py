@@ -16,8 +16,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
+from gemchain.base.setting_types import SettingsOptions
 from gemchain.engine.drive import drive
 from gemchain.runtime import Runtime, using
 from gemchain.settings import Settings
@@ -65,7 +66,7 @@ def embedded(
     *,
     responder: Callable[[dict[str, Any]], Any] | None = None,
     clock: VirtualClock | None = None,
-    **settings: Any,
+    **settings: Unpack[SettingsOptions],
 ) -> Iterator[Engine]:
     """An embedded engine, current inside the block, with its state in `folder`.
 
@@ -75,7 +76,7 @@ def embedded(
         folder: Folder of the state.
         responder: Answers `simulated/…` models.
         clock: The clock to run on; when None, a new one that starts with the year 2026.
-        **settings: As for `gemchain.configure`.
+        **settings: As for `gemchain.configure`; `state` is the folder.
     """
     clock = clock or VirtualClock()
     all_settings = Settings().changed(state=str(folder), **settings)

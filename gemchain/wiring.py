@@ -5,14 +5,16 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 from urllib.parse import urlsplit
 
 from gemchain.base.clock import SystemClock
 from gemchain.base.process import this_process
+from gemchain.base.setting_types import SettingsOptions
 from gemchain.errors import ConfigurationError, ModelError
 from gemchain.functions.application import program_name
 from gemchain.functions.continuations import Continuations
+from gemchain.functions.own_key import NAME, OwnKey
 from gemchain.money import prices
 from gemchain.ports import Blobs, Clock, Provider, Store, Waker
 from gemchain.records import checked_owner
@@ -42,7 +44,12 @@ VERTEX_OWN = re.compile(
 """Whole names on Vertex AI, such as those of models that were tuned in a project."""
 
 
-def configure(*, responder: Responder | None = None, clock: Clock | None = None, **settings: Any) -> Runtime:
+def configure(
+    *,
+    responder: Responder | None = None,
+    clock: Clock | None = None,
+    **settings: Unpack[SettingsOptions],
+) -> Runtime:
     """Build the runtime that every later call uses.
 
     Without this call, and for settings that it is not given, environment variables (`GEMCHAIN_STATE`, …)
@@ -149,12 +156,17 @@ def open_store(settings: Settings) -> Store:
 
 
 def functions_of(settings: Settings) -> Continuations:
-    """The lookup of the application's functions, as the settings describe it."""
+    """The lookup of the application's functions, as the settings describe it.
+
+    A state in the cloud has no key of its own: its workers would not see the file.
+    """
+    state = Path(settings.state)
     return Continuations(
         _folder(settings),
         tuple(filter(None, (each.strip() for each in settings.modules.split(",")))),
         settings.signing_key,
-        without=Path(settings.state) / FILES,
+        without=state / FILES,
+        own_key=None if settings.store else OwnKey(state / NAME),
     )
 
 

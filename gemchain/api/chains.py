@@ -4,12 +4,13 @@ from collections import Counter
 from collections.abc import Generator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Generic, cast
 
 from gemchain.api.forks import fork_chain
 from gemchain.api.operations import cancel_chain, resume_chain, retry_prompts
 from gemchain.api.specs import ChainAwait
 from gemchain.base import jsontext
+from gemchain.base.type_variables import Value_co
 from gemchain.durable.frames import check_awaitable
 from gemchain.errors import (
     ChainCancelledError,
@@ -56,8 +57,11 @@ class ChainStatus:
 
 
 @frozen()
-class Chain:
-    """A handle on a chain. Cheap: it holds the id, and every call asks the store."""
+class Chain(Generic[Value_co]):
+    """A handle on a chain. Cheap: it holds the id, and every call asks the store.
+
+    `Chain[str]` is, for type checkers, one whose result is a text; see `docs/types.md`.
+    """
 
     id: str
 
@@ -67,10 +71,10 @@ class Chain:
             raise ChainNotFoundError(f"there is no chain {self.id!r} in this state")
         return found
 
-    def __await__(self) -> Generator[Any, Any, Any]:
+    def __await__(self) -> Generator[Any, Any, Value_co]:
         """The chain's result, inside an async chain."""
         check_awaitable(self)
-        return (yield ChainAwait(self.id))
+        return (yield ChainAwait(self.id))  # type: ignore[no-any-return]
 
     def status(self) -> ChainStatus:
         """Where it stands now.
@@ -91,7 +95,7 @@ class Chain:
             record.id, record.state, dict(counts), record.created_at, record.ended_at, failure, usage
         )
 
-    def result(self, timeout: float | None = None) -> Any:
+    def result(self, timeout: float | None = None) -> Value_co:
         """The value that the chain's last function returned.
 
         Waits until the chain has ended. With the embedded engine this process drives it meanwhile.
@@ -115,7 +119,7 @@ class Chain:
         record = self._record()
         match record.state:
             case ChainState.DONE:
-                return jsontext.load(record.result or "null")
+                return cast("Value_co", jsontext.load(record.result or "null"))
             case ChainState.FAILED:
                 raise _failed(record)
             case ChainState.CANCELLED:
@@ -158,7 +162,7 @@ class Chain:
         self._record()
         return cancel_chain(active().store, self.id)
 
-    def fork(self, from_prompt: str) -> "Chain":
+    def fork(self, from_prompt: str) -> "Chain[Value_co]":
         """A new chain that keeps this one's answers and sends `from_prompt`, and what follows it, anew.
 
         Raises:

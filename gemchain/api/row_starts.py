@@ -12,7 +12,7 @@ from dataclasses import replace
 from inspect import iscoroutinefunction
 from typing import Any, NamedTuple
 
-from gemchain.api.starting import arguments_text, function_name, start_id, start_unit
+from gemchain.api.start_units import arguments_text, function_name, start_id, start_unit
 from gemchain.durable import values
 from gemchain.errors import BlobError, ConfigurationError, StoreError
 from gemchain.records import Chain, ChainMove, Unit
@@ -96,7 +96,7 @@ def _failed(
 def _name_and_version(runtime: Runtime, function: Callable[..., Any]) -> tuple[str, int | None]:
     if not iscoroutinefunction(function):
         return function_name(function), None
-    name = runtime.continuations.chain_name(function)
+    name, _ = runtime.continuations.chain_by_value(function)
     return name, int(name.rpartition("@")[2])
 
 

@@ -1,27 +1,41 @@
 """Descriptions of what is not sent yet: prompts, gathers, waits, and waits for other chains."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import KW_ONLY
 from datetime import datetime, timedelta
-from typing import Any, TypedDict
+from typing import Any, Generic, Protocol, TypedDict, TypeVar
 
 from gemchain.base import jsontext
+from gemchain.base.type_variables import Parsed_co, Value_co
 from gemchain.durable.frames import Awaited
+from gemchain.formats.response import Response
 from gemchain.records.frozen import frozen
 from gemchain.records.retry_policy import Backoff
 from gemchain.runtime import active
 
-__all__ = ["ChainAwait", "GatherSpec", "PromptOptions", "PromptSpec", "WaitSpec"]
+__all__ = ["Branch", "ChainAwait", "GatherSpec", "ModelClass", "PromptOptions", "PromptSpec", "WaitSpec"]
+
+T = TypeVar("T")
+
+Branch = Awaited[T] | Coroutine[Any, Any, T]
+"""What may be a branch of a gather, and gives a `T`: a description, or a called async function."""
 
 
-class PromptOptions(TypedDict, total=False):
-    """What `submit` and `prompt` take beside request, model and callback; see `submit`."""
+class ModelClass(Protocol):
+    """What type checkers take for a pydantic model: any class that can say its JSON schema."""
+
+    @classmethod
+    def model_json_schema(cls, *args: Any, **options: Any) -> dict[str, Any]:
+        """The JSON schema of the class."""
+
+
+class OtherOptions(TypedDict, total=False):
+    """What `submit` and `prompt` take beside request, model, callback and schema; see `submit`."""
 
     params: Mapping[str, Any] | None
     on_error: Callable[..., Any] | None
     key: str | None
-    schema: Any
     accept: Sequence[str]
     max_attempts: int | None
     backoff: Backoff | None
@@ -33,8 +47,14 @@ class PromptOptions(TypedDict, total=False):
     allow_unknown_model: bool
 
 
+class PromptOptions(OtherOptions, total=False):
+    """What `submit` and `prompt` take beside request, model and callback; see `submit`."""
+
+    schema: type[ModelClass] | Mapping[str, Any] | None
+
+
 @frozen()
-class PromptSpec(Awaited):
+class PromptSpec(Awaited[Response[Parsed_co]], Generic[Parsed_co]):
     """A prompt that is described but not sent: the arguments of `submit`. Made by `prompt()`."""
 
     request: Any
@@ -44,7 +64,6 @@ class PromptSpec(Awaited):
     params: Mapping[str, Any] | None = None
     on_error: Callable[..., Any] | None = None
     key: str | None = None
-    schema: Any = None
     accept: Sequence[str] = ()
     max_attempts: int | None = None
     backoff: Backoff | None = None
@@ -54,6 +73,7 @@ class PromptSpec(Awaited):
     retry_if: Callable[..., Any] | None = None
     config: Any = None
     allow_unknown_model: bool = False
+    schema: Any = None
 
     @property
     def digest(self) -> str:
@@ -65,7 +85,7 @@ class PromptSpec(Awaited):
 
 
 @frozen()
-class GatherSpec(Awaited):
+class GatherSpec(Awaited[Value_co], Generic[Value_co]):
     """Branches that are described but not sent, and what follows when all are in. Made by `gather()`."""
 
     branches: tuple[Any, ...]
@@ -83,7 +103,7 @@ class GatherSpec(Awaited):
 
 
 @frozen()
-class WaitSpec(Awaited):
+class WaitSpec(Awaited[Any]):
     """A wait for a person that is described: the arguments of `wait`."""
 
     name: str = ""
@@ -99,7 +119,7 @@ class WaitSpec(Awaited):
 
 
 @frozen()
-class ChainAwait(Awaited):
+class ChainAwait(Awaited[Any]):
     """An async chain's wait for another chain's result."""
 
     chain_id: str

@@ -9,12 +9,20 @@ written at all: see `scope.py`.
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Any, Unpack
+from typing import Any, Literal, TypeVar, Unpack, overload
 
 from gemchain.api.chains import PromptHandle
 from gemchain.api.recording import add_to_chain, groups, start_lone_chains
 from gemchain.api.scope import Scope, open_scope
-from gemchain.api.specs import GatherSpec, PromptOptions, PromptSpec, WaitSpec
+from gemchain.api.specs import (
+    Branch,
+    GatherSpec,
+    ModelClass,
+    OtherOptions,
+    PromptOptions,
+    PromptSpec,
+    WaitSpec,
+)
 from gemchain.durable.frames import active_frame, note_described
 from gemchain.errors import InvalidInputError
 from gemchain.runtime import Runtime, active
@@ -24,17 +32,40 @@ __all__ = ["gather", "prompt", "submit", "submit_many", "wait"]
 
 _KNOWN = frozenset(PromptOptions.__annotations__)
 
+Model = TypeVar("Model", bound=ModelClass)
+T = TypeVar("T")
 
+
+@overload
+def prompt(
+    request: Any,
+    model: str,
+    callback: Callable[..., Any] | None = None,
+    *,
+    schema: type[Model],
+    **options: Unpack[OtherOptions],
+) -> PromptSpec[Model]: ...
+@overload
+def prompt(
+    request: Any,
+    model: str,
+    callback: Callable[..., Any] | None = None,
+    *,
+    schema: Mapping[str, Any] | None = None,
+    **options: Unpack[OtherOptions],
+) -> PromptSpec[Any]: ...
 def prompt(
     request: Any, model: str, callback: Callable[..., Any] | None = None, **options: Unpack[PromptOptions]
-) -> PromptSpec:
+) -> PromptSpec[Any]:
     """Describe a prompt without sending it. The arguments are those of `submit`."""
-    spec = _prompt(request, model, callback, options)
+    spec = _described(request, model, callback, options)
     _note(spec)
     return spec
 
 
-def _prompt(request: Any, model: str, callback: Callable[..., Any] | None, options: Any) -> PromptSpec:
+def _described(
+    request: Any, model: str, callback: Callable[..., Any] | None, options: PromptOptions
+) -> PromptSpec[Any]:
     note_described()
     if not options.keys() <= _KNOWN:
         raise TypeError(_unknown(min(options.keys() - _KNOWN)))
@@ -112,7 +143,7 @@ def submit(
         BlobError: A file could not be uploaded.
         StoreError: It could not be recorded (outside a chain).
     """
-    spec = _prompt(request, model, callback, options)
+    spec = _described(request, model, callback, options)
     _refuse_inside_programs("submit()")
     runtime, scope = active(), open_scope()
     return start_lone_chains(runtime, [spec])[0] if scope is None else add_to_chain(runtime, scope, spec)
@@ -125,7 +156,7 @@ def _refuse_inside_programs(what: str) -> None:
         )
 
 
-def submit_many(prompts: Iterable[PromptSpec]) -> list[PromptHandle]:
+def submit_many(prompts: Iterable[PromptSpec[Any]]) -> list[PromptHandle]:
     """Queue thousands of prompts in a few commits.
 
     Inside a callback they all become branches of the running chain; outside, each starts a chain of
@@ -146,13 +177,30 @@ def submit_many(prompts: Iterable[PromptSpec]) -> list[PromptHandle]:
     return [handle for group in groups(prompts) for handle in start_lone_chains(runtime, group)]
 
 
-def _add(runtime: Runtime, scope: Scope, spec: PromptSpec) -> PromptHandle:
+def _add(runtime: Runtime, scope: Scope, spec: PromptSpec[Any]) -> PromptHandle:
     scope.described.used([spec])
     return add_to_chain(runtime, scope, spec)
 
 
+@overload
 def gather(
-    branches: Iterable[PromptSpec | GatherSpec],
+    branches: Iterable[Branch[T]], callback: None = None, *, return_exceptions: Literal[False] = False
+) -> GatherSpec[list[T]]: ...
+@overload
+def gather(
+    branches: Iterable[Branch[T]], callback: None = None, *, return_exceptions: bool
+) -> GatherSpec[list[T | Exception]]: ...
+@overload
+def gather(
+    branches: Iterable[PromptSpec[Any] | GatherSpec[Any]],
+    callback: Callable[..., Any],
+    *,
+    params: Mapping[str, Any] | None = None,
+    on_error: Callable[..., Any] | None = None,
+    return_exceptions: bool = False,
+) -> PromptHandle: ...
+def gather(
+    branches: Iterable[Any],
     callback: Callable[..., Any] | None = None,
     *,
     params: Mapping[str, Any] | None = None,
@@ -179,7 +227,7 @@ def gather(
     Raises:
         InvalidInputError: One of the branches can never work; nothing is sent.
     """
-    spec = GatherSpec(tuple(branches), callback, params, on_error, return_exceptions)
+    spec: GatherSpec[Any] = GatherSpec(tuple(branches), callback, params, on_error, return_exceptions)
     note_described(spec.branches)
     _note_used(spec.branches)
     if callback is None:
@@ -190,6 +238,19 @@ def gather(
     return start_lone_chains(runtime, [spec])[0] if scope is None else add_to_chain(runtime, scope, spec)
 
 
+@overload
+def wait(
+    name: str = "", callback: None = None, *, deadline: datetime | timedelta | None = None
+) -> WaitSpec: ...
+@overload
+def wait(
+    name: str,
+    callback: Callable[..., Any],
+    *,
+    params: Mapping[str, Any] | None = None,
+    on_error: Callable[..., Any] | None = None,
+    deadline: datetime | timedelta | None = None,
+) -> PromptHandle: ...
 def wait(
     name: str = "",
     callback: Callable[..., Any] | None = None,

@@ -8,8 +8,9 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from inspect import iscoroutine
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic
 
+from gemchain.base.type_variables import Value_co
 from gemchain.durable.described import Described
 from gemchain.errors import InvalidInputError
 
@@ -32,7 +33,7 @@ __all__ = [
 Program = Coroutine[Any, Any, Any]
 
 
-class Awaited:
+class Awaited(Generic[Value_co]):
     """What a program may await: descriptions of prompts, gathers and waits."""
 
     __slots__ = ()
@@ -42,10 +43,10 @@ class Awaited:
     def digest(self) -> str:
         """What a replay compares with what was awaited at the same place before."""
 
-    def __await__(self) -> Generator[Any, Any, Any]:
+    def __await__(self) -> Generator[Any, Any, Value_co]:
         """Its outcome, inside an async chain."""
         check_awaitable(self)
-        return (yield self)
+        return (yield self)  # type: ignore[no-any-return]
 
 
 @dataclass(slots=True)

@@ -4,10 +4,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property, lru_cache
 from textwrap import shorten
-from typing import Any
+from typing import Any, Generic, cast
 
 import orjson
 
+from gemchain.base.type_variables import Parsed_co
 from gemchain.errors import DamagedError, GemchainError
 from gemchain.formats.registry import format_named
 from gemchain.ports import Format, TokenCounts, ToolCall
@@ -31,7 +32,11 @@ SHOWN = 60
 """Characters of an answer in its `repr`."""
 
 
-class Response:
+def _refuse(_: str) -> Any:
+    raise ValueError("the answer does not fit its schema")
+
+
+class Response(Generic[Parsed_co]):
     """The answer to one prompt.
 
     Attributes:
@@ -66,6 +71,16 @@ class Response:
     def __repr__(self) -> str:
         return f"Response({shorten(self.text, SHOWN)!r}, finish_reason={self.finish_reason!r})"
 
+    def __getstate__(self) -> dict[str, Any]:
+        """As data, for functions by value that refer to an answer: what was read, without the reader."""
+        fits = True
+        if self._parse is not None:
+            try:
+                self.parsed  # noqa: B018 -- reading keeps it
+            except ValueError:
+                fits = False
+        return vars(self) | {"_parse": None if fits else _refuse}
+
     @property
     def text(self) -> str:
         """The answer's text, thoughts left out; empty when there is none."""
@@ -84,7 +99,7 @@ class Response:
         return self.wire_format.tool_calls(self.raw)
 
     @cached_property
-    def parsed(self) -> Any:
+    def parsed(self) -> Parsed_co:
         """The answer as data: what fits the prompt's `schema`, or else whatever JSON the text is.
 
         An object of the class, where the schema is a pydantic model class.
@@ -92,7 +107,8 @@ class Response:
         Raises:
             ValueError: The text is not JSON, or does not fit the schema.
         """
-        return orjson.loads(self.text) if self._parse is None else self._parse(self.text)
+        parse = orjson.loads if self._parse is None else self._parse
+        return cast("Parsed_co", parse(self.text))
 
     @property
     def finish_reason(self) -> str:

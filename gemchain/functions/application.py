@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import Any
 
 from gemchain.errors import UnresolvedError
+from gemchain.functions.session import is_of_session, main_file, main_name
 
 __all__ = ["Application", "home_of", "known_home", "main_name", "program_name", "script_folder"]
 
@@ -23,16 +24,6 @@ _PACKAGES = frozenset({"site-packages", "dist-packages"})
 
 _OWN = Path(__file__).resolve().parent.parent
 """gemchain itself: in a checkout of it, it lies among the application's modules."""
-
-
-def main_name() -> str | None:
-    """The name by which another process would import what runs as `__main__`."""
-    main = sys.modules.get("__main__")
-    spec = getattr(main, "__spec__", None)
-    if spec is not None:
-        return str(spec.name).removesuffix(".__main__") if spec.name.endswith(".__main__") else str(spec.name)
-    file = getattr(main, "__file__", None)
-    return Path(file).stem if file else None
 
 
 def program_name(folder: Path | None = None) -> str:
@@ -43,9 +34,8 @@ def program_name(folder: Path | None = None) -> str:
     Args:
         folder: The application's folder; the current folder and that of the running script when None.
     """
-    name = main_name()
-    file = getattr(sys.modules.get("__main__"), "__file__", None)
-    if name is None or not file or not Application(folder).contains(Path(file)):
+    name, file = main_name(), main_file()
+    if name is None or file is None or not Application(folder).contains(file):
         return ""
     return re.sub(r"[^\w.-]", "-", name)[:100]
 
@@ -56,12 +46,13 @@ def home_of(thing: Any) -> str:
     Raises:
         UnresolvedError: It was typed into an interactive session.
     """
-    home = thing.__module__ if thing.__module__ != "__main__" else main_name()
-    if home is None:
+    if is_of_session(thing):
+        name = getattr(thing, "__name__", repr(thing))
         raise UnresolvedError(
-            f"{thing.__name__!r} lives in an interactive session, where nobody finds it again; "
-            "put it in a file"
+            f"{name!r} lives in an interactive session, where nobody finds it again; put it in a file, or "
+            "set GEMCHAIN_SIGNING_KEY, here and where its answers arrive"
         )
+    home = thing.__module__ if thing.__module__ != "__main__" else main_name()
     return str(home)
 
 
@@ -74,11 +65,10 @@ def known_home(thing: Any) -> str:
 
 
 def _main_folder() -> Path | None:
-    main = sys.modules.get("__main__")
-    file = getattr(main, "__file__", None)
-    if not file or getattr(main, "__spec__", None) is not None:
+    file = main_file()
+    if file is None or getattr(sys.modules["__main__"], "__spec__", None) is not None:
         return None
-    return Path(file).resolve().parent
+    return file.resolve().parent
 
 
 def script_folder() -> Path | None:

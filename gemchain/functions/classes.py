@@ -11,7 +11,7 @@ from typing import Any
 
 from gemchain.errors import RequestError, UnresolvedError
 
-__all__ = ["find_error", "find_model", "refusal"]
+__all__ = ["checked_error", "checked_model", "find_error", "find_model", "refusal"]
 
 
 def find_model(name: str, module_of: Callable[[str], ModuleType]) -> Any:
@@ -24,10 +24,18 @@ def find_model(name: str, module_of: Callable[[str], ModuleType]) -> Any:
     Raises:
         UnresolvedError: No such class, or one that may not be used; the message says which.
     """
-    found = _find(name, module_of)
+    return checked_model(_find(name, module_of))
+
+
+def checked_model(found: Any) -> Any:
+    """The class, if it is a pydantic model class.
+
+    Raises:
+        UnresolvedError: It is none.
+    """
     base = getattr(sys.modules.get("pydantic"), "BaseModel", None)  # loaded by the module that defined one
     if base is None or not isinstance(found, type) or not issubclass(found, base):
-        raise UnresolvedError(f"{name!r} is no pydantic model class")
+        raise UnresolvedError(f"{found!r} is no pydantic model class")
     return found
 
 
@@ -37,9 +45,17 @@ def find_error(name: str, module_of: Callable[[str], ModuleType]) -> type[Except
     Raises:
         UnresolvedError: No such class, or one that may not be used; the message says which.
     """
-    found = _find(name, module_of)
+    return checked_error(_find(name, module_of))
+
+
+def checked_error(found: Any) -> type[Exception]:
+    """The class, if it is one of exceptions.
+
+    Raises:
+        UnresolvedError: It is none.
+    """
     if not isinstance(found, type) or not issubclass(found, Exception):
-        raise UnresolvedError(f"{name!r} is no exception class")
+        raise UnresolvedError(f"{found!r} is no exception class")
     return found
 
 

@@ -12,7 +12,7 @@ import hmac
 import sys
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import orjson
 
@@ -45,6 +45,9 @@ class Signer:
             )
         self._key = key.encode()
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a signing key is never stored")
+
     def sign(self, function: Callable[..., Any], role: str) -> str:
         """The function as signed text, to be called in this role and no other.
 
@@ -53,10 +56,7 @@ class Signer:
         """
         import cloudpickle
 
-        try:
-            code = cloudpickle.dumps(function)
-        except Exception as error:
-            raise ContinuationError(f"{function!r} cannot be stored by value: {error}") from error
+        code = self.pickled(function)
         sealed = {
             "python": _python(),
             "cloudpickle": cloudpickle.__version__,
@@ -64,6 +64,21 @@ class Signer:
             "code": base64.b85encode(code).decode(),
         }
         return orjson.dumps(sealed | {"mac": self._mac(sealed, role)}).decode()
+
+    @staticmethod
+    def pickled(thing: Any) -> bytes:
+        """The bytes of a function, a class or a value.
+
+        Raises:
+            ContinuationError: It cannot be pickled.
+        """
+        import cloudpickle
+
+        try:
+            code: bytes = cloudpickle.dumps(thing)
+        except Exception as error:
+            raise ContinuationError(f"{thing!r} cannot be stored by value: {error}") from error
+        return code
 
     def load(self, text: str, role: str) -> Callable[..., Any]:
         """The function behind signed text.
@@ -89,7 +104,12 @@ class Signer:
         with warnings.catch_warnings():
             # It may name modules by paths that they had when it was stored; see `base/moved.py`.
             warnings.simplefilter("ignore", DeprecationWarning)
-            function = cloudpickle.loads(base64.b85decode(sealed["code"]))
+            try:
+                function = cloudpickle.loads(base64.b85decode(sealed["code"]))
+            except Exception as error:
+                raise UnresolvedError(
+                    f"the stored function cannot be loaded here: {type(error).__name__}: {error}"
+                ) from error
         if not callable(function):
             raise UnresolvedError("what is stored is no function")
         return function  # type: ignore[no-any-return]

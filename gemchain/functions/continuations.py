@@ -14,15 +14,14 @@ from typing import Any
 from gemchain.errors import ContinuationError, UnresolvedError
 from gemchain.functions import classes
 from gemchain.functions.application import Application, home_of
-from gemchain.functions.closures import PREFIX, Signer
+from gemchain.functions.by_value import ByValue
+from gemchain.functions.closures import PREFIX
 from gemchain.functions.decorators import ALIASES, callback_names, chain_options
+from gemchain.functions.own_key import OwnKey
+from gemchain.functions.session import is_of_session
 from gemchain.functions.signatures import check_plain, check_signature
 
 __all__ = ["Continuations"]
-
-
-LOADED = 1_000
-"""Functions by value that are kept in memory: each prompt may have its own."""
 
 
 def _named(module: ModuleType, name: str) -> Iterator[FunctionType]:
@@ -48,6 +47,7 @@ class Continuations:
         modules: Further modules or packages, by name, that callbacks may come from.
         signing_key: Secret that signs functions by value; without one they are refused.
         without: A folder whose files are no modules: that of the file storage, where files of users lie.
+        own_key: The state's own key, which signs functions of a session when there is no `signing_key`.
     """
 
     def __init__(
@@ -57,12 +57,12 @@ class Continuations:
         signing_key: str = "",
         *,
         without: Path | None = None,
+        own_key: OwnKey | None = None,
     ) -> None:
         self._application = Application(application, modules, without)
-        self._signer = Signer(signing_key) if signing_key else None
+        self._values = ByValue(signing_key, own_key)
         self._functions: dict[str, Callable[..., Any]] = {}
         self._programs: dict[str, Callable[..., Any]] = {}
-        self._loaded: dict[tuple[str, str], Callable[..., Any]] = {}
         self._models: dict[str, Any] = {}
         self._errors: dict[type[Exception], str | None] = {}
         self._names: dict[tuple[Callable[..., Any], tuple[str, ...]], str] = {}
@@ -107,18 +107,13 @@ class Continuations:
         Raises:
             ContinuationError: There is no signing key, or it cannot be pickled, or not called so.
         """
-        assert self._signer is not None
         name = f"{PREFIX}{getattr(function, '__qualname__', type(function).__name__)}"
         check_signature(function, name, params, first)
-        return name, self._signer.sign(function, role)
+        return name, self._values.sign(function, role)
 
     def is_by_value(self, function: Callable[..., Any]) -> bool:
         """Whether a function has no name to be found by, and there is a key to store it all the same."""
-        if self._signer is None or not callable(function) or isinstance(function, type):
-            return False
-        if not isinstance(function, FunctionType):
-            return True
-        return "<" in function.__qualname__ or "." in function.__qualname__
+        return self._values.takes(function)
 
     def load(self, signed: str, role: str) -> Callable[..., Any]:
         """The function behind signed text, to be called in this role.
@@ -126,16 +121,8 @@ class Continuations:
         Raises:
             UnresolvedError: There is no key, or the text does not verify; nothing of it was loaded.
         """
-        if self._signer is None:
-            raise UnresolvedError(
-                "the function was stored by value, and GEMCHAIN_SIGNING_KEY is not set here"
-            )
-        known = self._loaded.get((signed, role))
-        if known is None:
-            if len(self._loaded) >= LOADED:
-                self._loaded.clear()
-            known = self._loaded[signed, role] = self._signer.load(signed, role)
-        return known
+        function: Callable[..., Any] = self._values.load(signed, role)
+        return function
 
     def _describe(self, function: Callable[..., Any]) -> str:
         check_plain(function)
@@ -151,6 +138,17 @@ class Continuations:
                 f"{name!r} leads to another object than the one given; is the name bound twice in its module?"
             )
         return name
+
+    def chain_by_value(self, function: Callable[..., Any]) -> tuple[str, str | None]:
+        """The name and version under which an async chain is stored, and it itself as signed text if need be.
+
+        Raises:
+            ContinuationError: It cannot be found again by that name, nor be stored by value.
+        """
+        mark = chain_options(function)
+        if mark is None or not (is_of_session(function) and self._values.takes_session()):
+            return self.chain_name(function), None
+        return f"{PREFIX}{mark.name}@{mark.version}", self._values.sign(function, "chain")
 
     def chain_name(self, function: Callable[..., Any]) -> str:
         """The name and version under which an async chain is stored, as `module:name@version`.
@@ -244,11 +242,13 @@ class Continuations:
         return function
 
     def model_name(self, model: type) -> str:
-        """The name under which a pydantic model class is stored, as `module:Class`.
+        """The name under which a pydantic model class is stored, as `module:Class`; a session's is its code.
 
         Raises:
             RequestError: It cannot be found again by that name.
         """
+        if is_of_session(model) and self._values.takes_session():
+            return self._values.class_name(model, "model")
         try:
             name = f"{home_of(model)}:{model.__qualname__}"
             found = self.resolve_model(name)
@@ -264,6 +264,8 @@ class Continuations:
         Raises:
             UnresolvedError: No such class, or no model class of the application's own.
         """
+        if name.startswith(PREFIX):
+            return classes.checked_model(self._values.load(name.removeprefix(PREFIX), "model"))
         known = self._models.get(name)
         if known is None:
             known = self._models[name] = classes.find_model(name, self._application.module)
@@ -272,8 +274,10 @@ class Continuations:
     def error_name(self, kind: type[Exception]) -> str | None:
         """The name under which an exception class is stored, as `module:Class`; None if it has none.
 
-        Only classes at the top level of the application's own modules have one.
+        Only classes at the top level of the application's own modules have one, and those of a session.
         """
+        if is_of_session(kind) and self._values.takes_session():
+            return self._values.class_name(kind, "error")
         if kind not in self._errors:
             try:
                 name = f"{home_of(kind)}:{kind.__qualname__}"
@@ -288,4 +292,6 @@ class Continuations:
         Raises:
             UnresolvedError: No such class, or no exception of the application's own.
         """
+        if name.startswith(PREFIX):
+            return classes.checked_error(self._values.load(name.removeprefix(PREFIX), "error"))
         return classes.find_error(name, self._application.module)

@@ -1,9 +1,9 @@
 """What the decorators record about a function: `@gemchain.chain` and `@gemchain.callback`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import timedelta
 from inspect import iscoroutinefunction
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, ParamSpec, TypeVar, overload
 
 from gemchain.errors import ContinuationError
 from gemchain.records.retry_policy import Backoff, ChainDefaults, checked_attempts, checked_backoff
@@ -11,6 +11,11 @@ from gemchain.records.retry_policy import Backoff, ChainDefaults, checked_attemp
 __all__ = ["ALIASES", "CallbackNames", "ChainOptions", "callback", "callback_names", "chain", "chain_options"]
 
 F = TypeVar("F", bound=Callable[..., Any])
+P = ParamSpec("P")
+T = TypeVar("T")
+
+AsyncFunction = Callable[P, Coroutine[Any, Any, T]]
+"""An `async def` function that takes `P` and returns a `T`."""
 
 
 class ChainOptions(NamedTuple):
@@ -27,8 +32,20 @@ class ChainOptions(NamedTuple):
     defaults: ChainDefaults
 
 
+@overload
+def chain(function: AsyncFunction[P, T]) -> AsyncFunction[P, T]: ...
+@overload
 def chain(
-    function: F | None = None,
+    *,
+    name: str | None = ...,
+    version: int = ...,
+    max_attempts: int | None = ...,
+    backoff: Backoff | None = ...,
+    deadline: timedelta | None = ...,
+    retry_if: Callable[..., Any] | None = ...,
+) -> Callable[[AsyncFunction[P, T]], AsyncFunction[P, T]]: ...
+def chain(
+    function: Any = None,
     *,
     name: str | None = None,
     version: int = 1,
@@ -45,7 +62,8 @@ def chain(
     chance and ids from `gemchain.now()`, `gemchain.random()` and `gemchain.uuid()`.
 
     Args:
-        function: The function, when used without parentheses.
+        function: The function, when used without parentheses. It is given back as it is, its signature
+            with it.
         name: Keeps chains alive through a renaming of the function; its own name by default.
         version: A number to raise when a change of the source must not reach running chains. Keep the
             old function under its old version until its chains have ended.

@@ -171,6 +171,6 @@ def test_a_callback_that_starts_with_a_key_in_use_fails_with_the_reason(engine):
 
 def test_a_chain_of_which_no_arguments_are_known_is_returned_as_before(tmp_path, engine, monkeypatch):
     """An older `gemchain gc` left no fingerprint, and `submit` records no arguments."""
-    monkeypatch.setattr("gemchain.api.starting._arguments", lambda *_: "{}")
+    monkeypatch.setattr("gemchain.api.start_units.arguments_text", lambda *_: "{}")
     first = gemchain.start(flows.outline, "one", key="k")
     assert gemchain.start(flows.outline, "two", key="k") == first

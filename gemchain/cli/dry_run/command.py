@@ -5,7 +5,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gemchain.api.starting import rehearse
+from gemchain.api.start_units import rehearse
 from gemchain.base.chunks import chunked
 from gemchain.cli.dry_run.counts import Rehearsal
 from gemchain.cli.dry_run.report import print_report

@@ -17,7 +17,7 @@ from typing import Any
 
 import orjson
 
-from gemchain.api.starting import function_name
+from gemchain.api.start_units import function_name
 from gemchain.cli.run.results import COLUMNS, FIELDS
 from gemchain.data.inputs import Input
 from gemchain.data.outputs import Output

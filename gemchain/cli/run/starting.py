@@ -9,7 +9,7 @@ from typing import Any
 
 from gemchain.api.recording import record_chains
 from gemchain.api.row_starts import RowStart, failed_at_start, start_row
-from gemchain.api.starting import start_id
+from gemchain.api.start_units import start_id
 from gemchain.base.chunks import chunked
 from gemchain.cli.run.parameters import Params
 from gemchain.errors import InvalidInputError

@@ -16,6 +16,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from gemchain.api.awaits import drafts_of, placed
+from gemchain.api.programs import program_of
 from gemchain.api.scope import Scope, entered
 from gemchain.base import jsontext
 from gemchain.durable import values
@@ -119,9 +120,7 @@ def _run(
         step = replay.run_branch(frame_path)
         if step is None:
             assert prompt.callback is not None
-            function = runtime.continuations.resolve_chain(prompt.callback)
-            arguments = jsontext.load(chain.args)
-            step = replay.run(function(*arguments["args"], **arguments["params"]), frame_path)
+            step = replay.run(program_of(runtime, chain, prompt.callback), frame_path)
         history.check_reached()
     except DivergedError as error:
         raise DivergedError(_both(runtime, chain, error), place=error.place, awaited=error.awaited) from error

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from gemchain.api.awaits import placed
+from gemchain.api.programs import program_of
 from gemchain.base import jsontext
 from gemchain.durable import values
 from gemchain.durable.program import At, Blocked, Ended, Known, Raised, Replay
@@ -126,10 +127,9 @@ class _Program:
     def _frame(self, frame: str) -> list[Difference]:
         where = f"branch {frame}" if frame else "the program"
         try:
-            function = self._runtime.continuations.resolve_chain(self._chain.function)
-            arguments = jsontext.load(self._chain.args)
+            program = program_of(self._runtime, self._chain, self._chain.function)
             replay = Replay(lambda at: self._known(at, frame), self._chain.id, self._chain.created_at)
-            step = replay.run(function(*arguments["args"], **arguments["params"]), frame)
+            step = replay.run(program, frame)
         except GemchainError as error:
             return [Difference(self._chain.id, f"{where}: {error}")]
         return [Difference(self._chain.id, f"{where} {why}") for why in self._ending(step, frame)]

@@ -1,0 +1,50 @@
+"""The types of the settings as keyword arguments of `gemchain.configure`."""
+
+import os
+from typing import TypedDict
+
+__all__ = ["SettingsOptions"]
+
+Folder = str | os.PathLike[str]
+
+
+class SettingsOptions(TypedDict, total=False):
+    """The names and types of all settings; `gemchain.settings.Settings` says what they mean.
+
+    `tests/typing/test_settings.py` compares the two. Texts are read as the setting's type, too; they are for
+    the environment, and not for code.
+    """
+
+    state: Folder
+    store: str
+    blobs: str
+    waker: str
+    application: Folder
+    program: str
+    modules: str
+    signing_key: str
+    known_models: str
+    allow_unknown_models: bool
+    max_attempts: int
+    callback_attempts: int
+    retry_delay: float
+    retry_delay_max: float
+    max_wait: float
+    grace: float
+    max_batch_requests: int
+    max_batch_bytes: int
+    max_running_batches: int
+    part_bytes: int
+    group: int
+    lease: float
+    poll: float
+    poll_max: float
+    sweep: float
+    project: str
+    location: str
+    vertex_endpoint: str
+    gemini_api_endpoint: str
+    prices: Folder
+    simulated_turnaround: float
+    simulated_seed: int
+    simulated_faults: str

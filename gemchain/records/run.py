@@ -26,6 +26,7 @@ class Run:
         input: Path of the rows of a run.
         output: Path of its results.
         command: What to type to continue it.
+        folder: Where it was typed.
         created_at: When it was first begun.
         begun_at: When it was last begun or continued.
     """
@@ -36,6 +37,7 @@ class Run:
     input: str | None = None
     output: str | None = None
     command: str | None = None
+    folder: str | None = None
     created_at: datetime
     begun_at: datetime
 

@@ -83,12 +83,12 @@ def commands(cli, *options):
     return found
 
 
-def follow(cli, command, *, rows="rows.jsonl", value="VALUE"):
-    """Run an advised command; the test names the files that its placeholders stand for."""
+def follow(cli, command, *, value="VALUE"):
+    """Run an advised command; what would ask a person on a terminal is told yes."""
     words = shlex.split(command)
-    names = {"ROWS": rows, "RESULTS": "advised.jsonl", "VALUE": value}
     assert words[0] == "gemchain", command
-    return cli(*(names.get(each, each) for each in words[1:]))
+    words += ["--yes"] if words[1] == "retry" else []
+    return cli(*(value if each == "VALUE" else each for each in words[1:]))
 
 
 def in_subprocess(cli, command):
@@ -109,7 +109,7 @@ def test_a_file_in_a_subfolder_is_advised_by_its_path(cli):
     cli.rows({"topic": "a"})
     cli.run("sub/deeper/chain_deep.py:start", "rows.jsonl", "out.jsonl", "--timeout", "0")
     (command,) = commands(cli)
-    assert command == "gemchain run sub/deeper/chain_deep.py:start --input ROWS --output RESULTS"
+    assert command == "gemchain run sub/deeper/chain_deep.py:start --input rows.jsonl --output out.jsonl"
     assert follow(cli, command).exit_code == 0
     assert cli.json("status")["next"] == []
 
@@ -145,14 +145,14 @@ def test_an_async_chain_is_advised_by_its_function_and_resumed(cli):
     cli.run(f"{name}:ask")
     resume, again = commands(cli)
     assert resume == f"gemchain resume {cli.results()[0]['chain']} VALUE"
-    assert again == f"gemchain run {name}:ask --input ROWS --output RESULTS"
+    assert again == f"gemchain run {name}:ask --input rows.jsonl --output out.jsonl"
     assert follow(cli, resume, value="yes").exit_code == 0
     said = cli("status").stdout
     assert "1 answered prompt: it was resumed, and its chain goes on as soon as a process runs" in said
     assert "raised" not in said
     (again,) = commands(cli)
     assert follow(cli, again).exit_code == 0
-    assert cli.results("advised.jsonl")[0]["result"] == ["x", "yes"]
+    assert cli.results()[0]["result"] == ["x", "yes"]
 
 
 def test_a_wait_among_several_of_its_chain_is_resumed_by_its_name(cli):
@@ -212,7 +212,9 @@ def test_what_a_script_started_is_continued_without_starting_it_again(cli):
     started = in_subprocess(cli, "python sub/chain_script.py")
     assert started.returncode == 0, started.stderr
     (command,) = commands(cli)
-    assert command == 'PYTHONPATH=sub python -c "import gemchain; gemchain.run()"'
+    assert (
+        command == 'PYTHONPATH=sub GEMCHAIN_PROGRAM=chain_script python -c "import gemchain; gemchain.run()"'
+    )
     done = in_subprocess(cli, command)
     assert done.returncode == 0, done.stderr
     data = cli.json("status")
@@ -220,7 +222,7 @@ def test_what_a_script_started_is_continued_without_starting_it_again(cli):
     assert data["next"] == []
 
 
-def test_a_file_that_is_not_below_this_folder_is_said_to_be_elsewhere(cli, monkeypatch):
+def test_a_run_of_another_folder_is_continued_there(cli, monkeypatch):
     cli.rows({"topic": "a"})
     name = cli.module()
     cli.run(f"{name}:start", "rows.jsonl", "out.jsonl", "--timeout", "0")
@@ -228,9 +230,24 @@ def test_a_file_that_is_not_below_this_folder_is_said_to_be_elsewhere(cli, monke
     elsewhere.mkdir()
     state = str(cli.folder / ".gemchain")
     monkeypatch.chdir(elsewhere)
+    (command,) = commands(cli, "--state", state)
+    there, _, run = command.partition(" && ")
+    assert there == f"cd {cli.folder}"
+    monkeypatch.chdir(cli.folder)
+    assert follow(cli, run).exit_code == 0
+    assert cli.json("status")["next"] == []
+
+
+def test_a_file_that_is_not_below_this_folder_is_said_to_be_elsewhere(cli, monkeypatch):
+    (cli.folder / "chain_script.py").write_text(SCRIPT, encoding="utf-8")
+    assert in_subprocess(cli, "python chain_script.py").returncode == 0
+    elsewhere = cli.folder / "elsewhere"
+    elsewhere.mkdir()
+    state = str(cli.folder / ".gemchain")
+    monkeypatch.chdir(elsewhere)
     assert commands(cli, "--state", state) == []
     said = cli("status", "--state", state).stdout
-    assert f"start() of {name} is not below this folder" in said
+    assert "outline() of chain_script.py is not below this folder" in said
 
 
 def test_failed_chains_whose_prompts_are_removed_are_not_sent_back(cli):
@@ -248,7 +265,7 @@ def test_failures_are_grouped_by_what_they_have_in_common(cli):
     cli.rows(*({"topic": "x" * (n % 7 + 1)} for n in range(30)))
     cli.run(f"{name}:start")
     cli.rows(*({"topic": "y" * n} for n in range(1, 4)), name="more.jsonl")
-    cli.run(f"{name}:other", "more.jsonl")
+    cli.run(f"{name}:other", "more.jsonl", "more-out.jsonl")
     (group,) = cli.json("status")["failed"]
     assert (group["count"], group["reason"], group["error"]) == (33, "callback", "ValueError")
     assert (group["function"], group["place"]) == ("finish", f"{name}:15, in finish()")
@@ -262,7 +279,7 @@ import gemchain
 WORDS = "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho".split()
 
 def start(topic):
-    model = f"simulated/gemini-{topic}-with-a-very-long-name-of-a-model"
+    model = f"simulated/{topic}-with-a-very-long-name-of-a-model"
     gemchain.submit(topic, model, finish, params={"topic": topic})
 
 def finish(response, topic):
@@ -279,10 +296,10 @@ def test_a_screen_is_enough_unless_everything_is_asked_for(cli, monkeypatch):
     name = cli.module(MANY)
     cli.rows(*({"topic": word} for word in words))
     cli.run(f"{name}:start")
-    cli.run(f"{name}:ask")
+    cli.run(f"{name}:ask", "rows.jsonl", "asked.jsonl")
     monkeypatch.setenv("GEMCHAIN_GRACE", "1000")
     cli.rows(*({"topic": f"other-{word}"} for word in words), name="more.jsonl")
-    cli.run(f"{name}:start", "more.jsonl", "out.jsonl", "--timeout", "0")
+    cli.run(f"{name}:start", "more.jsonl", "other.jsonl", "--timeout", "0")
     shown = screen(cli)
     assert len(shown) <= 24
     assert sum("and " in line and "more; --full shows all" in line for line in shown) == 2

@@ -5,7 +5,9 @@ path keeps its chain, and the chain its owner. If every open chain of that owner
 does its work, too. Otherwise it would send prompts that are none of its own, so the owner is left alone.
 """
 
+import shlex
 from dataclasses import replace
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from gemchain.cli.run.files import Files
@@ -22,8 +24,18 @@ __all__ = ["LeftAlone", "begin", "left_alone", "owners_to_serve"]
 class _Options(Protocol):
     @property
     def target(self) -> str: ...
-    def command_to_continue(self) -> str:
-        """The command that continues."""
+    @property
+    def rows(self) -> Path: ...
+    @property
+    def output(self) -> Path: ...
+    @property
+    def state(self) -> str | None: ...
+    @property
+    def format(self) -> str | None: ...
+    @property
+    def limit(self) -> int | None: ...
+    @property
+    def partial(self) -> bool: ...
 
 
 class LeftAlone(NamedTuple):
@@ -47,7 +59,8 @@ def begin(runtime: Runtime, options: _Options, files: Files, target: Target) -> 
         function=function,
         input=rows,
         output=None if files.output is None or files.output.stream else str(files.output.path.resolve()),
-        command=options.command_to_continue(),
+        command=_command(options),
+        folder=str(Path.cwd()),
         created_at=now,
         begun_at=now,
     )
@@ -55,6 +68,14 @@ def begin(runtime: Runtime, options: _Options, files: Files, target: Target) -> 
     owned = replace(runtime, owner=run.id)
     install(owned)
     return owned
+
+
+def _command(options: _Options) -> str:
+    """The command that continues the run, without what only concerned this time."""
+    words = ["gemchain", "run", options.target, "--input", str(options.rows), "--output", str(options.output)]
+    for name, value in (("state", options.state), ("format", options.format), ("limit", options.limit)):
+        words += [] if value is None else [f"--{name}", str(value)]
+    return shlex.join([*words, *(["--partial"] if options.partial else [])])
 
 
 def owners_to_serve(runtime: Runtime, started: Started, *, everything: bool) -> frozenset[str] | None:

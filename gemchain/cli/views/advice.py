@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from gemchain.base import jsontext
 from gemchain.cli.run.sources import find_source
+from gemchain.cli.views.runs import command_to_continue
 from gemchain.ports import Store
 from gemchain.records import Chain, Prompt
 from gemchain.records.states import ChainState, PromptState
@@ -53,7 +54,7 @@ def advise(store: Store, place: str, parked: Sequence[Prompt], failed: Sequence[
     if goes_on or advice:
         chains = _to_continue(store, parked, stuck, waits)
         then = "then continue with" if advice else "continue with"
-        advice += _about_runs(place, chains, then) if chains else []
+        advice += _about_runs(store, place, chains, then) if chains else []
     return advice
 
 
@@ -102,10 +103,16 @@ def _to_continue(
     return own or found
 
 
-def _about_runs(place: str, chains: Sequence[Chain], then: str) -> Iterator[Advice]:
-    """A command for each function, the most frequent first."""
+def _about_runs(store: Store, place: str, chains: Sequence[Chain], then: str) -> Iterator[Advice]:
+    """The command of each run, or one for each function, the most frequent first."""
     numbers = Counter(_Started.of(each) for each in chains)
-    found = list(dict.fromkeys(_command(started, place) for started, _ in numbers.most_common()))
+    runs = {run.id: command_to_continue(run) for run in store.runs({each.owner for each in chains})}
+    found = list(
+        dict.fromkeys(
+            Advice("", runs[started.owner]) if runs.get(started.owner) else _command(started, place)
+            for started, _ in numbers.most_common()
+        )
+    )
     shown = sorted(found[:FUNCTIONS], key=lambda each: not each.command)
     files = FILES if any("--input ROWS" in each.command for each in shown) else ""
     for number, each in enumerate(shown):
@@ -116,10 +123,11 @@ def _about_runs(place: str, chains: Sequence[Chain], then: str) -> Iterator[Advi
 
 
 class _Started(NamedTuple):
-    """How chains were started: by which function, and whether as a row of `gemchain run`."""
+    """How chains were started: by which function, whether as a row of `gemchain run`, and whose they are."""
 
     function: str
     as_row: bool
+    owner: str
 
     @classmethod
     def of(cls, chain: Chain) -> "_Started":
@@ -128,7 +136,7 @@ class _Started(NamedTuple):
         except ValueError:
             found = {}
         by_name = isinstance(found, dict) and not found.get("args")
-        return cls(chain.function, chain.key is not None and by_name)
+        return cls(chain.function, chain.key is not None and by_name and not chain.owner, chain.owner)
 
 
 def _command(started: _Started, place: str) -> Advice:
@@ -143,15 +151,16 @@ def _command(started: _Started, place: str) -> Advice:
         return Advice(
             f"{name}() of {file} is not below this folder: go to where it is to continue its chains"
         )
-    return Advice("", _python(here, source, place))
+    return Advice("", _python(here, source, place, started.owner))
 
 
-def _python(here: Path, source: str | None, place: str) -> str:
-    """The command that continues everything and starts nothing; the module is imported as it was before."""
+def _python(here: Path, source: str | None, place: str, owner: str) -> str:
+    """The command that continues a program and starts nothing; the module is imported as it was before."""
     from gemchain.cli.run.loading import locate
 
     root = locate(str(here / source)).root if source is not None else here
     path = "" if root == here else f"PYTHONPATH={shlex.quote(str(root.relative_to(here)))} "
     state = shlex.split(place)[1] if place else ""
     where = f"GEMCHAIN_STATE={shlex.quote(state)} " if state else ""
-    return f'{path}{where}python -c "{_PYTHON}"'
+    program = f"GEMCHAIN_PROGRAM={owner} " if owner else ""
+    return f'{path}{where}{program}python -c "{_PYTHON}"'

@@ -1,5 +1,6 @@
 """`gemchain runs`: the runs and programs that started chains in this state, and what became of them."""
 
+import shlex
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from gemchain.records import Counters, Run
 from gemchain.records.run import PROGRAM
 from gemchain.records.states import ChainState, PromptState
 
-__all__ = ["list_runs"]
+__all__ = ["command_to_continue", "list_runs"]
 
 STATES = (ChainState.RUNNING, ChainState.DONE, ChainState.FAILED, ChainState.CANCELLED)
 
@@ -36,7 +37,16 @@ def list_runs(state: str | None, *, limit: int, as_json: bool) -> None:
         console.print(_table(found, store.now()), highlight=False)
         for run, counters in found:
             if counters.open_prompts and run.command:
-                console.print(f"{run.id} continues with:  {run.command}", highlight=False, soft_wrap=True)
+                command = command_to_continue(run)
+                console.print(f"{run.id} continues with:  {command}", highlight=False, soft_wrap=True)
+
+
+def command_to_continue(run: Run) -> str:
+    """What to type to continue a run, from the current folder."""
+    command = run.command or ""
+    if run.folder is None or run.folder == str(Path.cwd()):
+        return command
+    return f"cd {shlex.quote(run.folder)} && {command}"
 
 
 def _runs(store: Store, limit: int) -> list[Run]:
@@ -57,6 +67,7 @@ def _data(run: Run, counters: Counters) -> dict[str, Any]:
         "input": run.input,
         "output": run.output,
         "command": run.command,
+        "folder": run.folder,
         "created_at": json_value(run.created_at) if recorded else None,
         "begun_at": json_value(run.begun_at) if recorded else None,
         "chains": json_value(counters.chains),

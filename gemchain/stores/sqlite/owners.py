@@ -44,20 +44,22 @@ class Owners:
         return "" if self.names is None else condition
 
 
-_COLUMNS = "id, kind, function, input, output, command, created_at, begun_at"
+_TEXTS = ("id", "kind", "function", "input", "output", "command", "folder")
+_COLUMNS = f"{', '.join(_TEXTS)}, created_at, begun_at"
 _SAVE = (
-    f"INSERT INTO runs ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?) "
+    f"INSERT INTO runs ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) "
     "ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, function = excluded.function, "
-    "input = excluded.input, output = excluded.output, command = excluded.command, "
+    "input = excluded.input, output = excluded.output, command = excluded.command, folder = excluded.folder, "
     "begun_at = excluded.begun_at"
 )
 
 
 def write_run(db: Connection, run: Run) -> None:
     """Record a run, or that it is continued; see `Store.save_run`."""
+    texts = run.id, run.kind, run.function, run.input, run.output, run.command, run.folder
     times = to_micros(run.created_at), to_micros(run.begun_at)
     with db.transaction(durable=True):
-        db.execute(_SAVE, (run.id, run.kind, run.function, run.input, run.output, run.command, *times))
+        db.execute(_SAVE, (*texts, *times))
 
 
 def read_runs(db: Connection, ids: Collection[str] | None, limit: int) -> list[Run]:
@@ -67,29 +69,14 @@ def read_runs(db: Connection, ids: Collection[str] | None, limit: int) -> list[R
     return [run for row in db.rows(sql, (*values, limit)) if (run := _run(*row)) is not None]
 
 
-def _run(
-    identity: str,
-    kind: str,
-    function: str,
-    rows: str | None,
-    output: str | None,
-    command: str | None,
-    *times: Any,
-) -> Run | None:
+def _run(*row: Any) -> Run | None:
     """The run in a row; None when its times make no sense."""
+    *texts, created, begun = row
     try:
-        created_at, begun_at = map(from_micros, times)
+        created_at, begun_at = from_micros(created), from_micros(begun)
     except UNREADABLE:
         return None
     if created_at is None or begun_at is None:
         return None
-    return Run(
-        id=identity,
-        kind=kind,
-        function=function,
-        input=rows,
-        output=output,
-        command=command,
-        created_at=created_at,
-        begun_at=begun_at,
-    )
+    named = dict(zip(_TEXTS, texts, strict=True))
+    return Run(**named, created_at=created_at, begun_at=begun_at)

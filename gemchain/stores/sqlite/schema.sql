@@ -27,6 +27,7 @@ CREATE TABLE runs (
     input      TEXT,
     output     TEXT,
     command    TEXT,                        -- what to type to continue it
+    folder     TEXT,                        -- where
     created_at INTEGER NOT NULL,
     begun_at   INTEGER NOT NULL             -- when it was last begun or continued
 ) WITHOUT ROWID;

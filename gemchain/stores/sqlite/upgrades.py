@@ -27,6 +27,7 @@ _OWNERS = (
     input      TEXT,
     output     TEXT,
     command    TEXT,
+    folder     TEXT,
     created_at INTEGER NOT NULL,
     begun_at   INTEGER NOT NULL
 ) WITHOUT ROWID""",

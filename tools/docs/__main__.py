@@ -1,0 +1,42 @@
+"""Building the docs site and checking it: `python -m tools.docs [FOLDER]`, the folder being `site` when left out."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from tools.docs.links import problems
+from tools.docs.repository import ROOT
+
+__all__ = ["build", "main"]
+
+
+def build(site: Path) -> bool:
+    """Build the site into a folder; a warning ends it, and is printed.
+
+    Returns:
+        Whether it was built.
+    """
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(site)]
+    # The theme prints a note on a MkDocs that is not out yet.
+    environment = os.environ | {"NO_MKDOCS_2_WARNING": "1"}
+    return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode == 0  # noqa: S603
+
+
+def main(folder: str = "site") -> int:
+    """Build and check; print what is wrong. The exit code says whether anything is."""
+    site, began = Path(folder).resolve(), time.monotonic()
+    if not build(site):
+        return 1
+    wrong = problems(site)
+    for line in wrong:
+        print(line, file=sys.stderr)
+    pages = len(list(site.rglob("*.html")))
+    print(f"{pages} pages, {len(wrong)} problems, {time.monotonic() - began:.0f} s")
+    print(f"open {site / 'index.html'}; as text: llms.txt, llms-full.txt beside it")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

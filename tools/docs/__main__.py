@@ -18,10 +18,14 @@ def build(site: Path) -> bool:
     Returns:
         Whether it was built.
     """
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(site)]
-    # The theme prints a note on a MkDocs that is not out yet.
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(site)]
+    # The theme would print a note on a MkDocs that is not out yet.
     environment = os.environ | {"NO_MKDOCS_2_WARNING": "1"}
-    return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode == 0  # noqa: S603
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
+    if done.returncode:
+        lines = [line for line in done.stderr.splitlines() if not line.startswith("INFO")]
+        print("\n".join(lines), file=sys.stderr)
+    return done.returncode == 0
 
 
 def main(folder: str = "site") -> int:

@@ -40,6 +40,9 @@ def markdown(html: str, url: str) -> str:
     soup = BeautifulSoup(html, "html.parser")
     for gone in soup.select("a.headerlink, svg, style, summary"):
         gone.decompose()
+    for words in soup.find_all(string=True):
+        if words.find_parent("pre") is None:
+            words.replace_with(re.sub(r"\s*\n\s*", " ", words))
     for link in soup.select("a[href]"):
         link["href"] = _from_root(str(link["href"]), url)
     options: dict[str, Any] = {"bullets": "-", "heading_style": ATX, "escape_misc": False}
@@ -60,7 +63,7 @@ def _from_root(link: str, url: str) -> str:
 
 def _language(element: Any) -> str:
     """The language of a block of code, which is a class of a box around it."""
-    for box in (element, *list(element.parents)[:2]):
+    for box in (element, *list(element.parents)[:3]):
         for each in box.get("class") or ():
             if each.startswith("language-"):
                 return str(each).removeprefix("language-")

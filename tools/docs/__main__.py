@@ -1,4 +1,4 @@
-"""Building the docs site and checking it: `python -m tools.docs [FOLDER]`, the folder being `site` when left out."""
+"""Building the docs site and checking it: `python -m tools.docs [FOLDER]`; the folder is `site` if left out."""
 
 import os
 import subprocess
@@ -21,7 +21,7 @@ def build(site: Path) -> bool:
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(site)]
     # The theme would print a note on a MkDocs that is not out yet.
     environment = os.environ | {"NO_MKDOCS_2_WARNING": "1"}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         lines = [line for line in done.stderr.splitlines() if not line.startswith("INFO")]
         print("\n".join(lines), file=sys.stderr)

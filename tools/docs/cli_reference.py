@@ -9,8 +9,8 @@ __all__ = ["cli_reference"]
 INTRODUCTION = """\
 # Command line
 
-Every command of `gemchain` with its arguments and options, made from the program itself. `gemchain COMMAND --help`
-prints the same.
+Every command of `gemchain` with its arguments and options, made from the program itself.
+`gemchain COMMAND --help` prints the same.
 """
 
 BAR = "\\|"
@@ -74,7 +74,7 @@ def _rows(command: Any, kinds: list[str]) -> list[str]:
 
 
 def _metavar(argument: Any) -> str:
-    return argument.metavar or argument.name.upper()
+    return str(argument.metavar or argument.name.upper())
 
 
 def _context(command: Any) -> Any:

@@ -11,7 +11,7 @@ from mkdocs.structure.files import File
 from tools.docs.diagrams import drawn
 from tools.docs.export import Exported, markdown, write
 from tools.docs.pages import generated
-from tools.docs.repository import ROOT, included, page_of, rewritten
+from tools.docs.repository import ROOT, included, rewritten
 
 __all__ = ["on_config", "on_files", "on_nav", "on_page_content", "on_page_markdown", "on_post_build"]
 
@@ -41,13 +41,16 @@ def on_files(files: Any, config: Any) -> Any:
     return files
 
 
-def on_nav(nav: Any, config: Any, files: Any) -> Any:  # noqa: ARG001 -- MkDocs passes all three by name
+def on_nav(nav: Any, config: Any, files: Any) -> Any:  # noqa: ARG001 -- MkDocs passes all by name
     """Remember in which section each page is."""
     _sections.clear()
     _exported.clear()
     for page in nav.pages:
         outermost = page.ancestors[-1].title if page.ancestors else "Start"
         _sections[page.file.src_uri] = outermost
+    for file in files.documentation_pages():
+        if file.src_uri.startswith("decisions/"):
+            _sections.setdefault(file.src_uri, "Decisions")
     return nav
 
 

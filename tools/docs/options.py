@@ -1,6 +1,6 @@
 """An extension of griffe, which reads the API for the docs: `**options: Unpack[Options]` becomes its names.
 
-griffe's own extension for this lists the names once more below a docstring that describes them, and warns of them.
+griffe's own extension for this warns of names that a docstring describes, and lists them once more.
 """
 
 from typing import Any
@@ -38,7 +38,10 @@ def _expand(function: griffe.Function) -> None:
             for key in keys.attributes.values():
                 function.parameters.add(
                     griffe.Parameter(
-                        key.name, annotation=key.annotation, kind=griffe.ParameterKind.keyword_only, default="..."
+                        key.name,
+                        annotation=key.annotation,
+                        kind=griffe.ParameterKind.keyword_only,
+                        default="...",
                     )
                 )
 

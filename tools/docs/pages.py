@@ -12,11 +12,11 @@ API = "reference/api"
 
 ABOUT = {
     "gemchain": "What `import gemchain` gives.",
-    "gemchain.testing": "An engine and a clock for the tests of your chains. [How to test](../../testing.md) shows them.",
-    "gemchain.firebase": "The stages as Cloud Functions. [How to deploy](../../deploy.md) shows how they are used.",
+    "gemchain.testing": "An engine and a clock for the tests of your chains: [how to test](../../testing.md).",
+    "gemchain.firebase": "The stages as Cloud Functions: [how to deploy them](../../deploy.md).",
     "gemchain.ports": (
-        "What the engine asks of a store, a file storage, a provider, a format, a waker and a clock. An adapter of your "
-        "own implements one of these. [The architecture](../../architecture.md) says where it goes."
+        "What the engine asks of a store, a file storage, a provider, a format, a waker and a clock. "
+        "An adapter of your own implements one of these: [where it goes](../../architecture.md)."
     ),
 }
 """What stands above the names of a module."""

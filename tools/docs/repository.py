@@ -23,7 +23,7 @@ LINE = re.compile(r"L(\d+)$")
 LANGUAGES = {".py": "python", ".toml": "toml", ".json": "json", ".sql": "sql", ".sh": "bash", ".yml": "yaml"}
 """How the lines of a file are coloured, by the ending of its name."""
 
-HEAD = "---\ntitle: {path}\nsearch:\n  exclude: true\n---\n\n# `{path}`\n\n"
+HEAD = "---\ntitle: {path}\nhide: [navigation, toc]\nsearch:\n  exclude: true\n---\n\n# `{path}`\n\n"
 FENCE = "`" * 6
 
 

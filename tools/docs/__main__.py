@@ -1,4 +1,4 @@
-"""Building the docs site and checking it: `python -m tools.docs [FOLDER]`; the folder is `site` if left out."""
+"""Building the docs site and checking it: `python -m tools.docs [FOLDER]`, into `site` if nothing is said."""
 
 import os
 import subprocess

@@ -11,7 +11,7 @@ BLOCK = re.compile(r"^```mermaid\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 def drawn(text: str) -> str:
     """A page's Markdown with its diagrams drawn, and each diagram's text in a box that opens below it.
 
-    The package mmdr draws. Where it is not installed (it has no wheel for every platform), the text stands open.
+    The package mmdr draws. Where it is not installed, the text stands open.
     """
     return BLOCK.sub(lambda block: _figure(block[1]), text)
 

@@ -12,7 +12,7 @@ API = "reference/api"
 
 ABOUT = {
     "gemchain": "What `import gemchain` gives.",
-    "gemchain.testing": "An engine and a clock for the tests of your chains: [how to test](../../testing.md).",
+    "gemchain.testing": "An engine and a clock for tests of your chains: [how to test](../../testing.md).",
     "gemchain.firebase": "The stages as Cloud Functions: [how to deploy them](../../deploy.md).",
     "gemchain.ports": (
         "What the engine asks of a store, a file storage, a provider, a format, a waker and a clock. "

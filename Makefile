@@ -71,7 +71,7 @@ docs: $(DOCS)    ## build the docs site in site/, and check every link of it
 	@$(BIN)/python -m tools.docs
 
 dist: $(DIST)    ## build wheel and sdist in dist/, check them, and try the wheel on every Python found
-	@$(BIN)/python -m tools.dist $(RELEASE)
+	@$(BIN)/python -m tools.release $(RELEASE)
 
 clean:           ## remove what the commands above made
 	@rm -rf $(VENV) .gemchain .gemchain-demo dist site

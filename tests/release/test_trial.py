@@ -4,9 +4,9 @@ import os
 
 import pytest
 
-from tools.dist.metadata import changes
-from tools.dist.trial import QUICK, TrialError, _run_block, blocks, interpreters
 from tools.docs.repository import ROOT
+from tools.release.metadata import changes
+from tools.release.trial import QUICK, TrialError, _run_block, blocks, interpreters
 
 
 def python(path, version, code=0):

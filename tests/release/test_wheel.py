@@ -8,8 +8,8 @@ import zipfile
 import pytest
 
 import gemchain
-from tools.dist import contents
-from tools.dist.contents import ROOT, problems
+from tools.release import contents
+from tools.release.contents import ROOT, problems
 
 VERSION = gemchain.__version__
 PYTHON = "Programming Language :: Python"

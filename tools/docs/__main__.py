@@ -37,7 +37,7 @@ def main(folder: str = "site") -> int:
     for line in wrong:
         print(line, file=sys.stderr)
     pages = len(list(site.rglob("*.html")))
-    print(f"{pages} pages, {len(wrong)} problems, {time.monotonic() - began:.0f} s")
+    print(f"{pages} pages, problems: {len(wrong)}; {time.monotonic() - began:.0f} s")
     print(f"open {site / 'index.html'}; as text: llms.txt, llms-full.txt beside it")
     return 1 if wrong else 0
 

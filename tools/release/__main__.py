@@ -38,7 +38,7 @@ def main(*options: str) -> int:
     wrong += _trials(wheel, is_release=is_release)
     for line in wrong:
         print(line, file=sys.stderr)
-    print(f"{len(wrong)} problems, {time.monotonic() - began:.0f} s")
+    print(f"problems: {len(wrong)}; {time.monotonic() - began:.0f} s")
     return 1 if wrong else 0
 
 

@@ -4,9 +4,11 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 CORE   := $(VENV)/.core
 STAMP  := $(VENV)/.installed
+DOCS   := $(VENV)/.docs
+DIST   := $(VENV)/.dist
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all simulate mutants programs fuzz chaos crashes lint format bench clean
+.PHONY: help demo test test-all simulate mutants programs fuzz chaos crashes firebase lint format bench docs dist clean
 
 help:            ## print this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  make \1\t/' | expand -t 18
@@ -65,5 +67,19 @@ format: $(STAMP) ## let ruff put the code in order
 bench: $(STAMP)  ## measure speed and memory (minutes)
 	@$(BIN)/python -m benchmarks
 
+$(DOCS): $(STAMP)
+	@$(BIN)/python -m pip install --quiet --group docs
+	@touch $@
+
+$(DIST): $(STAMP)
+	@$(BIN)/python -m pip install --quiet --group dist
+	@touch $@
+
+docs: $(DOCS)    ## build the docs site in site/, and check every link of it
+	@$(BIN)/python -m tools.docs
+
+dist: $(DIST)    ## build wheel and sdist in dist/, check them, and try the wheel on every Python found
+	@$(BIN)/python -m tools.release $(RELEASE)
+
 clean:           ## remove what the commands above made
-	@rm -rf $(VENV) .gemchain .gemchain-demo dist
+	@rm -rf $(VENV) .gemchain .gemchain-demo dist site

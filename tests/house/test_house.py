@@ -6,7 +6,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "gemchain"
-FOLDERS = ("gemchain", "tests", "benchmarks", "examples")
+FOLDERS = ("gemchain", "tests", "benchmarks", "examples", "tools")
 CODE = [path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py"))]
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

@@ -1,0 +1,1 @@
+"""Programs that make what is published: the docs site, and the packages of a release."""

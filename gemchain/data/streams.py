@@ -7,7 +7,9 @@ import stat
 from pathlib import Path
 from typing import IO
 
-__all__ = ["STANDARD", "is_standard_output", "is_stream", "opened_for_writing"]
+from gemchain.errors import InvalidInputError
+
+__all__ = ["STANDARD", "bytes_of", "is_standard_output", "is_stream", "opened_for_writing"]
 
 STANDARD = "-"
 """Standard input, or standard output."""
@@ -36,6 +38,23 @@ def is_standard_output(path: Path) -> bool:
         return is_stream(path) and os.path.samestat(path.stat(), os.fstat(_STDOUT))
     except (OSError, io.UnsupportedOperation):
         return False
+
+
+def bytes_of(stream: object, name: str, *, used: bool) -> IO[bytes]:
+    """The bytes of `sys.stdin` or `sys.stdout`, which may be missing or know texts alone.
+
+    Args:
+        stream: The one or the other.
+        name: Its name, for the message.
+        used: Whether it will be read or written.
+
+    Raises:
+        InvalidInputError: It will be used, and has no bytes.
+    """
+    found: IO[bytes] | None = getattr(stream, "buffer", None)
+    if found is None and used:
+        raise InvalidInputError(f"there is no {name} here; name a file instead of '-'")
+    return io.BytesIO() if found is None else found
 
 
 def opened_for_writing(path: Path) -> IO[bytes]:

@@ -137,3 +137,11 @@ def test_a_reader_that_goes_away_ends_the_run_without_a_traceback(cli, target):
     with os.fdopen(write, "wb") as gone:
         done = process(cli, "run", target, "-i", "rows.jsonl", "-o", "-", "--quiet", stdout=gone)
     assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_a_run_needs_no_standard_input_unless_it_is_named(cli, target):
+    closed = ["sh", "-c", 'exec "$0" "$@" <&-', *GEMCHAIN, "run", target, "-o", "out.jsonl", "-i"]
+    for rows, code in (("rows.jsonl", 0), ("-", 2)):
+        done = subprocess.run([*closed, rows], cwd=cli.folder, text=True, check=False, capture_output=True)
+        assert done.returncode == code, done.stderr
+    assert "there is no standard input here; name a file instead of '-'" in done.stderr

@@ -20,6 +20,7 @@ from gemchain.data.columns import Column, JsonText
 from gemchain.data.layouts import formats_of
 from gemchain.data.ordering import Sorter
 from gemchain.data.outputs import Output, output_of
+from gemchain.data.streams import bytes_of
 from gemchain.errors import BlobError, InvalidInputError
 from gemchain.ports import Store
 from gemchain.records import NO_USAGE, Chain, Failure
@@ -74,7 +75,7 @@ def export_chains(
         raise InvalidInputError(
             f"{str(output)!r} exists. Name another file, or say --overwrite to replace it"
         )
-    standard_output = sys.stdout.buffer
+    standard_output = bytes_of(sys.stdout, "standard output", used=target.standard)
     with redirect_stdout(sys.stderr) if target.standard else nullcontext():
         with existing(state) as runtime, target.writing(COLUMNS, standard_output) as write:
             states: Counter[str] = Counter()

@@ -53,7 +53,7 @@ class OutputRecords:
         record = self._read(output)
         if self.input is None or (record.get("function"), record.get("input")) != (self.function, self.input):
             return False
-        return _fingerprint(output) in record.get("fingerprints", [])
+        return _fingerprint(output) in record.get("written", [])
 
     def note(self, output: Path, content: Path) -> None:
         """Record what is about to become the content of the file.
@@ -63,14 +63,9 @@ class OutputRecords:
         """
         if self.folder is None:
             return
-        before = self._read(output).get("fingerprints", []) if self.matches(output) else []
-        fingerprints = [_fingerprint(content), *before][:KEPT]
-        record = {
-            "output": str(output),
-            "function": self.function,
-            "input": self.input,
-            "fingerprints": fingerprints,
-        }
+        before = self._read(output).get("written", []) if self.matches(output) else []
+        contents = [_fingerprint(content), *before][:KEPT]
+        record = {"output": str(output), "function": self.function, "input": self.input, "written": contents}
         path = self._path(output)
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
@@ -88,7 +83,7 @@ class OutputRecords:
             found = orjson.loads(self._path(output).read_bytes())
         except (OSError, ValueError):
             return {}
-        return found if isinstance(found, dict) and isinstance(found.get("fingerprints"), list) else {}
+        return found if isinstance(found, dict) and isinstance(found.get("written"), list) else {}
 
 
 def _fingerprint(path: Path) -> str | None:

@@ -9,6 +9,7 @@ from typing import IO, NamedTuple
 from gemchain.data.inputs import Input, opened_input
 from gemchain.data.layouts import Formats, formats_of, known_layout
 from gemchain.data.outputs import Output, output_of
+from gemchain.data.streams import STANDARD, bytes_of
 from gemchain.errors import InvalidInputError
 
 __all__ = ["Files", "check_output", "opened"]
@@ -49,9 +50,11 @@ def opened(rows: Path, output: Path | None, text: str | None) -> Iterator[Files]
     formats = formats_of(text)
     _check_use(rows, output, formats)
     written = None if output is None else output_of(output, formats.output)
-    standard_output = sys.stdout.buffer
-    aside = redirect_stdout(sys.stderr) if written is not None and written.standard else nullcontext()
-    with opened_input(rows, sys.stdin.buffer, formats.input) as source, aside:
+    standard_input = bytes_of(sys.stdin, "standard input", used=str(rows) == STANDARD)
+    to_standard = written is not None and written.standard
+    standard_output = bytes_of(sys.stdout, "standard output", used=to_standard)
+    aside = redirect_stdout(sys.stderr) if to_standard else nullcontext()
+    with opened_input(rows, standard_input, formats.input) as source, aside:
         yield Files(source, written, standard_output)
 
 

@@ -209,8 +209,9 @@ class Store(Protocol):
         A chain stays while it is RUNNING; while any of its prompts is unfinished (PARKED ones are kept for
         ever) or marked `unsettled`; while a batch that is still open holds one of them; and while another
         chain waits for it. Of a chain with a key the record stays, so that a caller who starts it again
-        finds it and its result, and nothing is paid twice; a fingerprint takes the place of its arguments. Safe
-        to call at any time, beside anything, and to break off; a chain that is retried meanwhile stays.
+        finds it and its result, and nothing is paid twice; a fingerprint takes the place of its arguments.
+
+        Safe to call at any time, beside anything, and to break off; a chain that is retried meanwhile stays.
 
         Args:
             before: The end of a chain's days.

@@ -1,8 +1,8 @@
 """Building a runtime from the settings. Only this module names concrete adapters; it imports them lazily."""
 
-import re
+import sys
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Unpack
@@ -11,22 +11,21 @@ from urllib.parse import urlsplit
 from gemchain.base.clock import SystemClock
 from gemchain.base.process import this_process
 from gemchain.base.setting_types import SettingsOptions
-from gemchain.errors import ConfigurationError, ModelError
+from gemchain.errors import ConfigurationError
 from gemchain.functions.application import program_name
 from gemchain.functions.continuations import Continuations
 from gemchain.functions.own_key import NAME, OwnKey
 from gemchain.money import prices
 from gemchain.ports import Blobs, Clock, Provider, Store, Waker
+from gemchain.providers.choice import choose_provider
 from gemchain.records import checked_owner
 from gemchain.runtime import Providers, Runtime, active, build_with, install
 from gemchain.settings import Settings
 from gemchain.wakers.loop import LoopWaker
 
-__all__ = ["build", "choose_provider", "configure", "functions_of", "open_store", "rehearsing", "run"]
+__all__ = ["build", "configure", "functions_of", "open_store", "rehearsing", "run"]
 
 Responder = Callable[[dict[str, Any]], Any]
-PREFIXES = {"simulated": "simulated", "gemini-api": "gemini-api"}
-"""Prefixes of model names, before a slash, and the provider that each chooses."""
 
 FILES = "files"
 """The folder of the files inside the state."""
@@ -34,14 +33,6 @@ FILES = "files"
 _KNOWN_BLOBS = "'gs://bucket/prefix', or empty for the state folder"
 
 _rehearsing = False
-
-VERTEX_MODEL, VERTEX_PATH = "gemini-", "publishers/google/models/"
-"""Prefixes of the names of models on Vertex AI."""
-
-VERTEX_OWN = re.compile(
-    r"projects/[^/]+/locations/[^/]+/(?:publishers/google/models|models|endpoints)/[^/]+\Z"
-)
-"""Whole names on Vertex AI, such as those of models that were tuned in a project."""
 
 
 def configure(
@@ -77,7 +68,13 @@ def configure(
     return runtime
 
 
-def run(*, until_idle: bool = True, timeout: float | None = None, everything: bool = False) -> bool:
+def run(
+    *,
+    until_idle: bool = True,
+    timeout: float | None = None,
+    everything: bool = False,
+    progress: bool | None = None,
+) -> bool:
     """Drive the embedded engine in this process until nothing is left to do.
 
     It sends and dispatches what this program started, in this process or in others (setting `program`), and
@@ -89,6 +86,8 @@ def run(*, until_idle: bool = True, timeout: float | None = None, everything: bo
         until_idle: False runs for ever, for a process that serves what other processes submit.
         timeout: Seconds after which to stop in any case.
         everything: Do the work of all programs and runs in this state. Their functions must be found here.
+        progress: Whether to show progress on standard error: a board on a terminal, lines elsewhere. None
+            shows it on a terminal only.
 
     Returns:
         Whether nothing was left to do; False after a timeout.
@@ -102,7 +101,21 @@ def run(*, until_idle: bool = True, timeout: float | None = None, everything: bo
 
     runtime = active()
     owners = None if everything else runtime.owners
-    return drive(runtime, owners=owners, until_idle=until_idle, timeout=timeout)
+    with _progress(runtime, owners, progress=progress):
+        return drive(runtime, owners=owners, until_idle=until_idle, timeout=timeout)
+
+
+def _progress(
+    runtime: Runtime, owners: Collection[str] | None, *, progress: bool | None
+) -> AbstractContextManager[None]:
+    """A block during which progress is shown; what draws it is loaded only if it is wanted."""
+    if progress is False or (progress is None and not sys.stderr.isatty()):
+        from gemchain.display.interrupts import ending_in_one_line
+
+        return ending_in_one_line()
+    from gemchain.display.python_run import shown
+
+    return shown(runtime, owners, progress=progress)
 
 
 def build(settings: Settings, *, responder: Responder | None = None, clock: Clock | None = None) -> Runtime:
@@ -265,38 +278,6 @@ def _providers(settings: Settings, blobs: Blobs, clock: Clock, responder: Respon
 
     constructors = {"simulated": simulated, "vertex": vertex, "gemini-api": gemini_api}
     return Providers(constructors, choose_provider)
-
-
-def choose_provider(model: str) -> tuple[str, str]:
-    """The provider that a model's name chooses, and the model's name there.
-
-    Raises:
-        ModelError: No provider serves the model; the message names the most similar name that is served.
-    """
-    if not isinstance(model, str) or not model.strip():
-        raise ModelError(f"a model is a name such as 'simulated/echo', not {model!r}")
-    prefix, slash, inner = model.partition("/")
-    if model.startswith(VERTEX_PATH) or (not slash and model.startswith(VERTEX_MODEL)):
-        return "vertex", model.removeprefix(VERTEX_PATH)
-    if VERTEX_OWN.match(model):
-        return "vertex", model
-    if slash and prefix in PREFIXES and inner:
-        return PREFIXES[prefix], inner
-    raise ModelError(f"no provider serves the model {model!r}; {_hint(model, prefix, inner)}")
-
-
-def _hint(model: str, prefix: str, inner: str) -> str:
-    from difflib import get_close_matches  # rarely needed, and 1 ms to import
-
-    if not inner and (near := get_close_matches(model, prices.models(), n=1)):
-        return f"did you mean {near[0]!r}?"
-    if near := get_close_matches(prefix, PREFIXES, n=1):
-        return f"did you mean '{near[0]}/{inner or model}'?"
-    return f"a name begins with {_known()}"
-
-
-def _known() -> str:
-    return " or ".join(f"'{each}'" for each in (*(f"{prefix}/" for prefix in PREFIXES), VERTEX_MODEL))
 
 
 def _current_settings(**changes: Any) -> Settings:

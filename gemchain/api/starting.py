@@ -2,8 +2,6 @@
 
 The function runs here and now, and its chain is recorded with all that it submits by one commit; see
 `recording.py` for what a crash leaves.
-
-Longer than 300 lines: type checkers read an overload for each way to call them.
 """
 
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence

@@ -6,7 +6,7 @@ changes its spelling on the way. Times are UTC-aware.
 
 from gemchain.records.batch import NO_ROWS, Batch, OutputFile, Part, RowCounts
 from gemchain.records.chain import Chain, ChainMove
-from gemchain.records.counters import Counters, Forgotten, Space
+from gemchain.records.counters import Counters, Forgotten, Space, StepCount, step_name
 from gemchain.records.failure import Failure
 from gemchain.records.prompt import QUEUED, AnswerRef, Draft, InputRow, Move, Progress, Prompt
 from gemchain.records.queue import QueueStatus, checked_owner, queue_name, queue_names, queue_owner
@@ -36,6 +36,7 @@ __all__ = [
     "RowCounts",
     "Run",
     "Space",
+    "StepCount",
     "Unit",
     "Usage",
     "Verdict",
@@ -43,4 +44,5 @@ __all__ = [
     "queue_name",
     "queue_names",
     "queue_owner",
+    "step_name",
 ]

@@ -4,23 +4,58 @@ from dataclasses import field
 from typing import NamedTuple, TypeVar
 
 from gemchain.records.frozen import frozen
+from gemchain.records.prompt import Prompt
 from gemchain.records.states import OPEN_PROMPT, BatchState, ChainState, PromptState
 from gemchain.records.usage import NO_USAGE, Usage
 
-__all__ = ["Counters", "Forgotten", "Space"]
+__all__ = ["Counters", "Forgotten", "Space", "StepCount", "step_name"]
 
+
+class StepCount(NamedTuple):
+    """Prompts of one step of a chain.
+
+    Attributes:
+        created: All that were ever created.
+        ended: Those of them that are DONE, FAILED or CANCELLED.
+    """
+
+    created: int = 0
+    ended: int = 0
+
+    def plus(self, other: "StepCount") -> "StepCount":
+        """The sum of both."""
+        return StepCount(self.created + other.created, self.ended + other.ended)
+
+
+def step_name(prompt: Prompt) -> str | None:
+    """The name of the function that gets the answer of a prompt; None for a prompt that sends nothing."""
+    if prompt.kind != "generate":
+        return None
+    return (prompt.callback or "").rpartition(":")[2].partition("@")[0][:NAME] or LAST
+
+
+NAME = 60
+"""Characters of a step's name."""
+
+LAST = "(result)"
+"""The step of prompts whose answer is the chain's result: no function gets it."""
 
 S = TypeVar("S", PromptState, ChainState, BatchState)
 
 
 @frozen()
 class Counters:
-    """How many records stand where. States that no record is in may be left out."""
+    """How many records stand where. States that no record is in may be left out.
+
+    Attributes:
+        steps: Prompts that send something, by the name of the function that gets their answer.
+    """
 
     prompts: dict[PromptState, int] = field(default_factory=dict)
     chains: dict[ChainState, int] = field(default_factory=dict)
     batches: dict[BatchState, int] = field(default_factory=dict)
     usage: Usage = NO_USAGE
+    steps: dict[str, StepCount] = field(default_factory=dict)
 
     @property
     def open_prompts(self) -> int:
@@ -34,6 +69,10 @@ class Counters:
             _sum(self.chains, other.chains),
             _sum(self.batches, other.batches),
             self.usage.plus(other.usage),
+            {
+                name: self.steps.get(name, StepCount()).plus(other.steps.get(name, StepCount()))
+                for name in {**self.steps, **other.steps}
+            },
         )
 
 

@@ -26,6 +26,7 @@ from typing import TypeVar
 from gemchain.errors import MoveError
 
 __all__ = [
+    "ENDED_PROMPT",
     "OPEN_BATCH",
     "OPEN_PROMPT",
     "UNFINISHED_PROMPT",
@@ -116,6 +117,9 @@ OPEN_PROMPT = frozenset({P.QUEUED, P.CLAIMED, P.ANSWERED})
 
 UNFINISHED_PROMPT = OPEN_PROMPT | {P.PARKED, P.WAITING}
 """Prompts whose chain has not ended."""
+
+ENDED_PROMPT = frozenset({P.DONE, P.FAILED, P.CANCELLED})
+"""Prompts that have come to an end; a retry sends FAILED ones back."""
 
 OPEN_BATCH = frozenset({B.PLANNED, B.WRITTEN, B.SENT, B.ARRIVED})
 """Batches with work left."""

@@ -244,7 +244,12 @@ async def sleeps_after_a_prompt():
 
 @gemchain.chain
 async def uses_asyncio_gather():
-    await asyncio.gather(helper(), helper())
+    pair = helper(), helper()
+    try:
+        await asyncio.gather(*pair)
+    finally:
+        for each in pair:
+            each.close()  # else Python warns of them in whatever test runs next
 
 
 @gemchain.chain

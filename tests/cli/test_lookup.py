@@ -52,12 +52,12 @@ def test_cancel_and_replay_take_a_key(keyed):
 
 def test_resume_takes_a_key(keyed):
     keyed.rows({"id": "q", "topic": "x"}, name="ask.jsonl")
-    keyed.run(f"{keyed.target}:ask", "ask.jsonl")
+    keyed.run(f"{keyed.target}:ask", "ask.jsonl", "asked.jsonl")
     assert keyed.json("resume", "q", "yes") == {"chain": chain_of(keyed, "q")["id"], "resumed": True}
 
 
 def test_a_key_of_several_functions_names_the_candidates(keyed):
-    keyed.run(f"{keyed.target}:other")
+    keyed.run(f"{keyed.target}:other", "rows.jsonl", "other.jsonl")
     for command in (["show"], ["retry"], ["cancel"], ["resume"], ["replay"]):
         done = keyed(*command, "article 17")
         assert done.exit_code == 2
@@ -98,7 +98,7 @@ def test_many_candidates_are_cut_and_that_is_said(cli):
     )
     name = cli.module(f"import gemchain\n{functions}")
     for number in range(7):
-        cli.run(f"{name}:start{number}")
+        cli.run(f"{name}:start{number}", "rows.jsonl", f"out{number}.jsonl")
     said = cli("show", "a").stderr
     assert said.count("key 'a'") == 5
     assert "and more" in said

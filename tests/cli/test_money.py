@@ -3,7 +3,7 @@
 import pytest
 
 import gemchain
-from gemchain.cli.output.formatting import Models, amount, money
+from gemchain.display.formatting import Models, amount, money
 from gemchain.money import prices
 from gemchain.records import Usage
 from gemchain.testing import embedded

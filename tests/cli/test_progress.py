@@ -7,9 +7,9 @@ import pytest
 from rich.console import Console
 
 import gemchain
-from gemchain.cli.output.formatting import Models, amount, count, duration, money
-from gemchain.cli.run.meter import Meter, Snapshot
-from gemchain.cli.run.progress import Board, Lines, as_line, showing
+from gemchain.display.formatting import Models, amount, count, duration, money
+from gemchain.display.meter import Meter, Snapshot
+from gemchain.display.progress import Board, Lines, as_line, showing
 from gemchain.records import NO_USAGE, Usage
 from gemchain.records.states import ChainState
 from gemchain.testing import embedded

@@ -1,4 +1,7 @@
-"""`gemchain status`: it advises commands that work, groups failures, and needs a screen at most."""
+"""`gemchain status`: it advises commands that work, groups failures, and needs a screen at most.
+
+Longer than 300 lines: each advised command needs a state of its own.
+"""
 
 import os
 import shlex

@@ -88,6 +88,18 @@ class OwnerContract:
         assert dict(everyone.prompts) == {P.DONE: 1, P.CLAIMED: 1, P.QUEUED: 1}
         assert everyone.usage == spent
 
+    def test_steps_are_counted_by_the_function_that_gets_the_answer(self, given):
+        started(given, "mine", "p1", "p2", callback="articles:draft")
+        started(given, "mine", "p3", callback="value:articles:later@2")
+        started(given, "mine", "p4")
+        given.move(given.read("p1")[0], P.CANCELLED)
+        failed = given.move(given.read("p2")[0], P.FAILED)
+        mine = given.store.owned_by({"mine"})
+        counted = {"draft": (2, 2), "later": (1, 0), "(result)": (1, 0)}
+        assert mine.counters().steps == counted
+        given.move(failed, P.QUEUED)
+        assert mine.counters().steps == counted | {"draft": (2, 1)}
+
     def test_answers_that_wait_are_shown_to_their_owners(self, given):
         for owner, name in (("theirs", "p1"), ("theirs", "p2"), ("mine", "p3")):
             started(given, owner, name)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gemchain.wiring import PREFIXES, VERTEX_MODEL, choose_provider
+from gemchain.providers.choice import PREFIXES, VERTEX_MODEL, choose_provider
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]

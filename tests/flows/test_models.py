@@ -3,9 +3,9 @@
 import pytest
 
 import gemchain
+from gemchain.configuration.sources import current_settings
 from gemchain.money import prices
 from gemchain.records.states import ChainState
-from gemchain.settings import Settings
 from tests.apps import flows
 from tests.support.engines import embedded
 
@@ -87,11 +87,16 @@ def test_settings_let_new_models_through(tmp_path, settings):
         gemchain.submit("x", NEW)
 
 
-def test_the_environment_lets_new_models_through():
-    assert not Settings.from_environment({"GEMCHAIN_ALLOW_UNKNOWN_MODELS": "0"}).allow_unknown_models
-    assert Settings.from_environment({"GEMCHAIN_ALLOW_UNKNOWN_MODELS": "1"}).allow_unknown_models
+@pytest.mark.parametrize(("text", "allowed"), [("0", False), ("1", True)])
+def test_the_environment_lets_new_models_through(monkeypatch, text, allowed):
+    monkeypatch.setenv("GEMCHAIN_ALLOW_UNKNOWN_MODELS", text)
+    assert current_settings().allow_unknown_models is allowed
+
+
+def test_the_environment_says_it_in_words_that_are_known(monkeypatch):
+    monkeypatch.setenv("GEMCHAIN_ALLOW_UNKNOWN_MODELS", "perhaps")
     with pytest.raises(gemchain.ConfigurationError, match="takes bool"):
-        Settings.from_environment({"GEMCHAIN_ALLOW_UNKNOWN_MODELS": "perhaps"})
+        current_settings()
 
 
 def test_a_model_with_a_price_of_ones_own_is_known(tmp_path):

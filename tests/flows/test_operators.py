@@ -195,8 +195,10 @@ def test_retry_on_the_command_line_takes_a_state(tmp_path):
         chain = gemchain.start(flows.careless, "x")
         engine.run()
     run = CliRunner().invoke
-    assert "nothing was" in run(app, ["retry", "--only", "parked", "--state", str(tmp_path)]).output
-    assert "1 prompt back" in run(app, ["retry", "--only", "failed", "--state", str(tmp_path)]).output
+    assert "Nothing was sent back" in run(app, ["retry", "--only", "parked", "--state", str(tmp_path)]).output
+    assert (
+        "1 prompt back" in run(app, ["retry", "--only", "failed", "--state", str(tmp_path), "--yes"]).output
+    )
     assert run(app, ["retry", "--only", "done", "--state", str(tmp_path)]).exit_code == 2
     with embedded(tmp_path, responder=flows.echo, clock=clock):
         assert chain.result() == "X"

@@ -143,7 +143,7 @@ def test_a_whole_old_name_is_found_by_the_process_that_has_not_imported_its_modu
 
 
 def test_a_module_that_is_not_here_may_be_another_applications_and_the_reason_says_so(tmp_path):
-    with pytest.raises(UnresolvedError, match="of another application on the same state"):
+    with pytest.raises(UnresolvedError, match="of another application; each is a program of its own"):
         Continuations(application=tmp_path).resolve("their_chains:take")
 
 

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import gemchain
-from gemchain.cli.run.rows import read_rows
+from gemchain.data.inputs import Input
+from gemchain.data.layouts import JSONL
 from tests.apps import guarded
 from tests.support.fuzzing import TEXTS, fuzz
 
@@ -124,4 +125,4 @@ def test_rows_of_a_file_are_refused_with_their_number(tmp_path, line):
     path = tmp_path / "rows.jsonl"
     path.write_text('{"a": 1}\n' + line + "\n", encoding="utf-8")
     with pytest.raises(gemchain.InvalidInputError, match=r"rows\.jsonl.*2"):
-        list(read_rows(path))
+        list(Input(path, JSONL, path.name).rows())

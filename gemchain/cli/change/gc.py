@@ -4,10 +4,10 @@ import re
 from datetime import timedelta
 from typing import Any
 
-from gemchain.cli.output.console import PlainConsole
-from gemchain.cli.output.formatting import count
 from gemchain.cli.output.json_data import print_json
 from gemchain.cli.state.opening import existing
+from gemchain.display.console import PlainConsole
+from gemchain.display.formatting import count
 from gemchain.engine.operations.retention import Removed, forget, would_forget
 from gemchain.errors import InvalidInputError
 from gemchain.records import Space

@@ -5,10 +5,10 @@ from collections import Counter
 from gemchain.api.operations import CALLBACK_ONLY, cancel_chain, retry_prompts
 from gemchain.base.chunks import chunked
 from gemchain.cli.change.selection import Filter, agreed, chains_to_cancel, functions_of, stuck_prompts
-from gemchain.cli.output.console import PlainConsole
-from gemchain.cli.output.formatting import count
 from gemchain.cli.output.json_data import print_json
 from gemchain.cli.state.opening import existing
+from gemchain.display.console import PlainConsole
+from gemchain.display.formatting import count
 from gemchain.records import Prompt
 from gemchain.runtime import Runtime
 

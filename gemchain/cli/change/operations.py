@@ -8,11 +8,11 @@ from gemchain.api.forks import fork_chain
 from gemchain.api.operations import cancel_chain, retry_prompts
 from gemchain.api.row_starts import failed_at_start
 from gemchain.base import jsontext
-from gemchain.cli.output.console import PlainConsole
-from gemchain.cli.output.formatting import count
 from gemchain.cli.output.json_data import print_json
 from gemchain.cli.state.lookup import find
 from gemchain.cli.state.opening import existing
+from gemchain.display.console import PlainConsole
+from gemchain.display.formatting import count
 from gemchain.engine.operations.cancel_batch import cancel_batch
 from gemchain.errors import InvalidInputError
 from gemchain.records import Batch, Chain, Prompt

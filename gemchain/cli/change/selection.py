@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from rich.console import Console
 
-from gemchain.cli.output.formatting import count
 from gemchain.cli.state.matching import is_function
 from gemchain.cli.state.owners import owner_named
+from gemchain.display.formatting import count
 from gemchain.errors import InvalidInputError
 from gemchain.ports import Store
 from gemchain.records import Chain, Prompt

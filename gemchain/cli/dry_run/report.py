@@ -7,9 +7,9 @@ from typing import Any
 from rich.text import Text
 
 from gemchain.cli.dry_run.counts import Estimate, Rehearsal, request_of
-from gemchain.cli.output.console import PlainConsole
-from gemchain.cli.output.formatting import SIMULATED, amount, count
 from gemchain.cli.output.json_data import print_json
+from gemchain.display.console import PlainConsole
+from gemchain.display.formatting import SIMULATED, amount, count
 from gemchain.money import prices
 from gemchain.money.estimates import CHARACTERS_PER_TOKEN
 from gemchain.records import NO_USAGE, Usage

@@ -11,8 +11,6 @@ from typing import Any
 import orjson
 
 from gemchain.cli.export.selection import PARKED, WAITING, Selection
-from gemchain.cli.output.console import PlainConsole
-from gemchain.cli.output.formatting import count
 from gemchain.cli.output.json_data import json_value, print_json
 from gemchain.cli.state.opening import existing
 from gemchain.cli.state.owners import owner_named
@@ -21,6 +19,8 @@ from gemchain.data.layouts import formats_of
 from gemchain.data.ordering import Sorter
 from gemchain.data.outputs import Output, output_of
 from gemchain.data.streams import bytes_of
+from gemchain.display.console import PlainConsole
+from gemchain.display.formatting import count
 from gemchain.errors import BlobError, InvalidInputError
 from gemchain.ports import Store
 from gemchain.records import NO_USAGE, Chain, Failure

@@ -70,7 +70,7 @@ def print_error(text: str, *, mark: str = "✗") -> None:
     """Print one line on stderr; further lines of `text` follow it, indented."""
     from rich.text import Text
 
-    from gemchain.cli.output.console import PlainConsole
+    from gemchain.display.console import PlainConsole
 
     first, *more = text.splitlines()
     line = Text(f"{mark} ", style="bold red" if mark == "✗" else "bold yellow").append(first, style="default")

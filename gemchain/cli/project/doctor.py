@@ -5,13 +5,13 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from gemchain.cli.output.console import PlainConsole
-from gemchain.cli.output.formatting import count
 from gemchain.cli.output.json_data import print_json
 from gemchain.cli.project import dotenv
 from gemchain.cli.project.checks import Finding, Setup, check_cloud
 from gemchain.cli.project.google_cloud import GoogleCloud
 from gemchain.configuration.sources import current_settings
+from gemchain.display.console import PlainConsole
+from gemchain.display.formatting import count
 from gemchain.errors import ConfigurationError, GemchainError
 from gemchain.ports import Store
 from gemchain.records import Batch

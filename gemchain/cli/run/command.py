@@ -16,18 +16,18 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from gemchain.cli.output.console import PlainConsole
 from gemchain.cli.output.errors import NOT_ALL_DONE, StoppedError
 from gemchain.cli.run import summary
 from gemchain.cli.run.files import Files, check_output, opened
 from gemchain.cli.run.loading import Target, load, locate
-from gemchain.cli.run.meter import Meter
 from gemchain.cli.run.ownership import begin, left_alone, owners_to_serve
 from gemchain.cli.run.parameters import Parameters, Params, check_rows
-from gemchain.cli.run.progress import showing
 from gemchain.cli.run.safe_results import check_results
 from gemchain.cli.run.starting import Started, rehearse_rows, start_rows
 from gemchain.cli.state.opening import configured, environment
+from gemchain.display.console import PlainConsole
+from gemchain.display.meter import Meter
+from gemchain.display.progress import showing
 from gemchain.engine.drive import drive
 from gemchain.errors import ConfigurationError
 from gemchain.records.states import ChainState

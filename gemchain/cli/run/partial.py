@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from gemchain.cli.output.errors import print_error
-from gemchain.cli.output.formatting import count
 from gemchain.cli.run.earlier import OutputRecords
 from gemchain.cli.run.files import Files
 from gemchain.cli.run.results import COLUMNS
 from gemchain.data.outputs import Output
+from gemchain.display.formatting import count
 from gemchain.errors import GemchainError, InvalidInputError
 from gemchain.ports import Store
 from gemchain.records.states import ChainState

@@ -6,11 +6,11 @@ from rich.console import Console
 from rich.text import Text
 
 from gemchain.api.row_starts import START
-from gemchain.cli.output.formatting import count, duration, money, tokens
-from gemchain.cli.run.meter import Snapshot
 from gemchain.cli.run.ownership import LeftAlone
 from gemchain.cli.run.results import PARKED, WAITING, Summary
 from gemchain.cli.run.starting import Started
+from gemchain.display.formatting import count, duration, money, tokens
+from gemchain.display.meter import Snapshot
 from gemchain.records import NO_USAGE
 from gemchain.records.states import ChainState
 

@@ -10,13 +10,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from gemchain.base import jsontext
-from gemchain.cli.output.console import wide_console
-from gemchain.cli.output.formatting import KINDS, Models, duration, models_of, moment, money, tokens
 from gemchain.cli.output.json_data import batch_data, chain_data, print_json, prompt_data
 from gemchain.cli.output.raised import raised_at
 from gemchain.cli.state.lookup import find
 from gemchain.cli.state.opening import existing
 from gemchain.cli.views.drawing import STYLES, draw
+from gemchain.display.console import wide_console
+from gemchain.display.formatting import KINDS, Models, duration, models_of, moment, money, tokens
 from gemchain.engine.answers.stored import read_answer
 from gemchain.errors import BlobError
 from gemchain.formats.response import Response

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from rich.text import Text
 
-from gemchain.cli.output.formatting import KINDS, duration, moment
 from gemchain.cli.output.raised import raised_at
+from gemchain.display.formatting import KINDS, duration, moment
 from gemchain.records import Prompt
 
 __all__ = ["SHORT", "STYLES", "draw"]

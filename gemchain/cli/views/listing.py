@@ -7,12 +7,12 @@ from typing import TypeVar
 
 from rich.text import Text
 
-from gemchain.cli.output.console import wide_console
-from gemchain.cli.output.formatting import age, duration
 from gemchain.cli.output.json_data import batch_data, chain_data, print_json
 from gemchain.cli.output.tables import Column, fitted_table
 from gemchain.cli.state.opening import existing
 from gemchain.cli.views.drawing import SHORT, STYLES
+from gemchain.display.console import wide_console
+from gemchain.display.formatting import age, duration
 from gemchain.errors import InvalidInputError
 from gemchain.records import Batch, Chain
 from gemchain.records.states import BatchState, ChainState

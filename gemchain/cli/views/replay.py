@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from gemchain.cli.output.console import PlainConsole
 from gemchain.cli.output.json_data import print_json
 from gemchain.cli.state.lookup import find
 from gemchain.cli.state.opening import existing
+from gemchain.display.console import PlainConsole
 from gemchain.engine.operations.replay_check import Difference, check_replay
 from gemchain.errors import InvalidInputError
 from gemchain.records import Batch, Prompt

@@ -8,10 +8,10 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from gemchain.cli.output.console import wide_console
-from gemchain.cli.output.formatting import age, amount
 from gemchain.cli.output.json_data import json_value, print_json
 from gemchain.cli.state.opening import existing
+from gemchain.display.console import wide_console
+from gemchain.display.formatting import age, amount
 from gemchain.ports import Store
 from gemchain.records import Counters, Run
 from gemchain.records.run import PROGRAM

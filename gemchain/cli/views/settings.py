@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 from rich.table import Table
 from rich.text import Text
 
-from gemchain.cli.output.console import wide_console
 from gemchain.cli.output.json_data import print_json
 from gemchain.cli.run.loading import Target, import_file, locate
 from gemchain.cli.state.opening import environment
 from gemchain.configuration.file import OWN_FILE, PROJECT_FILE
 from gemchain.configuration.sources import Source, Sources, find_sources, folders_of
 from gemchain.configuration.variables import variable_of, warn_of_unknown_variables
+from gemchain.display.console import wide_console
 from gemchain.runtime import install
 from gemchain.settings import Settings
 

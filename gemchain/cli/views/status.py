@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from gemchain.cli.output.console import PlainConsole
-from gemchain.cli.output.formatting import KINDS, age, count, models_of, moment, money, tokens
 from gemchain.cli.output.json_data import batch_data, json_value, print_json
 from gemchain.cli.output.screen import Row, Section, print_rows
 from gemchain.cli.state.opening import existing
 from gemchain.cli.views.advice import Advice, advise
 from gemchain.cli.views.failures import MOST_READ, Group, by_fingerprint, failed_chains, parked_prompts
+from gemchain.display.console import PlainConsole
+from gemchain.display.formatting import KINDS, age, count, models_of, moment, money, tokens
 from gemchain.ports import Store
 from gemchain.records import NO_USAGE, Batch, Prompt, QueueStatus
 from gemchain.records.states import BatchState, PromptState

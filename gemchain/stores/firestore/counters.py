@@ -16,8 +16,8 @@ from collections.abc import Collection, Iterable
 from math import isfinite
 from typing import Any
 
-from gemchain.records import NO_USAGE, Counters, Prompt, Unit, Usage, queue_owner
-from gemchain.records.states import OPEN_BATCH, BatchState, ChainState, PromptState
+from gemchain.records import NO_USAGE, Counters, Prompt, StepCount, Unit, Usage, queue_owner, step_name
+from gemchain.records.states import ENDED_PROMPT, OPEN_BATCH, BatchState, ChainState, PromptState
 from gemchain.stores.firestore.client.connection import Connection, record_id
 from gemchain.stores.firestore.client.messages import FieldTransform, Message, Write
 from gemchain.stores.firestore.client.query import NAME, Query
@@ -57,11 +57,15 @@ class Deltas:
             self._enter(prompt.queue, prompt.progress.state, prompt.size)
             self._note(prompt, prompt.progress.state, now)
             self._spend(prompt.owner, NO_USAGE, prompt.progress.usage)
+            self._step(prompt, "created", 1)
+            self._step(prompt, "ended", prompt.progress.state in ENDED_PROMPT)
         for prompt, after in unit.moves:
             self._leave(prompt.queue, prompt.progress.state, prompt.size)
             self._enter(prompt.queue, after.state, prompt.size)
             self._note(prompt, after.state, now)
             self._spend(prompt.owner, prompt.progress.usage, after.usage)
+            ended = (after.state in ENDED_PROMPT) - (prompt.progress.state in ENDED_PROMPT)
+            self._step(prompt, "ended", ended)
         if unit.ending is not None:
             self.counts[unit.ending.owner, "chains", unit.ending.before] -= 1
             self.counts[unit.ending.owner, "chains", unit.ending.after] += 1
@@ -95,6 +99,10 @@ class Deltas:
         if state is QUEUED:
             self.counts[owner, "bytes", queue] -= size
             self.left.add(queue)
+
+    def _step(self, prompt: Prompt, what: str, number: int) -> None:
+        if number and (step := step_name(prompt)):
+            self.counts[prompt.owner, what, step] += number
 
     def _spend(self, owner: str, before: Usage, after: Usage) -> None:
         if before != after:
@@ -192,6 +200,10 @@ class CounterShards:
             usage=Usage(**{name: found["usage"][name] for name in Usage._fields if name in found["usage"]})
             if "usage" in found
             else NO_USAGE,
+            steps={
+                name: StepCount(number, found.get("ended", {}).get(name, 0))
+                for name, number in found.get("created", {}).items()
+            },
         )
 
 

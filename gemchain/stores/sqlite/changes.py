@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from operator import itemgetter
 
 from gemchain.errors import StoreError
-from gemchain.records import NO_USAGE, ChainMove, Move, Progress, Prompt, Unit, codec
-from gemchain.records.states import UNFINISHED_PROMPT, PromptState
+from gemchain.records import NO_USAGE, ChainMove, Move, Progress, Prompt, Unit, codec, step_name
+from gemchain.records.states import ENDED_PROMPT, UNFINISHED_PROMPT, PromptState
 from gemchain.stores.sqlite.connection import Connection
 from gemchain.stores.sqlite.counters import Deltas
 from gemchain.stores.sqlite.names import Names
@@ -122,6 +122,9 @@ class Changes:
         deltas.prompts[owner, before.state] -= 1
         deltas.prompts[owner, after.state] += 1
         deltas.spend(owner, before.usage, after.usage)
+        ended = (after.state in ENDED_PROMPT) - (before.state in ENDED_PROMPT)
+        if ended and (step := step_name(prompt)):
+            deltas.steps[owner, f"ended.{step}"] += ended
         self._opened[prompt.chain_id] += (after.state in UNFINISHED_PROMPT) - (
             before.state in UNFINISHED_PROMPT
         )
@@ -171,6 +174,9 @@ class Changes:
     def _count_draft(self, prompt: Prompt) -> None:
         after = prompt.progress
         self._deltas.prompts[prompt.owner, after.state] += 1
+        if step := step_name(prompt):
+            self._deltas.steps[prompt.owner, f"created.{step}"] += 1
+            self._deltas.steps[prompt.owner, f"ended.{step}"] += after.state in ENDED_PROMPT
         if after.usage is not NO_USAGE:
             self._deltas.spend(prompt.owner, NO_USAGE, after.usage)
         self._opened[prompt.chain_id] += after.state in UNFINISHED_PROMPT

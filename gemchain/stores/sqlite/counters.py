@@ -5,10 +5,11 @@ The numbers are kept for each owner, so those of one run are read as cheaply as 
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
+from typing import Any
 
-from gemchain.records import Counters, Usage
+from gemchain.records import Counters, StepCount, Usage
 from gemchain.records.states import BatchState, ChainState, PromptState
 from gemchain.stores.sqlite.connection import Connection
 
@@ -33,12 +34,14 @@ class Deltas:
         prompts: Prompts that came into a state of an owner, less those that left it.
         chains: The same for chains.
         batches: The same for batches.
+        steps: Prompts of a step that were created or ended, by owner and `created.STEP` or `ended.STEP`.
     """
 
     def __init__(self) -> None:
         self.prompts: Counter[tuple[str, PromptState]] = Counter()
         self.chains: Counter[tuple[str, ChainState]] = Counter()
         self.batches: Counter[tuple[str, BatchState]] = Counter()
+        self.steps: Counter[tuple[str, str]] = Counter()
         self._usage: defaultdict[str, list[float]] = defaultdict(_NOTHING_SPENT)
         self.waiting: Counter[int] = Counter()
         self.size: Counter[int] = Counter()
@@ -69,6 +72,7 @@ class Deltas:
         rows += [(owner, f"prompt.{state}", count) for (owner, state), count in self.prompts.items() if count]
         rows += [(owner, f"chain.{state}", count) for (owner, state), count in self.chains.items() if count]
         rows += [(owner, f"batch.{state}", count) for (owner, state), count in self.batches.items() if count]
+        rows += [(owner, f"step.{name}", count) for (owner, name), count in self.steps.items() if count]
         rows += [
             (owner, f"usage.{name}", amount)
             for owner, usage in self._usage.items()
@@ -104,4 +108,15 @@ def read_counters(db: Connection, owners: Collection[str] | None = None) -> Coun
         chains={state: found[f"chain.{state}"] for state in ChainState if found.get(f"chain.{state}")},
         batches={state: found[f"batch.{state}"] for state in BatchState if found.get(f"batch.{state}")},
         usage=Usage(**usage),
+        steps=_steps(found),
     )
+
+
+def _steps(found: Mapping[str, Any]) -> dict[str, StepCount]:
+    steps: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    for key, number in found.items():
+        kind, _, rest = key.partition(".")
+        what, _, name = rest.partition(".")
+        if kind == "step" and what in StepCount._fields:
+            steps[name][what] = number
+    return {name: StepCount(**numbers) for name, numbers in steps.items()}

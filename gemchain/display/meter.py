@@ -4,9 +4,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
 
-from gemchain.cli.output.formatting import Models
+from gemchain.display.formatting import Models
+from gemchain.display.waiting import waits_for
 from gemchain.ports import Store
-from gemchain.records import NO_USAGE, Counters, Usage, queue_names
+from gemchain.records import NO_USAGE, Counters, StepCount, Usage, queue_names
 from gemchain.records.states import OPEN_BATCH, BatchState, ChainState, PromptState
 
 __all__ = ["Meter", "Snapshot"]
@@ -18,7 +19,12 @@ State = TypeVar("State", PromptState, BatchState)
 
 
 class Snapshot(NamedTuple):
-    """The state of a run. Chains are those of its rows; prompts done and tokens are those since it began."""
+    """The state of a run. Chains are those of its rows; prompts done and tokens are those since it began.
+
+    Attributes:
+        steps: Prompts by the function that gets their answer, in the order in which the steps were first met.
+        waits: What is waited for, in words.
+    """
 
     chains: int = 0
     done: int = 0
@@ -33,6 +39,8 @@ class Snapshot(NamedTuple):
     closed: int = 0
     usage: Usage = NO_USAGE
     models: Models = Models()
+    steps: tuple[tuple[str, StepCount], ...] = ()
+    waits: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -49,6 +57,7 @@ class Meter:
     others: dict[ChainState, int] = field(init=False)
     chains: int = 0
     models: Models = field(default_factory=Models)
+    order: dict[str, None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.before = self.store.counters()
@@ -75,7 +84,7 @@ class Meter:
         self.before = self.before.plus(known)
 
     def read(self, batches: int = NEWEST) -> Snapshot:
-        """Read a snapshot from the store, with three small queries.
+        """Read a snapshot from the store, with a few small queries.
 
         Args:
             batches: How many batches to read for the models in use, the newest first.
@@ -96,7 +105,20 @@ class Meter:
             closed=_increase(counters.batches, self.before.batches, BatchState.CLOSED),
             usage=counters.usage.minus(self.before.usage),
             models=self.models,
+            steps=self._steps(counters),
+            waits=tuple(waits_for(self.store)),
         )
+
+    def _steps(self, counters: Counters) -> tuple[tuple[str, StepCount], ...]:
+        """The steps in which something is open, or has happened since the beginning."""
+        before = self.before.steps
+        moved = {
+            name: step
+            for name, step in counters.steps.items()
+            if step != before.get(name) or step.ended < step.created
+        }
+        self.order |= dict.fromkeys(sorted(moved.keys() - self.order.keys()))
+        return tuple((name, moved[name]) for name in self.order if name in moved)
 
     def _own_chains(self, counters: Counters, state: ChainState) -> int:
         return max(0, counters.chains.get(state, 0) - self.others.get(state, 0))

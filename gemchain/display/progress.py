@@ -19,10 +19,11 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from gemchain.cli.output.formatting import count, duration, money, tokens
-from gemchain.cli.run.meter import Meter, Snapshot
+from gemchain.display.formatting import count, duration, money, tokens
+from gemchain.display.meter import Meter, Snapshot
+from gemchain.display.rate import Rate
 from gemchain.errors import StoreError
-from gemchain.records import NO_USAGE
+from gemchain.records import NO_USAGE, StepCount
 
 __all__ = ["Board", "Lines", "Progress", "as_line", "showing"]
 
@@ -36,6 +37,14 @@ LINES = 5.0
 """Seconds between two lines where there is no terminal."""
 
 BAR = 40
+STEPS = 6
+"""Steps of a chain that are shown."""
+
+WAITS = 3
+"""Things waited for that are shown."""
+
+NAME = 18
+MINUTE = 60
 
 
 class Progress(Protocol):
@@ -68,6 +77,7 @@ class Lines:
         self._begun = clock()
         self._due = self._begun + LINES
         self._last = Snapshot()
+        self._rate = Rate()
 
     def watch(self) -> None:
         """Print a line when it is time."""
@@ -75,25 +85,36 @@ class Lines:
             return
         self._due = self._clock() + LINES
         now = self._meter.read()
+        rate = self._rate.note(self._clock(), now.prompts_done)
         if now != self._last:
             self._last = now
-            self.say(f"{duration(self._clock() - self._begun)}: {as_line(now)}")
+            self.say(f"{duration(self._clock() - self._begun)}: {as_line(now, rate)}")
 
     def say(self, text: str) -> None:
         """Print the text without markup."""
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def as_line(now: Snapshot) -> str:
-    """A snapshot in one line."""
+def as_line(now: Snapshot, rate: float = 0.0) -> str:
+    """A snapshot in one line, with the prompts that are done in a second."""
     parts = [
         f"chains {now.done:,} of {now.chains:,} done, {now.failed:,} failed, {now.parked:,} parked",
-        f"prompts {now.queued:,} queued, {now.in_batches:,} in batches, {now.prompts_done:,} done",
+        f"prompts {now.queued:,} queued, {now.in_batches:,} in batches, {now.prompts_done:,} done"
+        + _per(rate),
+        ", ".join(f"{name} {step.ended:,}/{step.created:,}" for name, step in now.steps[:STEPS]),
         f"{count(now.running, 'batch')} running",
         tokens(now.usage) if now.usage != NO_USAGE else "",
         money(now.usage, now.models),
+        f"waits for {now.waits[0]}" if now.waits else "",
     ]
     return " | ".join(filter(None, parts))
+
+
+def _per(rate: float) -> str:
+    """`, 120/s`, or nothing while nothing moves."""
+    if rate <= 0:
+        return ""
+    return f", {rate:,.0f}/s" if rate >= 1 else f", {rate * MINUTE:,.1f}/min"
 
 
 class Board:
@@ -105,11 +126,14 @@ class Board:
         self._console = console
         self._begun = time.monotonic()
         self._spinner = Spinner("dots", style="cyan")
+        self._rate = Rate()
+        self._per_second = 0.0
         self.now = Snapshot()
 
     def watch(self) -> None:
         """Read the store; the next drawing shows the new snapshot."""
         self.now = self._meter.read()
+        self._per_second = self._rate.note(time.monotonic(), self.now.prompts_done)
 
     def say(self, text: str) -> None:
         """Print a line above the board."""
@@ -124,13 +148,30 @@ class Board:
         rows.add_column(style="dim")
         rows.add_column()
         rows.add_row("  chains", _chains(now))
-        rows.add_row("  prompts", _prompts(now))
+        rows.add_row("  prompts", _prompts(now).append(_per(self._per_second), style="dim"))
+        for name, step in now.steps[:STEPS]:
+            rows.add_row(f"    {_short(name)}", _step(step))
+        if len(now.steps) > STEPS:
+            rows.add_row("", Text(f"and {count(len(now.steps) - STEPS, 'other step')}", style="dim"))
         rows.add_row("  batches", _batches(now))
         if now.usage != NO_USAGE:
             rows.add_row("  tokens", tokens(now.usage))
         if paid := money(now.usage, now.models):
             rows.add_row("  money", paid)
+        for place, text in enumerate(now.waits[:WAITS]):
+            rows.add_row("" if place else "  waits for", Text(text, style="dim"))
         return Group(head, rows)
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= NAME else f"{name[: NAME - 1]}…"
+
+
+def _step(step: StepCount) -> RenderableType:
+    line = Table.grid(padding=(0, 1))
+    bar = ProgressBar(total=max(step.created, 1), completed=min(step.ended, step.created), width=BAR // 2)
+    line.add_row(bar, Text(f"{step.ended:,} of {step.created:,}"))
+    return line
 
 
 def _chains(now: Snapshot) -> RenderableType:

@@ -1,0 +1,51 @@
+"""Which provider a model's name chooses."""
+
+import re
+
+from gemchain.errors import ModelError
+from gemchain.money import prices
+
+__all__ = ["PREFIXES", "VERTEX_MODEL", "choose_provider"]
+
+PREFIXES = {"simulated": "simulated", "gemini-api": "gemini-api"}
+"""Prefixes of model names, before a slash, and the provider that each chooses."""
+
+VERTEX_MODEL, VERTEX_PATH = "gemini-", "publishers/google/models/"
+"""Prefixes of the names of models on Vertex AI."""
+
+VERTEX_OWN = re.compile(
+    r"projects/[^/]+/locations/[^/]+/(?:publishers/google/models|models|endpoints)/[^/]+\Z"
+)
+"""Whole names on Vertex AI, such as those of models that were tuned in a project."""
+
+
+def choose_provider(model: str) -> tuple[str, str]:
+    """The provider that a model's name chooses, and the model's name there.
+
+    Raises:
+        ModelError: No provider serves the model; the message names the most similar name that is served.
+    """
+    if not isinstance(model, str) or not model.strip():
+        raise ModelError(f"a model is a name such as 'simulated/echo', not {model!r}")
+    prefix, slash, inner = model.partition("/")
+    if model.startswith(VERTEX_PATH) or (not slash and model.startswith(VERTEX_MODEL)):
+        return "vertex", model.removeprefix(VERTEX_PATH)
+    if VERTEX_OWN.match(model):
+        return "vertex", model
+    if slash and prefix in PREFIXES and inner:
+        return PREFIXES[prefix], inner
+    raise ModelError(f"no provider serves the model {model!r}; {_hint(model, prefix, inner)}")
+
+
+def _hint(model: str, prefix: str, inner: str) -> str:
+    from difflib import get_close_matches  # rarely needed, and 1 ms to import
+
+    if not inner and (near := get_close_matches(model, prices.models(), n=1)):
+        return f"did you mean {near[0]!r}?"
+    if near := get_close_matches(prefix, PREFIXES, n=1):
+        return f"did you mean '{near[0]}/{inner or model}'?"
+    return f"a name begins with {_known()}"
+
+
+def _known() -> str:
+    return " or ".join(f"'{each}'" for each in (*(f"{prefix}/" for prefix in PREFIXES), VERTEX_MODEL))

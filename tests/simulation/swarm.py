@@ -176,11 +176,15 @@ class Owners:
     """Whose work the chains of a seed are, and whose each process does, under half of the seeds.
 
     It has chance of its own, like `Growth`.
+
+    Args:
+        wanted: False for a seed without owners; the seed decides otherwise.
     """
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, *, wanted: bool = True) -> None:
         self.random = Random(f"owners of {seed}")
-        self.names = self.random.choice(((), (), ("one", "two"), ("", "one", "two")))
+        names = self.random.choice(((), (), ("one", "two"), ("", "one", "two")))
+        self.names: tuple[str, ...] = names if wanted else ()
 
     def of_person(self) -> str:
         """To whom the chains belong that one person starts."""

@@ -107,10 +107,10 @@ class World:
         even: Whether the run must be the same on every store.
     """
 
-    def __init__(self, seed, open_store=None, *, even=False, grows=None):
+    def __init__(self, seed, open_store=None, *, even=False, grows=None, owned=True):
         self.seed = seed
         self.growth = Growth(seed, grows)
-        self.owners = Owners(seed)
+        self.owners = Owners(seed, wanted=owned)
         self.random = Random(seed)
         self.rates = draw_rates(self.random)
         self.growth.add_to(self.rates)
@@ -438,7 +438,7 @@ def _seeded(world):
             runtime.install(before)
 
 
-def simulate(seed, open_store=None, *, even=False, grows=None):
+def simulate(seed, open_store=None, *, even=False, grows=None, owned=True):
     """Run one seed.
 
     Args:
@@ -446,10 +446,11 @@ def simulate(seed, open_store=None, *, even=False, grows=None):
         open_store: Opens the store under test on the clock that it is given.
         even: Whether the run must be the same on every store; it is also shorter.
         grows: Whether output grows while jobs run; the seed decides when None.
+        owned: False for a run without owners; the seed decides otherwise.
     """
     log = logging.getLogger("gemchain")
     before, log.disabled = log.disabled, True
-    world = World(seed, open_store, even=even, grows=grows)
+    world = World(seed, open_store, even=even, grows=grows, owned=owned)
     try:
         with _seeded(world):
             return world.run()

@@ -7,6 +7,7 @@ deferred rows that no later part covers. They are recorded in one commit of the 
 that two processes at once make them once.
 """
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from operator import attrgetter
@@ -19,6 +20,8 @@ from gemchain.records.states import BatchState, PartState, PromptState
 from gemchain.runtime import Runtime
 
 __all__ = ["abandon", "close", "is_complete"]
+
+log = logging.getLogger("gemchain")
 
 MISSING = Failure("missing", "the output has no row for this prompt", retryable=True)
 
@@ -46,15 +49,17 @@ def close(runtime: Runtime, batch: Batch) -> Batch:
     failure = lost if lost.reason == "rejected" else replace(lost, retryable=True)
     missing = _release(runtime, batch, failure)
     counts, usage = _totals(parts)
-    return runtime.store.save_batch(
-        replace(
-            batch,
-            state=BatchState.CLOSED,
-            closed_at=runtime.store.now(),
-            counts=counts.plus(RowCounts(missing=missing)),
-            usage=usage,
-        )
+    closed = replace(
+        batch,
+        state=BatchState.CLOSED,
+        closed_at=runtime.store.now(),
+        counts=counts.plus(RowCounts(missing=missing)),
+        usage=usage,
     )
+    saved = runtime.store.save_batch(closed)
+    rows = ", ".join(f"{number} {name}" for name, number in saved.counts._asdict().items() if number)
+    log.info("batch %s is closed: %s", saved.id, rows or "no rows")
+    return saved
 
 
 def _to_repeat(parts: Sequence[Part]) -> list[Part]:

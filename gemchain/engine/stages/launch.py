@@ -156,10 +156,12 @@ def _record(runtime: Runtime, provider: Provider, leased: Batch, job: Job) -> Ba
         leased_until_at=None,
     )
     try:
-        return runtime.store.save_batch(sent)
+        saved = runtime.store.save_batch(sent)
     except StoreConflictError:
         _cancel_ours(runtime, provider, sent)
         raise
+    log.info("batch %s: %d prompts sent to %s, job %s", sent.id, sent.requests, sent.queue, sent.job)
+    return saved
 
 
 def _cancel_ours(runtime: Runtime, provider: Provider, sent: Batch) -> None:

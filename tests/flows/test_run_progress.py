@@ -1,0 +1,218 @@
+"""What `gemchain.run()` shows and logs, and how Ctrl-C ends a script."""
+
+import logging
+import os
+import pty
+import signal
+import subprocess
+import sys
+from datetime import timedelta
+
+import pytest
+
+import gemchain
+from gemchain.display.interrupts import LINE
+from gemchain.display.meter import Meter
+from gemchain.display.waiting import waits_for
+from gemchain.records import StepCount
+from gemchain.testing import embedded
+
+MODEL = "simulated/gemini-3.5-flash-lite"
+
+SCRIPT = """
+import os, sys
+import gemchain
+
+def start(topic):
+    gemchain.submit(topic, "simulated/gemini-3.5-flash-lite", draft)
+
+def draft(response):
+    gemchain.submit(response.text, "simulated/gemini-3.5-flash-lite", finish)
+
+def finish(response):
+    return response.text
+
+if __name__ == "__main__":
+    for number in range(50):
+        gemchain.start(start, f"Bee {number} flies.", key=str(number))
+    caught = "catch" in sys.argv
+    try:
+        gemchain.run(progress={"yes": True, "no": False, "auto": None}[sys.argv[1]])
+    except KeyboardInterrupt:
+        if not caught:
+            raise
+        print("caught", flush=True)
+"""
+
+
+def begin(topic):
+    gemchain.submit(topic, MODEL, middle)
+
+
+def middle(response):
+    gemchain.submit(response.text, MODEL, finish)
+
+
+def finish(response):
+    return response.text
+
+
+@pytest.fixture
+def script(tmp_path):
+    file = tmp_path / "bees.py"
+    file.write_text(SCRIPT)
+
+    def command(*arguments):
+        return {
+            "args": [sys.executable, str(file), *arguments],
+            "cwd": tmp_path,
+            "env": {
+                "PATH": os.environ["PATH"],
+                "GEMCHAIN_GRACE": "0",
+                "GEMCHAIN_POLL": "0.01",
+                "COLUMNS": "80",
+            }
+            | ({"GEMCHAIN_SIMULATED_TURNAROUND": "1000"} if "wait" in arguments else {}),
+        }
+
+    return command
+
+
+def in_terminal(options, until, *, interrupt=False):
+    """Run a command on a terminal until it has shown something; what it showed in all, and its exit code."""
+    master, slave = pty.openpty()
+    with subprocess.Popen(**options, stdin=slave, stdout=slave, stderr=slave, close_fds=True) as running:
+        os.close(slave)
+        shown = b""
+        sent = False
+        while True:
+            try:
+                more = os.read(master, 65536)
+            except OSError:
+                break
+            if not more:
+                break
+            shown += more
+            if interrupt and not sent and until in shown:
+                running.send_signal(signal.SIGINT)
+                sent = True
+        code = running.wait(timeout=60)
+    os.close(master)
+    return shown.decode(), code
+
+
+def test_on_a_terminal_it_shows_a_board_with_steps(script):
+    shown, code = in_terminal(script("auto", "slowly"), b"")
+    assert code == 0
+    for part in ("bees", "draft", "finish", "of 50"):
+        assert part in shown
+
+
+def test_without_a_terminal_it_shows_nothing_unless_it_is_asked_to(script):
+    quiet = subprocess.run(**script("auto"), capture_output=True, text=True, check=True)
+    assert (quiet.stdout, quiet.stderr) == ("", "")
+
+
+def test_on_a_terminal_it_can_be_hidden(script):
+    shown, code = in_terminal(script("no"), b"")
+    assert (shown, code) == ("", 0)
+
+
+@pytest.mark.parametrize("how", ["auto", "no"])
+def test_ctrl_c_ends_a_script_with_one_line(script, how):
+    options = script(how, "wait")
+    if how == "no":
+        with subprocess.Popen(
+            **options, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as running:
+            state = options["cwd"] / ".gemchain" / "files" / "simulated" / "jobs"
+            while not state.exists():
+                assert running.poll() is None
+            running.send_signal(signal.SIGINT)
+            told, said = running.communicate(timeout=60)
+        assert (told, said) == ("", f"{LINE}\n")
+        assert running.returncode == -signal.SIGINT
+        return
+    shown, code = in_terminal(options, b"waits for", interrupt=True)
+    assert code == -signal.SIGINT
+    assert shown.rstrip().endswith(LINE)
+    assert "Traceback" not in shown
+
+
+def test_a_script_that_catches_ctrl_c_gets_it(script):
+    shown, code = in_terminal(script("auto", "wait", "catch"), b"waits for", interrupt=True)
+    assert code == 0
+    assert shown.rstrip().endswith("caught")
+    assert LINE not in shown
+
+
+def test_another_error_of_the_script_keeps_its_traceback(tmp_path):
+    code = "import gemchain; gemchain.run(); raise ValueError('mine')"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert "ValueError: mine" in done.stderr
+    assert "Traceback" in done.stderr
+
+
+def test_batches_are_logged_at_info(tmp_path, caplog):
+    caplog.set_level(logging.INFO, "gemchain")
+    with embedded(tmp_path) as engine:
+        gemchain.start(begin, "bees")
+        engine.run()
+    said = [each.getMessage() for each in caplog.records]
+    assert sum("1 prompts sent to batch/simulated:" in each for each in said) == 2
+    assert sum("has arrived" in each for each in said) == 2
+    assert sum("is closed: 1 done" in each for each in said) == 2
+
+
+def test_a_snapshot_has_the_steps_in_the_order_in_which_they_were_met(tmp_path):
+    with embedded(tmp_path) as engine:
+        meter = Meter(engine.runtime.store)
+        for number in range(3):
+            gemchain.start(begin, f"bee {number}", key=str(number))
+        assert meter.read().steps == (("middle", StepCount(3, 0)),)
+        engine.run()
+        assert meter.read().steps == (("middle", StepCount(3, 3)), ("finish", StepCount(3, 3)))
+        assert Meter(engine.runtime.store).read().steps == (), "what had ended before is not shown"
+
+
+def test_what_is_waited_for_is_named_with_the_time_that_is_left(tmp_path):
+    with embedded(tmp_path, simulated_turnaround=600) as engine:
+        store = engine.runtime.store
+        gemchain.start(begin, "bees")
+        engine.run(timeout=1)
+        (waits,) = waits_for(store)
+        assert "1 prompt, sent" in waits
+        engine.run()
+        gemchain.start(begin, "wasps")
+        engine.run(timeout=1)
+        (waits,) = waits_for(store)
+        assert "usually 10." in waits
+        assert "left" in waits
+
+
+def test_a_rest_and_a_callback_that_runs_again_are_waited_for(tmp_path):
+    with embedded(tmp_path, simulated_faults="failed=1", retry_delay=500, retry_delay_max=500) as engine:
+        gemchain.start(begin, "bees")
+        engine.run(timeout=30)
+        assert any(
+            "rest before another attempt, the first in" in each for each in waits_for(engine.runtime.store)
+        )
+
+
+def test_a_lease_of_another_process_is_waited_for(tmp_path):
+    with embedded(tmp_path) as engine:
+        store, now = engine.runtime.store, engine.runtime.store.now()
+        from gemchain.records import Batch
+
+        store.plan(
+            Batch(
+                id="b1",
+                provider="simulated",
+                model="m",
+                created_at=now,
+                leased_until_at=now + timedelta(seconds=12),
+            )
+        )
+        assert waits_for(store) == ["batch b1 is being written; its lease ends in 12 s"]

@@ -244,12 +244,16 @@ async def sleeps_after_a_prompt():
 
 @gemchain.chain
 async def uses_asyncio_gather():
+    loop = asyncio.new_event_loop()  # gather() would make one that nobody closes
+    asyncio.set_event_loop(loop)
     pair = helper(), helper()
     try:
         await asyncio.gather(*pair)
     finally:
         for each in pair:
             each.close()  # else Python warns of them in whatever test runs next
+        asyncio.set_event_loop(None)
+        loop.close()
 
 
 @gemchain.chain

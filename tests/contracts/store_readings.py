@@ -11,7 +11,7 @@ from functools import reduce
 
 import pytest
 
-from gemchain.records import ChainMove, Progress, Unit, Usage
+from gemchain.records import ChainMove, Progress, StepCount, Unit, Usage
 from gemchain.records.identity import chain_id
 from gemchain.records.states import PROMPT_MOVES, UNFINISHED_PROMPT, BatchState, ChainState, PromptState
 from tests.contracts.store_samples import APPLIED, CONFLICT, ids, request_of
@@ -180,7 +180,8 @@ class TallyContract:
         counters = given.store.counters()
         moved = given.unit(stale, P.FAILED, token="late", usage=Usage(9, 9, 9.0, 9.0))
         given.store.commit([moved, given.unit(fresh, P.DONE)])
-        assert given.store.counters() == replace(counters, prompts={P.DONE: 2})
+        steps = {"(result)": StepCount(2, 2)}
+        assert given.store.counters() == replace(counters, prompts={P.DONE: 2}, steps=steps)
 
     @pytest.mark.parametrize("seed", range(6))
     def test_tallies_queues_and_open_chains_follow_any_sequence_of_moves(self, given, seed):

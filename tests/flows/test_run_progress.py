@@ -63,16 +63,14 @@ def script(tmp_path):
     file.write_text(SCRIPT)
 
     def command(*arguments):
+        settings = {"GEMCHAIN_GRACE": "0", "GEMCHAIN_POLL": "0.01", "COLUMNS": "80"}
+        for word, seconds in (("wait", "1000"), ("slowly", "1")):
+            if word in arguments:
+                settings["GEMCHAIN_SIMULATED_TURNAROUND"] = seconds
         return {
             "args": [sys.executable, str(file), *arguments],
             "cwd": tmp_path,
-            "env": {
-                "PATH": os.environ["PATH"],
-                "GEMCHAIN_GRACE": "0",
-                "GEMCHAIN_POLL": "0.01",
-                "COLUMNS": "80",
-            }
-            | ({"GEMCHAIN_SIMULATED_TURNAROUND": "1000"} if "wait" in arguments else {}),
+            "env": {"PATH": os.environ["PATH"], "TERM": "xterm", **settings},
         }
 
     return command

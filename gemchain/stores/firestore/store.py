@@ -4,25 +4,21 @@ A document for each prompt, chain, batch and part, readable in the console (`fir
 prompt takes three writes and two reads: created, claimed (read with its request), looked up for its
 answer, moved; the second read is spared where the process that claimed it also dispatches it.
 `FIRESTORE_EMULATOR_HOST` leads to an emulator instead, without credentials.
-
-Longer than 300 lines: it is the whole `Store` port, one short method after the other.
 """
 
 import copy
 import re
 import urllib.parse
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from datetime import datetime, timedelta
-from functools import partial
-from typing import Any, TypeVar
+from collections.abc import Collection, Iterator, Sequence
+from datetime import timedelta
+from typing import Any
 
 from gemchain.base.clock import SystemClock
 from gemchain.errors import ConfigurationError
 from gemchain.ports import Blobs, Clock
-from gemchain.records import Batch, Chain, Counters, InputRow, Part, Prompt, QueueStatus, Run, Unit, Verdict
-from gemchain.records.codec import from_micros, to_micros
+from gemchain.records import Batch, Chain, InputRow, Part, Prompt, Run, Unit, Verdict
 from gemchain.records.identity import chain_id, is_join
-from gemchain.records.states import BatchState, ChainState, PromptState
+from gemchain.records.states import ChainState, PromptState
 from gemchain.stores.firestore.batches import Batches
 from gemchain.stores.firestore.claims.cache import ClaimCache
 from gemchain.stores.firestore.claims.claim import Claim
@@ -31,28 +27,25 @@ from gemchain.stores.firestore.claims.queues import Queues
 from gemchain.stores.firestore.client.connection import Connection, record_id
 from gemchain.stores.firestore.client.errors import Place
 from gemchain.stores.firestore.client.query import NAME, Query
-from gemchain.stores.firestore.client.values import fields_of, version_of
+from gemchain.stores.firestore.client.values import fields_of
 from gemchain.stores.firestore.commits.commit import Committer
 from gemchain.stores.firestore.commits.overflow import OverflowWrites
 from gemchain.stores.firestore.counters import CounterShards
 from gemchain.stores.firestore.documents.documents import (
     batch_record,
     chain_record,
-    expires_key,
     member_key,
     part_record,
 )
 from gemchain.stores.firestore.documents.spill import Spill
 from gemchain.stores.firestore.reads.reading import Reader
-from gemchain.stores.firestore.reads.revisits import first_revisit
-from gemchain.stores.firestore.reads.unsettled import marked, unmark
+from gemchain.stores.firestore.reads.unsettled import unmark
 from gemchain.stores.firestore.reads.waits import Waits
 from gemchain.stores.firestore.retention import Retention
 from gemchain.stores.firestore.runs import read_runs, write_run
+from gemchain.stores.firestore.work import Work, in_order
 
 __all__ = ["FirestoreStore"]
-
-R = TypeVar("R", Batch, Prompt)
 
 _ADDRESS = re.compile(r"firestore://(?P<project>[^/?#]+)(/(?P<database>[^/?#]*))?(\?(?P<options>[^#]*))?")
 
@@ -60,7 +53,7 @@ SAMPLE = 500
 """Chains whose functions are tried when a key is looked for."""
 
 
-class FirestoreStore(Retention):
+class FirestoreStore(Work, Retention):
     """A `Store` in Firestore. `gemchain.ports.Store` is the contract.
 
     What it adds to the contract: among prompts of one priority a short queue gives the one that waited
@@ -133,10 +126,6 @@ class FirestoreStore(Retention):
         keep = timedelta(days=int(days)) if days else None
         database = urllib.parse.unquote(found["database"] or "(default)")
         return cls(found["project"], database, prefix, blobs=blobs, clock=clock, keep=keep)
-
-    def now(self) -> datetime:
-        """The service's time, as its latest replies told."""
-        return self._connection.now()
 
     def owned_by(self, owners: Collection[str] | None) -> "FirestoreStore":
         """The same store, showing only the work of these owners; see `Store.owned_by`."""
@@ -232,15 +221,6 @@ class FirestoreStore(Retention):
         found = self.chains([chain_id(name, key) for name in sorted(names)])
         return [each.id for each in found.values() if each.key == key][:limit]
 
-    def counters(self) -> Counters:
-        """How many records stand where; a handful of documents is read."""
-        return self._counters.counters(self._owners)
-
-    def queues(self) -> list[QueueStatus]:
-        """Every queue in which prompts wait; units that were broken off half-way are finished first."""
-        self._overflow.finish_left()
-        return self._queues.statuses(self._owners)
-
     def plan(self, batch: Batch) -> Batch:
         """Record a new batch."""
         return self._batches.plan(batch)
@@ -271,96 +251,13 @@ class FirestoreStore(Retention):
         self._batches.known(found.values())
         return found
 
-    def open_batches(self) -> list[Batch]:
-        """Every batch that is PLANNED, WRITTEN, SENT or ARRIVED, oldest first."""
-        found = self._mine(self._reader.found("batches", Query([("open", "==", True)]), batch_record))
-        return sorted(self._batches.known(found), key=lambda batch: (batch.created_at, batch.id))
-
-    def list_batches(self, *, state: BatchState | None = None, limit: int = 100) -> list[Batch]:
-        """Batches, newest first."""
-        found: list[Batch] = []
-        for each in BatchState if state is None else (state,):
-            found += self._first_of_mine(partial(self._shelved, each), limit)
-        return sorted(found, key=lambda batch: (batch.created_at, batch.id), reverse=True)[:limit]
-
-    def _shelved(self, state: BatchState, limit: int) -> list[Batch]:
-        where = [("shelf", ">", f"{state} "), ("shelf", "<", f"{state}!")]
-        query = Query(where, order="shelf", descending=True, limit=limit)
-        return self._reader.found("batches", query, batch_record)
-
-    def _mine(self, found: Iterable[R]) -> list[R]:
-        """Of records the ones of the owners that are shown."""
-        return [each for each in found if self._owners is None or each.owner in self._owners]
-
-    def _first_of_mine(self, find: Callable[[int], list[R]], limit: int) -> list[R]:
-        """The first records of the owners that are shown: looked for among more and more of all of them."""
-        asked = limit
-        while True:
-            found = find(asked)
-            mine = self._mine(found)
-            if len(mine) >= limit or len(found) < asked:
-                return mine[:limit]
-            asked *= 2
-
-    def open_parts(self, batch_id: str | None = None) -> list[Part]:
-        """Parts that are not DONE, of one batch or of all, in order."""
-        query = Query([("open", ">", "")], "open") if batch_id is None else Query([("open", "==", batch_id)])
-        found = self._batches.known(self._reader.found("parts", query, part_record))
-        if self._owners is not None and found:
-            shown = {each.id for each in self.open_batches()}
-            found = [each for each in found if each.batch_id in shown]
-        return _in_order(found)
-
     def batch_parts(self, batch_id: str) -> list[Part]:
         """All parts of a batch, in order."""
-        return _in_order(self._reader.found("parts", Query([("batch_id", "==", batch_id)]), part_record))
+        return in_order(self._reader.found("parts", Query([("batch_id", "==", batch_id)]), part_record))
 
     def save_part(self, part: Part) -> Part:
         """Replace a part."""
         return self._batches.save_part(part)
-
-    def due_answers(self, *, limit: int) -> list[Prompt]:
-        """ANSWERED prompts whose `not_before_at` is reached, longest-waiting first."""
-        due = ("revisit", "<=", to_micros(self.now()))
-        return self._first_of_mine(lambda asked: self._reader.first(due, limit=asked, order="revisit"), limit)
-
-    def next_answer_at(self) -> datetime | None:
-        """When the next ANSWERED prompt becomes due; of several without a rest, since when one has been."""
-        first = first_revisit(self._connection, self._owners)
-        if first is None:
-            return None
-        # What did not rest was last written when it was answered.
-        answered_at = min(version_of(first.update_time), to_micros(self.now()) or 0)
-        return from_micros(first.fields["revisit"].integer_value or answered_at)
-
-    def overdue(self, *, limit: int) -> list[Prompt]:
-        """QUEUED and WAITING prompts whose `deadline_at` has passed."""
-        return self._first_of_mine(self._overdue, limit)
-
-    def _overdue(self, limit: int) -> list[Prompt]:
-        found: list[Prompt] = []
-        now, last = self.now(), ""
-        # From one shard with deadlines to the next: most states have none at all.
-        while len(found) < limit:
-            query = Query([("expires", ">", last)], "expires", fields=["expires"], limit=1)
-            first = self._connection.find("prompts", query)
-            if not first:
-                break
-            earliest = first[0].fields["expires"].string_value
-            shard = earliest.partition(" ")[0]
-            if earliest < (end := expires_key(shard, now)):
-                due = (("expires", ">=", earliest), ("expires", "<", end))
-                found += self._reader.first(*due, limit=limit - len(found), order="expires")
-            last = f"{shard}~"
-        return found
-
-    def ended_waits(self, *, limit: int) -> list[Prompt]:
-        """WAITING prompts of kind `chain` whose chain has ended, or is not there."""
-        return self._first_of_mine(self._waits.ended, limit)
-
-    def unsettled_chains(self, *, limit: int) -> list[str]:
-        """Chains with a prompt marked `unsettled`, by id."""
-        return marked(self._connection, limit, self._owners)
 
     def settle(self, prompts: Sequence[Prompt]) -> None:
         """Clear the `unsettled` mark of prompts that are still as they were read; they get new versions."""
@@ -369,7 +266,3 @@ class FirestoreStore(Retention):
     def close(self) -> None:
         """Let go of the connection."""
         self._connection.close()
-
-
-def _in_order(parts: list[Part]) -> list[Part]:
-    return sorted(parts, key=lambda part: (part.batch_id, part.index))

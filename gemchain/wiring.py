@@ -87,7 +87,7 @@ def run(
         timeout: Seconds after which to stop in any case.
         everything: Do the work of all programs and runs in this state. Their functions must be found here.
         progress: Whether to show progress on standard error: a board on a terminal, lines elsewhere. None
-            shows it on a terminal only.
+            shows it on a terminal and in a notebook only.
 
     Returns:
         Whether nothing was left to do; False after a timeout.
@@ -109,13 +109,14 @@ def _progress(
     runtime: Runtime, owners: Collection[str] | None, *, progress: bool | None
 ) -> AbstractContextManager[None]:
     """A block during which progress is shown; what draws it is loaded only if it is wanted."""
-    if progress is False or (progress is None and not sys.stderr.isatty()):
+    in_kernel = "ipykernel" in sys.modules
+    if progress is False or (progress is None and not (sys.stderr.isatty() or in_kernel)):
         from gemchain.display.interrupts import ending_in_one_line
 
         return ending_in_one_line()
     from gemchain.display.python_run import shown
 
-    return shown(runtime, owners, progress=progress)
+    return shown(runtime, owners, summary=bool(progress))
 
 
 def build(settings: Settings, *, responder: Responder | None = None, clock: Clock | None = None) -> Runtime:

@@ -109,6 +109,9 @@ def test_on_a_terminal_it_shows_a_board_with_steps(script):
 def test_without_a_terminal_it_shows_nothing_unless_it_is_asked_to(script):
     quiet = subprocess.run(**script("auto"), capture_output=True, text=True, check=True)
     assert (quiet.stdout, quiet.stderr) == ("", "")
+    asked = subprocess.run(**script("yes"), capture_output=True, text=True, check=True)
+    assert asked.stdout == ""
+    assert asked.stderr.startswith("chains 0 of 0 done"), "the first run did all of it"
 
 
 def test_on_a_terminal_it_can_be_hidden(script):

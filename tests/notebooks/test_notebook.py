@@ -63,6 +63,23 @@ RUN = """
 gemchain.run()
 print([chain.result() for chain in chains])
 """
+SLOWLY = """
+import gemchain
+import gemchain.display.progress
+gemchain.display.progress.LINES = 0.0
+gemchain.configure(state="state", simulated_turnaround=1.0)
+"""
+
+
+def test_a_run_that_takes_a_while_shows_plain_lines(tmp_path):
+    define = DEFINE.replace('gemchain.configure(state="state")\n', "")
+    ran = outputs(execute(made_of(SLOWLY, define, START, RUN), tmp_path))
+    lines = "".join(text for stream, text in ran[-1] if stream == "stderr")
+    assert "chains 0 of 2 done" in lines
+    assert "waits for batch" in lines
+    assert "\x1b" not in lines
+
+
 COUNT = """
 print(sum(active().store.counters().prompts.values()))
 """

@@ -113,7 +113,7 @@ def _progress(
     if progress is False or (progress is None and not (sys.stderr.isatty() or in_kernel)):
         from gemchain.display.interrupts import ending_in_one_line
 
-        return ending_in_one_line()
+        return ending_in_one_line(runtime)
     from gemchain.display.python_run import shown
 
     return shown(runtime, owners, summary=bool(progress))
@@ -141,7 +141,8 @@ def build(settings: Settings, *, responder: Responder | None = None, clock: Cloc
 def _owner(settings: Settings) -> str:
     """The program whose chains are started here: as it is set, or the script that runs."""
     try:
-        return checked_owner(settings.program) or program_name(_folder(settings))
+        anchor = None if settings.store else Path(settings.state).resolve().parent
+        return checked_owner(settings.program) or program_name(_folder(settings), anchor)
     except ValueError as error:
         raise ConfigurationError(f"setting 'program' cannot be used: {error}") from error
 

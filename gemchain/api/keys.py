@@ -12,11 +12,20 @@ from itertools import combinations
 from typing import Any, Literal, NamedTuple
 
 from gemchain.base import jsontext
+from gemchain.base.once import warn_once
 from gemchain.errors import InvalidInputError, KeyInUseError
 from gemchain.records import Chain
 from gemchain.records.arguments import arguments_of, fingerprint
+from gemchain.runtime import Runtime
 
-__all__ = ["Call", "Existing", "check_existing", "refuse_other_call", "same_call"]
+__all__ = [
+    "Call",
+    "Existing",
+    "check_existing",
+    "refuse_other_call",
+    "same_call",
+    "warn_of_another_owner",
+]
 
 Existing = Literal["raise", "return"]
 """What `start` does when the key is in use by a chain with other arguments."""
@@ -63,6 +72,17 @@ def refuse_other_call(chain: Chain, key: str | None, call: Call) -> None:
             "Take another key, or existing='return' for the chain that exists.",
             key=key,
             chain_id=chain.id,
+        )
+
+
+def warn_of_another_owner(runtime: Runtime, chain: Chain) -> None:
+    """Warn once that a key leads to a chain of another program: two modules may have the same name."""
+    if chain.owner and runtime.owner and chain.owner != runtime.owner:
+        warn_once(
+            "owner",
+            chain.function,
+            f"chain {chain.id} of {chain.function} belongs to {chain.owner!r}, and not to {runtime.owner!r}: "
+            "both have a function and a key of this name. Rename a module, or share the setting 'program'",
         )
 
 

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, ParamSpec, TypeVar, overload
 
 from gemchain.api.chains import Chain
-from gemchain.api.keys import Call, Existing, check_existing, refuse_other_call
+from gemchain.api.keys import Call, Existing, check_existing, refuse_other_call, warn_of_another_owner
 from gemchain.api.recording import NewChains, groups, record_chains
 from gemchain.api.start_units import chain_scope, chain_unit, kept_key, start_id
 from gemchain.errors import InvalidInputError
@@ -103,6 +103,8 @@ def start(  # type: ignore[misc]
         found = record_chains(runtime, [unit])
     if found and existing == "raise":
         refuse_other_call(found[identity], key, Call(function, args, params))
+    if found:
+        warn_of_another_owner(runtime, found[identity])
     runtime.waker.hurry()
     return Chain(identity)
 

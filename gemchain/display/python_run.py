@@ -30,7 +30,7 @@ def shown(runtime: Runtime, owners: Collection[str] | None, *, summary: bool) ->
     open_chains = meter.before.chains.get(ChainState.RUNNING, 0)
     meter.set_chains({ChainState.RUNNING: open_chains}, open_chains)
     title = runtime.owner or (sys.argv[0] if sys.argv and sys.argv[0] else "gemchain")
-    with ending_in_one_line(), showing(meter, title, console) as display:
+    with ending_in_one_line(runtime), showing(meter, title, console) as display:
         yield
         if summary and not console.is_terminal:
             display.say(as_line(meter.read()))

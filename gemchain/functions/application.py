@@ -10,6 +10,7 @@ import site
 import sys
 import sysconfig
 from collections.abc import Iterable, Sequence
+from hashlib import blake2b
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
@@ -26,18 +27,28 @@ _OWN = Path(__file__).resolve().parent.parent
 """gemchain itself: in a checkout of it, it lies among the application's modules."""
 
 
-def program_name(folder: Path | None = None) -> str:
+def program_name(folder: Path | None = None, anchor: Path | None = None) -> str:
     """The name of the application's script that runs; empty for installed programs and interactive sessions.
 
     A test runner or a web server is no application: what starts chains inside it is work without an owner.
 
     Args:
         folder: The application's folder; the current folder and that of the running script when None.
+        anchor: The folder of the state: scripts of one name in several folders below it are several programs.
     """
     name, file = main_name(), main_file()
     if name is None or file is None or not Application(folder).contains(file):
         return ""
-    return re.sub(r"[^\w.-]", "-", name)[:100]
+    return re.sub(r"[^\w.-]", "-", _named_below(name, file.resolve(), anchor))[-100:]
+
+
+def _named_below(name: str, file: Path, anchor: Path | None) -> str:
+    """The dotted path of a file below a folder; the module's name, and a digest of the path, elsewhere."""
+    if anchor is None:
+        return name
+    if file.is_relative_to(anchor):
+        return ".".join(file.relative_to(anchor).with_suffix("").parts).removesuffix(".__main__")
+    return f"{name}-{blake2b(str(file).encode(), digest_size=4).hexdigest()}"
 
 
 def home_of(thing: Any) -> str:

@@ -102,6 +102,7 @@ class TestARowThatRaises:
         assert done.exit_code == 2
         assert "row 2 (line 2): start() raised KeyError: 'size'" in done.stderr
         assert cli.json("status")["chains"] == {}
+        assert cli.json("runs") == []
 
 
 class TestARunIsItsOwn:
@@ -206,6 +207,20 @@ class TestUndoing:
         assert cli.json("cancel", "--function", f"{module}:start", "--only", "queued", "--yes") == {
             "cancelled": 3
         }
+
+    def test_cancel_names_the_batch_that_nothing_waits_for(self, cli, monkeypatch):
+        monkeypatch.setenv("GEMCHAIN_SIMULATED_TURNAROUND", "1000")
+        cli.rows({"topic": "a"}, {"topic": "b"})
+        target = f"{cli.module()}:start"
+        cli.run(target, "rows.jsonl", "out.jsonl", "--timeout", "0.05")
+        (batch,) = cli.json("batches")
+        said = cli("cancel", "--all", "--yes").stdout
+        assert f"nothing waits for batch {batch['id']} any more; to stop it:  gemchain cancel" in said
+        cli.run(target, "rows.jsonl", "out.jsonl", "--timeout", "0")
+        assert {line["error"]["reason"] for line in cli.results()} == {"cancelled"}
+
+    def test_a_state_of_prompts_in_place_of_the_folder_is_understood(self, cli):
+        assert "say --only" in cli("cancel", "--state", "queued", "--all").stderr
 
     def test_cancel_all(self, unfinished):
         assert unfinished.json("cancel", "--all", "--yes") == {"cancelled": 3}

@@ -37,6 +37,7 @@ if __name__ == "__main__":
 def script(tmp_path):
     def run(name, *arguments, **environment):
         file = tmp_path / f"{name}.py"
+        file.parent.mkdir(exist_ok=True)
         file.write_text(textwrap.dedent(SCRIPT))
         variables = {"GEMCHAIN_GRACE": "0", "GEMCHAIN_POLL": "0.01", "PATH": "/usr/bin:/bin", **environment}
         done = subprocess.run(
@@ -58,6 +59,19 @@ def test_a_script_leaves_the_chains_of_another_script_alone(script):
     assert script("one", "start") == {"one": "QUEUED=1"}
     assert script("two", "start", "run") == {"one": "QUEUED=1", "two": "DONE=1"}
     assert script("one", "run") == {"one": "DONE=1", "two": "DONE=1"}
+
+
+def test_scripts_of_one_name_in_two_folders_are_two_programs(script):
+    script("one", "start")
+    assert script("other/one", "run") == {"one": "QUEUED=1"}
+
+
+def test_a_key_that_leads_to_a_chain_of_another_program_is_warned_of(tmp_path, caplog):
+    with embedded(tmp_path, program="shop"):
+        gemchain.start(_begin, "bees", key="a")
+    with embedded(tmp_path, program="other"):
+        gemchain.start(_begin, "bees", key="a")
+    assert "belongs to 'shop', and not to 'other'" in caplog.text
 
 
 def test_everything_does_the_work_of_all_scripts(script):

@@ -11,7 +11,7 @@ from datetime import timedelta
 import pytest
 
 import gemchain
-from gemchain.display.interrupts import LINE
+from gemchain.display.interrupts import AGAIN, WITHOUT_KEYS
 from gemchain.display.meter import Meter
 from gemchain.display.waiting import waits_for
 from gemchain.records import StepCount
@@ -131,20 +131,41 @@ def test_ctrl_c_ends_a_script_with_one_line(script, how):
                 assert running.poll() is None
             running.send_signal(signal.SIGINT)
             told, said = running.communicate(timeout=60)
-        assert (told, said) == ("", f"{LINE}\n")
+        assert (told, said) == ("", f"{AGAIN}\n")
         assert running.returncode == -signal.SIGINT
         return
     shown, code = in_terminal(options, b"waits for", interrupt=True)
     assert code == -signal.SIGINT
-    assert shown.rstrip().endswith(LINE)
+    assert shown.rstrip().endswith(AGAIN)
     assert "Traceback" not in shown
+
+
+def test_after_ctrl_c_chains_without_a_key_are_not_started_a_second_time(script, tmp_path):
+    options = script("auto", "wait")
+    file = tmp_path / "bees.py"
+    file.write_text(SCRIPT.replace(", key=str(number)", ""))
+    shown, _ = in_terminal(options, b"waits for", interrupt=True)
+    command = shown.rpartition(WITHOUT_KEYS)[2].strip().replace("\r\n", "")
+    assert command == 'GEMCHAIN_PROGRAM=bees python -c "import gemchain; gemchain.run()"'
+    code = (
+        "import gemchain; gemchain.run(timeout=0); print(gemchain.runtime.active().store.counters().chains)"
+    )
+    again = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=options["env"] | {"GEMCHAIN_PROGRAM": "bees"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert again.stdout.strip().endswith(": 50}"), "none was started anew"
 
 
 def test_a_script_that_catches_ctrl_c_gets_it(script):
     shown, code = in_terminal(script("auto", "wait", "catch"), b"waits for", interrupt=True)
     assert code == 0
     assert shown.rstrip().endswith("caught")
-    assert LINE not in shown
+    assert AGAIN not in shown
 
 
 def test_another_error_of_the_script_keeps_its_traceback(tmp_path):

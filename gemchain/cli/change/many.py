@@ -9,7 +9,9 @@ from gemchain.cli.output.json_data import print_json
 from gemchain.cli.state.opening import existing
 from gemchain.display.console import PlainConsole
 from gemchain.display.formatting import count
-from gemchain.records import Prompt
+from gemchain.ports import Store
+from gemchain.records import Batch, Prompt
+from gemchain.records.states import BatchState, PromptState
 from gemchain.runtime import Runtime
 
 __all__ = ["cancel_many", "retry_many"]
@@ -31,7 +33,15 @@ def cancel_many(state: str | None, wanted: Filter, *, yes: bool, as_json: bool) 
             return
         cancelled = sum(cancel_chain(store, chain.id) for chain in chains_to_cancel(store, wanted))
         text = f"{count(cancelled, 'chain')} cancelled; answers that still arrive are dropped"
+        for batch in _useless(store):
+            text += f"\nnothing waits for batch {batch.id} any more; to stop it:  gemchain cancel {batch.id}"
         _tell(console, {"cancelled": cancelled}, text, as_json=as_json)
+
+
+def _useless(store: Store) -> list[Batch]:
+    """Batches at a provider that hold no prompt which anybody waits for."""
+    sent = [each for each in store.open_batches() if each.state is BatchState.SENT]
+    return [each for each in sent if not any(store.members(each.id, state=PromptState.CLAIMED))]
 
 
 def retry_many(state: str | None, wanted: Filter, *, yes: bool, as_json: bool) -> None:

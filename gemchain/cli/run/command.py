@@ -107,7 +107,10 @@ def run_rows(options: RunOptions) -> int:
         function = load(target)
         rows = _check_input(options, files, function)
         results = check_results(options, files, function, rows)
-        runtime = begin(configured(options.state), options, files, target)
+        runtime = configured(options.state)
+        if options.strict:
+            rehearse_rows(function, rows())
+        runtime = begin(runtime, options, files, target)
         meter = Meter(runtime.store.owned_by({runtime.owner}))
         with (
             results.kept_partial(runtime.store),
@@ -150,8 +153,6 @@ def _start_and_drive(
     function: Callable[..., Any],
     rows: Callable[[], Iterator[Params]],
 ) -> _Ran:
-    if options.strict:
-        rehearse_rows(function, rows())
     started = Started()
     for started in start_rows(function, rows()):
         meter.set_chains(started.known, started.chains)

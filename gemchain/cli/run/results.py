@@ -122,6 +122,9 @@ def _line(row: Params, chain: Chain, summary: Summary) -> dict[str, Any]:
     line = {"id": row.row.fields.get(ID, row.row.number), "chain": chain.id, "state": state}
     if chain.state is ChainState.DONE:
         return line | {"result": JsonText(chain.result or "null")}
+    if chain.state is ChainState.CANCELLED:
+        why = "the chain was cancelled; under another id, or in a fork, the row starts anew"
+        return line | {"error": {"reason": "cancelled", "message": why}}
     if failure is None:
         return line | {"error": None}
     kind = (state, failure.reason, failure.message.partition("\n")[0])

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from gemchain.configuration.sources import current_settings
 from gemchain.errors import ConfigurationError
+from gemchain.records.states import ChainState, PromptState
 from gemchain.runtime import Runtime, install
 from gemchain.settings import Settings
 from gemchain.wiring import configure
@@ -82,8 +83,9 @@ def existing(state: str | None) -> Iterator[Runtime]:
     with environment(state):
         settings = current_settings()
         if not settings.store and not (Path(settings.state) / "gemchain.db").exists():
+            is_state = settings.state.upper() in {*ChainState, *PromptState}
+            hint = "to choose by the state of prompts, say --only" if is_state else "--state names another"
             raise ConfigurationError(
-                f"there is no gemchain state in {settings.state!r}; `gemchain run` makes one, "
-                "--state names another"
+                f"there is no gemchain state in {settings.state!r}; `gemchain run` makes one, {hint}"
             )
         yield configure()

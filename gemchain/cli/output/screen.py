@@ -7,7 +7,7 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.text import Text
 
-__all__ = ["HEIGHT", "Row", "Section", "print_rows"]
+__all__ = ["HEIGHT", "NAME", "Row", "Section", "print_rows"]
 
 HEIGHT = 23
 """Lines of a screen of 24 that a command may print; the shell's prompt takes the last one."""

@@ -11,6 +11,7 @@ from gemchain.api.recording import record_chains
 from gemchain.api.row_starts import RowStart, failed_at_start, start_row
 from gemchain.api.start_units import start_id
 from gemchain.base.chunks import chunked
+from gemchain.cli.output.raised import raised_at
 from gemchain.cli.run.parameters import Params
 from gemchain.errors import InvalidInputError
 from gemchain.records import Chain
@@ -134,9 +135,17 @@ def _check_any(
 
 def _error_with_row(function: Callable[..., Any], row: Params, error: BaseException) -> InvalidInputError:
     where = row.row.place
+    lines = "".join(traceback.format_exception(error))
+    place = raised_at(lines)
+    raised = [f"raised at {place}"] if place is not None else []
     if isinstance(error, InvalidInputError):
-        return InvalidInputError(f"{where}: {error}")
-    lines = "".join(traceback.format_exception(error)).splitlines()[-SHOWN:]
+        return InvalidInputError("\n".join([f"{where}: {error}", *raised]))
     return InvalidInputError(
-        f"{where}: {function.__name__}() raised {type(error).__name__}: {error}\n" + "\n".join(lines)
+        "\n".join(
+            [
+                f"{where}: {function.__name__}() raised {type(error).__name__}: {error}",
+                *raised,
+                *lines.splitlines()[-SHOWN:],
+            ]
+        )
     )

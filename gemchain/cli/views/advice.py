@@ -50,8 +50,7 @@ def advise(store: Store, place: str, parked: Sequence[Prompt], failed: Sequence[
         then = "then continue with" if advice else "continue with"
         advice += _about_runs(store, place, chains, then) if chains else []
     printed = {each.command for each in advice}
-    starts = [each for each in _about_starts(store, place, at_start) if each.command not in printed]
-    return [*starts, *advice]
+    return [*_about_starts(store, place, at_start, printed), *advice]
 
 
 def resume_command(wait: Prompt, others: bool, place: str) -> str:
@@ -80,13 +79,15 @@ def _about_failures(
         yield Advice("the prompts of the failed chains are removed (`gemchain gc`): they cannot be retried")
 
 
-def _about_starts(store: Store, place: str, failed: Sequence[Chain]) -> Iterator[Advice]:
-    """The commands that start rows again whose function raised; the same command does it."""
+def _about_starts(store: Store, place: str, failed: Sequence[Chain], printed: set[str]) -> Iterator[Advice]:
+    """The commands that start rows again whose function raised, unless they are printed for another reason."""
     if not failed:
         return
-    yield Advice("look at one", f"gemchain show {failed[0].id}{place}")
     why = "mend the function, then start them again with"
-    yield from _about_runs(store, place, failed, why)
+    runs = [each for each in _about_runs(store, place, failed, why) if each.command not in printed]
+    if runs:
+        yield Advice("look at one", f"gemchain show {failed[0].id}{place}")
+        yield from runs
 
 
 def _about_waits(place: str, waits: Sequence[Prompt]) -> Iterator[Advice]:

@@ -77,7 +77,7 @@ def _sections(runtime: Runtime, place: str, width: int) -> list[Section]:
         Section(list(_failures("parked", "yellow", by_fingerprint(parked), now, width)), is_long=True),
         Section(list(_failures("failed", "red", by_fingerprint(failed), now, width)), is_long=True),
         Section(list(_notes(len(parked), len(failed)))),
-        Section(list(_next(advise(store, place, parked, failed)))),
+        Section(list(_next(advise(store, place, parked, failed))), gives_way=True),
     ]
 
 

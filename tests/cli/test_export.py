@@ -11,7 +11,7 @@ import pytest
 import gemchain
 from gemchain.base.clock import SystemClock
 from gemchain.cli.export.chains import COLUMNS
-from gemchain.cli.export.selection import Selection
+from gemchain.cli.state.selection import Selection
 from gemchain.records import Chain
 from gemchain.testing import EPOCH, embedded
 from tests import firestore_state

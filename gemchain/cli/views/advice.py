@@ -80,7 +80,7 @@ def _about_failures(
 
 
 def _about_starts(store: Store, place: str, failed: Sequence[Chain], printed: set[str]) -> Iterator[Advice]:
-    """The commands that start rows again whose function raised, unless they are printed for another reason."""
+    """The commands that start rows again whose function raised, unless they are printed anyway."""
     if not failed:
         return
     why = "mend the function, then start them again with"

@@ -188,9 +188,7 @@ def _queue_waits(queue: QueueStatus, now: datetime) -> str:
     return "; ".join(parts)
 
 
-def _failures(
-    name: str, style: str, groups: Sequence[Group], now: datetime, width: int
-) -> Iterator[Row]:
+def _failures(name: str, style: str, groups: Sequence[Group], now: datetime, width: int) -> Iterator[Row]:
     for each in groups:
         since = f"  {age(each.since, now)} ago" if each.since else ""
         room = width - NAME - len(f"e.g. {each.example}  {since}")

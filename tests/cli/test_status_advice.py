@@ -58,3 +58,41 @@ def test_what_a_notebook_started_is_continued_by_running_the_notebook(cli):
         said = cli(command).stdout
         assert "go() is of a notebook or a session: run that again to continue its chains" in said
         assert "__main__.py" not in said
+
+
+CROWD = """
+import gemchain
+
+def start(topic):
+    gemchain.submit(topic, "simulated/gemini-3.5-flash-lite", middle, params={"topic": topic})
+
+def middle(response, topic):
+    raise ValueError("the words of this message are long enough to need more than one line of a screen")
+
+@gemchain.chain
+async def ask(topic):
+    await gemchain.wait(f"the editor who decides about {topic}")
+"""
+
+
+def test_waits_parked_and_failed_groups_all_have_a_line_on_a_screen(cli, monkeypatch):
+    cli.rows({"topic": "a"})
+    failing = cli.module(CROWD)
+    cli.run(f"{failing}:start")
+    parking = cli.module(CROWD)
+    source = (cli.folder / parking).read_text(encoding="utf-8")
+    cli.run(f"{parking}:start", "rows.jsonl", "parked.jsonl", "--timeout", "0")
+    cli.rewrite(parking, source.replace("def middle", "def moved").replace("middle", "moved"))
+    cli.run(f"{parking}:start", "rows.jsonl", "parked.jsonl")
+    cli.run(f"{failing}:ask", "rows.jsonl", "asked.jsonl")
+    monkeypatch.setenv("GEMCHAIN_GRACE", "1000")
+    for number in range(4):
+        source = CROWD.replace(
+            "flash-lite", f"flash-lite-{number}-with-a-long-name-of-a-model-that-fills-lines"
+        )
+        cli.run(f"{cli.module(source)}:start", "rows.jsonl", f"{number}.jsonl", "--timeout", "0")
+    said = cli("status", env={"COLUMNS": "80"}).stdout.splitlines()
+    lines = [line[at : at + 80] for line in said for at in range(0, max(len(line), 1), 80)]
+    assert len(lines) <= 23
+    assert {"waits", "parked", "failed", "next"} <= {line[:9].strip() for line in lines}
+    print("\n".join(lines))

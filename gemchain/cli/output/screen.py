@@ -39,7 +39,7 @@ class Section(NamedTuple):
 
     Attributes:
         is_long: It may be shortened to its first row; a line then tells how many rows are left out.
-        gives_way: It is shortened before a long section loses its first row, and may vanish but for that line.
+        gives_way: It is shortened before a long section loses its first row; a line then counts.
     """
 
     rows: Sequence[Row]
@@ -84,10 +84,9 @@ def _fitted(sections: Sequence[Section], width: int) -> Iterator[Row]:
 
 
 def _most(section: Section, room: int, width: int) -> int:
-    """How many rows of a section fit; what a command is for does not stand without it.
+    """How many rows of a section fit, beside the line that counts what is left out.
 
-    Args:
-        room: Lines that are left, the one that tells what is left out not among them.
+    What a command is for does not stand without it.
     """
     rows = section.rows
     if _height(rows, width) <= room + 1:

@@ -59,19 +59,21 @@ class Selection(NamedTuple):
         return fits_key and (self.function is None or is_function(chain.function, self.function))
 
 
-def select_chains(store: Store, selection: Selection, page_size: int = PAGE) -> Iterator[Chain]:
+def select_chains(store: Store, selection: Selection, page_size: int | None = None) -> Iterator[Chain]:
     """The chains that fit, in the store's order; of PARKED and WAITING all that are RUNNING in the store.
 
     Args:
         store: Whose chains.
         selection: Which of them.
-        page_size: How many are read at a time.
+        page_size: How many are read at a time; `PAGE` when None.
 
     Raises:
         InvalidInputError: There is no such run.
     """
     after = None
     owner = None if selection.run is None else owner_named(store, selection.run)
-    while page := store.list_chains(state=selection.stored_state, owner=owner, limit=page_size, after=after):
+    while page := store.list_chains(
+        state=selection.stored_state, owner=owner, limit=page_size or PAGE, after=after
+    ):
         after = page[-1].id
         yield from filter(selection.takes, page)

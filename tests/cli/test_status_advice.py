@@ -88,11 +88,11 @@ def test_waits_parked_and_failed_groups_all_have_a_line_on_a_screen(cli, monkeyp
     monkeypatch.setenv("GEMCHAIN_GRACE", "1000")
     for number in range(4):
         source = CROWD.replace(
-            "flash-lite", f"flash-lite-{number}-with-a-long-name-of-a-model-that-fills-lines"
+            "gemini-3.5-flash-lite", f"model-{number}-with-a-long-name-of-a-model-that-fills-lines"
         )
-        cli.run(f"{cli.module(source)}:start", "rows.jsonl", f"{number}.jsonl", "--timeout", "0")
+        started = cli.run(f"{cli.module(source)}:start", "rows.jsonl", f"{number}.jsonl", "--timeout", "0")
+        assert started.exit_code == 1, started.output
     said = cli("status", env={"COLUMNS": "80"}).stdout.splitlines()
     lines = [line[at : at + 80] for line in said for at in range(0, max(len(line), 1), 80)]
     assert len(lines) <= 23
     assert {"waits", "parked", "failed", "next"} <= {line[:9].strip() for line in lines}
-    print("\n".join(lines))

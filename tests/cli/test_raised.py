@@ -42,6 +42,17 @@ def test_an_error_inside_gemchain_names_the_line_of_the_start_function(cli, valu
     done = cli.run(f"{name}:start")
     assert done.exit_code == 2
     assert f"raised at {name}:5, in start()" in done.stderr
+    assert "gemchain.submit(topic, " in done.stderr
+    assert "/gemchain/" not in done.stderr
+
+
+def test_a_start_function_that_exits_is_shown_with_its_own_line_and_no_others(cli):
+    name = cli.module('import sys\n\ndef start(topic):\n    sys.exit("no")\n')
+    cli.rows({"topic": "a"})
+    said = cli.run(f"{name}:start").stderr
+    assert f"raised at {name}:4, in start()" in said
+    assert 'sys.exit("no")' in said
+    assert "calling.py" not in said
 
 
 def test_the_frame_of_a_cause_is_found_when_the_last_error_has_none():
@@ -84,3 +95,6 @@ def test_status_keeps_the_file_and_the_line_of_a_long_place(cli):
     assert "/chain_deep_exit.py:9" in line
     assert line.endswith("ago")
     assert len(line) <= 80
+    (chain,) = cli.json("chains")
+    drawn = cli("show", chain["id"], env={"COLUMNS": "80"}).stdout
+    assert any("raised at …" in each and "/chain_deep_exit.py:9" in each for each in drawn.splitlines())

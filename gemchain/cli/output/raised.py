@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple
 
 import gemchain
 
-__all__ = ["Place", "raised_at"]
+__all__ = ["Place", "raised_at", "source_of"]
 
 _FRAME = re.compile(r'^  File "(?P<file>.+)", line (?P<line>\d+), in (?P<function>.+)$', re.MULTILINE)
 _BEGIN = "Traceback (most recent call last):"
@@ -54,6 +55,13 @@ def raised_at(traceback: str | None) -> Place | None:
         if own:
             return own[-1]
     return blocks[0][-1] if blocks[0] else None
+
+
+def source_of(traceback: str, place: Place) -> list[str]:
+    """The lines of source that the traceback shows for a place."""
+    frame = f'  File "{place.file}", line {place.line}, in {place.function}\n'
+    after = traceback.rpartition(frame)[2].splitlines()
+    return list(takewhile(lambda line: line.startswith("    "), after))
 
 
 def _frames(text: str) -> Iterator[Place]:

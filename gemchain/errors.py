@@ -86,10 +86,15 @@ class ConfigurationError(GemchainError):
 
 
 class MissingExtraError(ConfigurationError):
-    """A package is not installed; the message names the extra that brings it."""
+    """A package is not installed; the message names the extra that brings it.
+
+    Attributes:
+        install: The command that installs the extra.
+    """
 
     def __init__(self, what: str, extra: str) -> None:
-        super().__init__(f"{what} needs packages that are not installed: pip install 'gemchain[{extra}]'")
+        self.install = f"pip install 'gemchain[{extra}]'"
+        super().__init__(f"{what} needs packages that are not installed: {self.install}")
 
 
 class NotSetUpError(ConfigurationError):

@@ -6,5 +6,7 @@ __all__ = ["main"]
 def main() -> None:
     """Entry point of the `gemchain` command."""
     from gemchain.cli.app import app
+    from gemchain.cli.output.closing import checking_output
 
-    app()
+    with checking_output():
+        app()

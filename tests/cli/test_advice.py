@@ -2,8 +2,8 @@
 
 import pytest
 
+from gemchain.cli.output.fingerprints import normalised
 from gemchain.cli.run.sources import find_source
-from gemchain.cli.views.failures import normalised
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 import gemchain
 from gemchain.base.clock import SystemClock
 from gemchain.cli.export.chains import COLUMNS
-from gemchain.cli.export.selection import Selection
+from gemchain.cli.state.selection import Selection
 from gemchain.records import Chain
 from gemchain.testing import EPOCH, embedded
 from tests import firestore_state
@@ -184,7 +184,7 @@ def test_on_firestore_the_order_is_that_of_the_starts_and_results_are_replaced_b
 
 def test_memory_does_not_grow_with_the_number_of_chains(cli, monkeypatch):
     monkeypatch.setattr("gemchain.data.ordering.PIECE_BYTES", 500_000)
-    monkeypatch.setattr("gemchain.cli.export.chains.PAGE", 50)
+    monkeypatch.setattr("gemchain.cli.state.selection.PAGE", 50)
     with embedded(cli.folder / ".gemchain"):
         gemchain.start_many(long, [{"number": number} for number in range(1_000)])
     tracemalloc.start()

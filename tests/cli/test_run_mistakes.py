@@ -1,5 +1,7 @@
 """`gemchain run` on chains with mistakes: what is forgotten is shown; an exit of a function ends no run."""
 
+import json
+
 from tests.cli.conftest import CHAIN
 
 ROWS = [{"topic": f"Number {number} is a number."} for number in range(3)]
@@ -32,3 +34,29 @@ def test_a_callback_that_exits_fails_its_chain_and_not_the_run(cli):
     assert "3 FAILED" in done.stdout
     assert "sys.exit(7)" in done.stdout
     assert {line["state"] for line in cli.results()} == {"FAILED"}
+
+
+RAISES_ON_MANY = """
+import gemchain
+
+def start(number):
+    if number:
+        raise ValueError(f"row {number} has no 'price'")
+    gemchain.submit("a", "simulated/gemini-3.5-flash-lite", finish)
+
+def finish(response):
+    return response.text
+"""
+
+
+def test_failures_that_differ_in_details_are_one_line_of_the_summary(cli):
+    cli.rows(*({"number": n} for n in range(30)))
+    name = cli.module(RAISES_ON_MANY)
+    said = cli.run(f"{name}:start").stdout
+    assert said.count("FAILED (start)") == 1
+    assert "29 FAILED (start): ValueError: row 1 has no 'price'" in said
+    assert "other reason" not in said
+    data = json.loads(cli.run(f"{name}:start", "rows.jsonl", "out.jsonl", "--json").stdout)
+    (group,) = data["failures"]
+    assert group["rows"] == 29
+    assert cli.json("show", group["chain"])["state"] == "FAILED"

@@ -1,6 +1,7 @@
 """The command `gemchain doctor`: its setup, its output, and what it finds in the records."""
 
 import os
+import sys
 
 import pytest
 from typer.testing import CliRunner
@@ -67,3 +68,13 @@ def test_control_characters_of_records_and_services_do_not_reach_the_terminal(mo
     output = CliRunner().invoke(app, ["doctor", str(tmp_path)]).output
     assert "1 prompt waits: \\x1b[2J" in output
     assert all(each.isprintable() or each == "\n" for each in output)
+
+
+def test_without_its_packages_the_fix_is_the_command_that_installs_them(monkeypatch, tmp_path):
+    for name in ("FIRESTORE_EMULATOR_HOST", "STORAGE_EMULATOR_HOST"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setitem(sys.modules, "google.auth", None)
+    done = CliRunner().invoke(app, ["doctor", str(tmp_path)])
+    assert done.exit_code == 1
+    assert "    pip install 'gemchain[firebase]'\n" in done.output
+    assert "gcloud" not in done.output

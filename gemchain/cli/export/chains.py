@@ -5,15 +5,16 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import nullcontext, redirect_stdout
 from datetime import UTC, datetime, timedelta
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from gemchain.cli.export.selection import PARKED, WAITING, Selection
 from gemchain.cli.output.json_data import json_value, print_json
 from gemchain.cli.state.opening import existing
-from gemchain.cli.state.owners import owner_named
+from gemchain.cli.state.selection import Selection, select_chains
+from gemchain.cli.state.standing import standing
 from gemchain.data.columns import Column, JsonText
 from gemchain.data.layouts import formats_of
 from gemchain.data.ordering import Sorter
@@ -23,13 +24,10 @@ from gemchain.display.console import PlainConsole
 from gemchain.display.formatting import count
 from gemchain.errors import BlobError, InvalidInputError
 from gemchain.ports import Store
-from gemchain.records import NO_USAGE, Chain, Failure
-from gemchain.records.states import OPEN_PROMPT, ChainState, PromptState
+from gemchain.records import NO_USAGE, Chain, Usage
+from gemchain.records.states import ChainState
 
 __all__ = ["COLUMNS", "export_chains"]
-
-PAGE = 500
-"""Chains that are read at a time."""
 
 COLUMNS = (
     Column("id"),
@@ -98,7 +96,7 @@ def _in_order(store: Store, selection: Selection) -> Iterator[dict[str, Any]]:
     """The rows in the order in which their chains were started. Stores list chains in another order."""
     try:
         with Sorter() as sorter:
-            for chain in _chains(store, selection):
+            for chain in select_chains(store, selection):
                 row = _row(store, chain)
                 if selection.state in {None, row["state"]}:
                     sorter.add((chain.created_at - _EPOCH) // timedelta(microseconds=1), orjson.dumps(row))
@@ -113,28 +111,11 @@ def _in_order(store: Store, selection: Selection) -> Iterator[dict[str, Any]]:
         ) from error
 
 
-def _chains(store: Store, selection: Selection) -> Iterator[Chain]:
-    after = None
-    owner = None if selection.run is None else owner_named(store, selection.run)
-    while page := store.list_chains(state=selection.stored_state, owner=owner, limit=PAGE, after=after):
-        after = page[-1].id
-        yield from filter(selection.takes, page)
-
-
 def _row(store: Store, chain: Chain) -> dict[str, Any]:
     """A row; its result is JSON text."""
-    usage, parked, waiting, is_open = NO_USAGE, None, None, False
-    for prompt in store.chain_prompts(chain.id):
-        usage = usage.plus(prompt.progress.usage)
-        is_open |= prompt.progress.state in OPEN_PROMPT
-        if prompt.progress.state is PromptState.PARKED:
-            parked = prompt.progress.failure
-        elif prompt.kind == "wait" and prompt.progress.state is PromptState.WAITING:
-            waiting = Failure("waiting", "waits for a person to resume it")
-    state, failure = chain.state.value, chain.failure
-    if chain.state is ChainState.RUNNING and not is_open:
-        state = PARKED if parked else WAITING if waiting else state
-        failure = parked or waiting
+    prompts = list(store.chain_prompts(chain.id))
+    usage = reduce(Usage.plus, (each.progress.usage for each in prompts), NO_USAGE)
+    state, failure = standing(chain, prompts)
     outcome: dict[str, Any] = {"error": failure and {"reason": failure.reason, "message": failure.message}}
     if chain.state is ChainState.DONE:
         outcome = {"result": chain.result or "null"}

@@ -47,7 +47,7 @@ def export(  # noqa: PLR0913, PLR0917 -- the command's options; typer passes the
     Each row has id, key, state, function, result or error, tokens, money and times.
     """
     from gemchain.cli.export.chains import export_chains
-    from gemchain.cli.export.selection import Selection
+    from gemchain.cli.state.selection import Selection
 
     with reporting_errors(debug):
         chosen = Selection(function, only, key, run)

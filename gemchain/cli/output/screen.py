@@ -7,7 +7,7 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.text import Text
 
-__all__ = ["HEIGHT", "Row", "Section", "print_rows"]
+__all__ = ["HEIGHT", "NAME", "Row", "Section", "print_rows"]
 
 HEIGHT = 23
 """Lines of a screen of 24 that a command may print; the shell's prompt takes the last one."""
@@ -38,11 +38,13 @@ class Section(NamedTuple):
     """Rows that belong together.
 
     Attributes:
-        is_long: It may be shortened; a line then tells how many rows are left out.
+        is_long: It may be shortened to its first row; a line then tells how many rows are left out.
+        gives_way: It is shortened before a long section loses its first row; a line then counts.
     """
 
     rows: Sequence[Row]
     is_long: bool = False
+    gives_way: bool = False
 
 
 def print_rows(console: Console, sections: Sequence[Section], *, full: bool) -> None:
@@ -58,28 +60,62 @@ def _all(sections: Sequence[Section]) -> Iterator[Row]:
 
 
 def _fitted(sections: Sequence[Section], width: int) -> Iterator[Row]:
-    """The rows of each section that fit: the sections take turns until the screen is full."""
-    shown = [0 if each.is_long else len(each.rows) for each in sections]
-    open_sections = [place for place, each in enumerate(sections) if each.is_long and each.rows]
-    # One line for each, in case that it is shortened.
-    room = HEIGHT - len(open_sections) - _height(_all([each for each in sections if not each.is_long]), width)
+    """The rows of each section that fit.
+
+    The first row of a long section always stays. Then sections that give way get what room is left; then the
+    long sections take turns until the screen is full.
+    """
+    shown = [min(len(each.rows), 1) if each.is_long else len(each.rows) for each in sections]
+    for place, section in enumerate(sections):
+        if section.gives_way:
+            shown[place] = 0
+            shown[place] = _most(section, HEIGHT - _used(sections, shown, width), width)
+    open_sections = [place for place, each in enumerate(sections) if each.is_long]
     while open_sections:
         for place in list(open_sections):
-            rows = sections[place].rows
-            height = _height([rows[shown[place]]], width)
-            if height > room:
+            more = [number + (at == place) for at, number in enumerate(shown)]
+            if more[place] > len(sections[place].rows) or _used(sections, more, width) > HEIGHT:
                 open_sections.remove(place)
-                continue
-            room -= height
-            shown[place] += 1
-            if shown[place] == len(rows):
-                open_sections.remove(place)
-                room += 1
+            else:
+                shown = more
     for number, section in zip(shown, sections, strict=True):
         yield from section.rows[:number]
-        left = len(section.rows) - number
-        if left:
-            yield Row("", f"and {left:,} more; --full shows all", "dim")
+        yield from _left_out(section, number)
+
+
+def _most(section: Section, room: int, width: int) -> int:
+    """How many rows of a section fit, beside the line that counts what is left out.
+
+    What a command is for does not stand without it.
+    """
+    rows = section.rows
+    if _height(rows, width) <= room + 1:
+        return len(rows)
+    most = 0
+    for number in range(1, len(rows)):
+        if _height(rows[:number], width) > room:
+            break
+        if rows[number - 1].is_command or not rows[number].is_command:
+            most = number
+    return most
+
+
+def _used(sections: Sequence[Section], shown: Sequence[int], width: int) -> int:
+    """Lines of the screen that so many rows of each section take."""
+    rows = [row for number, each in zip(shown, sections, strict=True) for row in each.rows[:number]]
+    notes = [row for number, each in zip(shown, sections, strict=True) for row in _left_out(each, number)]
+    return _height([*rows, *notes], width)
+
+
+def _left_out(section: Section, shown: int) -> Iterator[Row]:
+    """The line that tells how many rows are not shown; it has the section's name when none are."""
+    left = section.rows[shown:]
+    if not left:
+        return
+    number = sum(each.is_command for each in left) or len(left)
+    name = section.rows[0].name if shown == 0 else ""
+    more = "and " if shown else ""
+    yield Row(name, f"{more}{number:,} more; --full shows all", "dim")
 
 
 def _height(rows: Iterable[Row], width: int) -> int:

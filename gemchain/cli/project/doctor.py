@@ -12,7 +12,7 @@ from gemchain.cli.project.google_cloud import GoogleCloud
 from gemchain.configuration.sources import current_settings
 from gemchain.display.console import PlainConsole
 from gemchain.display.formatting import count
-from gemchain.errors import ConfigurationError, GemchainError
+from gemchain.errors import ConfigurationError, GemchainError, MissingExtraError
 from gemchain.ports import Store
 from gemchain.records import Batch
 from gemchain.records.states import BatchState, PromptState
@@ -66,6 +66,9 @@ def _findings(folder: Path, project: str | None) -> Iterator[Finding]:
     else:
         try:
             cloud = GoogleCloud()
+        except MissingExtraError as error:
+            yield Finding("packages", False, "those of gemchain doctor are not installed", error.install)
+            return
         except ConfigurationError as error:
             yield Finding("credentials", False, str(error), "gcloud auth application-default login")
             return

@@ -11,6 +11,7 @@ from gemchain.api.recording import record_chains
 from gemchain.api.row_starts import RowStart, failed_at_start, start_row
 from gemchain.api.start_units import start_id
 from gemchain.base.chunks import chunked
+from gemchain.cli.output.raised import raised_at, source_of
 from gemchain.cli.run.parameters import Params
 from gemchain.errors import InvalidInputError
 from gemchain.records import Chain
@@ -23,7 +24,7 @@ GROUP = 500
 """Rows that are started in one commit."""
 
 SHOWN = 6
-"""Lines of a traceback that are shown."""
+"""Lines of a traceback that are shown when none of them is the user's."""
 
 
 @dataclass(slots=True)
@@ -134,9 +135,10 @@ def _check_any(
 
 def _error_with_row(function: Callable[..., Any], row: Params, error: BaseException) -> InvalidInputError:
     where = row.row.place
+    text = "".join(traceback.format_exception(error))
+    place = raised_at(text)
+    raised = [f"raised at {place}", *source_of(text, place)] if place else text.splitlines()[-SHOWN:]
     if isinstance(error, InvalidInputError):
-        return InvalidInputError(f"{where}: {error}")
-    lines = "".join(traceback.format_exception(error)).splitlines()[-SHOWN:]
-    return InvalidInputError(
-        f"{where}: {function.__name__}() raised {type(error).__name__}: {error}\n" + "\n".join(lines)
-    )
+        return InvalidInputError("\n".join([f"{where}: {error}", *raised]))
+    what = f"{where}: {function.__name__}() raised {type(error).__name__}: {error}"
+    return InvalidInputError("\n".join([what, *raised]))

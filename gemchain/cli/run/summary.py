@@ -1,11 +1,13 @@
 """The summary that `gemchain run` prints in the end, as text and as JSON."""
 
+from collections import Counter
 from typing import Any, NamedTuple, Protocol
 
 from rich.console import Console
 from rich.text import Text
 
 from gemchain.api.row_starts import START
+from gemchain.cli.output.fingerprints import normalised
 from gemchain.cli.run.ownership import LeftAlone
 from gemchain.cli.run.results import PARKED, WAITING, Summary
 from gemchain.cli.run.starting import Started
@@ -73,12 +75,21 @@ def as_data(report: Report) -> dict[str, Any]:
                 "rows": rows,
                 "chain": _example(report, kind),
             }
-            for kind, rows in report.outcome.failures.most_common()
+            for kind, rows in _grouped(report).most_common()
         ],
         "left_alone": {"prompts": report.left.prompts, "owners": report.left.owners},
         "output": str(report.options.output),
         "seconds": round(report.seconds, 3),
     }
+
+
+def _grouped(report: Report) -> Counter[tuple[str, str, str]]:
+    """The failures, one kind for those that differ in details only: the first of them."""
+    firsts: dict[tuple[str, str, str], tuple[str, str, str]] = {}
+    found: Counter[tuple[str, str, str]] = Counter()
+    for kind, rows in report.outcome.failures.items():
+        found[firsts.setdefault((*kind[:2], normalised(kind[2])), kind)] += rows
+    return found
 
 
 def _example(report: Report, kind: tuple[str, str, str]) -> str:
@@ -132,7 +143,8 @@ def _usage(report: Report) -> list[Text]:
 
 
 def _failures(report: Report) -> list[Text]:
-    kinds = report.outcome.failures.most_common(SHOWN)
+    found = _grouped(report)
+    kinds = found.most_common(SHOWN)
     lines = [
         Text(
             f"  {rows:,} {kind[0]} ({kind[1]}): {kind[2]}",
@@ -140,7 +152,7 @@ def _failures(report: Report) -> list[Text]:
         )
         for kind, rows in kinds
     ]
-    left = len(report.outcome.failures) - len(kinds)
+    left = len(found) - len(kinds)
     return [*lines, _note(f"and {count(left, 'other reason')}")] if left else lines
 
 

@@ -3,34 +3,26 @@
 import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import NamedTuple
 
-from gemchain.base import jsontext
-from gemchain.cli.run.sources import find_source
-from gemchain.cli.views.runs import command_to_continue
+from gemchain.api.row_starts import failed_at_start
+from gemchain.cli.views.continuing import Advice, Origin, command_of, command_to_continue
 from gemchain.ports import Store
 from gemchain.records import Chain, Prompt
 from gemchain.records.states import ChainState, PromptState
 
-__all__ = ["Advice", "advise", "resume_command"]
+__all__ = ["advise", "resume_command"]
 
 MOST_READ = 1_000
 """Running chains, and prompts in a state, that are read."""
+
+LOOKED_AT = 20
+"""Failed chains whose prompts are looked for."""
 
 FUNCTIONS = 3
 """Functions whose command is printed; the others are counted."""
 
 FILES = " (ROWS, RESULTS: the files of that run)"
 _CONTINUES = (PromptState.QUEUED, PromptState.CLAIMED, PromptState.ANSWERED)
-_PYTHON = "import gemchain; gemchain.run()"
-
-
-class Advice(NamedTuple):
-    """A command, and what it is for; the command is empty where only the text is to be read."""
-
-    why: str
-    command: str = ""
 
 
 def advise(store: Store, place: str, parked: Sequence[Prompt], failed: Sequence[Chain]) -> list[Advice]:
@@ -42,11 +34,13 @@ def advise(store: Store, place: str, parked: Sequence[Prompt], failed: Sequence[
         parked: PARKED prompts.
         failed: FAILED chains.
     """
-    stuck = _retryable(store, failed)
+    at_start = [each for each in failed if failed_at_start(each)]
+    later = [each for each in failed if not failed_at_start(each)]
+    stuck = _retryable(store, later)
     waits = [
         each for each in store.list_prompts(state=PromptState.WAITING, limit=MOST_READ) if each.kind == "wait"
     ]
-    advice = [*_about_failures(place, parked, stuck, failed), *_about_waits(place, waits)]
+    advice = [*_about_failures(store, place, parked, stuck, later), *_about_waits(place, waits)]
     counts = store.counters().prompts
     goes_on = (
         any(counts.get(state) for state in _CONTINUES) or store.ended_waits(limit=1) or store.overdue(limit=1)
@@ -55,7 +49,8 @@ def advise(store: Store, place: str, parked: Sequence[Prompt], failed: Sequence[
         chains = _to_continue(store, parked, stuck, waits)
         then = "then continue with" if advice else "continue with"
         advice += _about_runs(store, place, chains, then) if chains else []
-    return advice
+    printed = {each.command for each in advice}
+    return [*_about_starts(store, place, at_start, printed), *advice]
 
 
 def resume_command(wait: Prompt, others: bool, place: str) -> str:
@@ -74,14 +69,25 @@ def _retryable(store: Store, failed: Sequence[Chain]) -> list[Chain]:
 
 
 def _about_failures(
-    place: str, parked: Sequence[Prompt], stuck: Sequence[Chain], failed: Sequence[Chain]
+    store: Store, place: str, parked: Sequence[Prompt], stuck: Sequence[Chain], failed: Sequence[Chain]
 ) -> Iterator[Advice]:
     if parked or stuck:
         example = parked[0].chain_id if parked else stuck[0].id
         yield Advice("look at one", f"gemchain show {example}{place}")
         yield Advice("mend the cause, then send back", f"gemchain retry --all{place}")
-    elif failed:
+    elif any(next(iter(store.chain_prompts(each.id)), None) is None for each in failed[:LOOKED_AT]):
         yield Advice("the prompts of the failed chains are removed (`gemchain gc`): they cannot be retried")
+
+
+def _about_starts(store: Store, place: str, failed: Sequence[Chain], printed: set[str]) -> Iterator[Advice]:
+    """The commands that start rows again whose function raised, unless they are printed anyway."""
+    if not failed:
+        return
+    why = "mend the function, then start them again with"
+    runs = [each for each in _about_runs(store, place, failed, why) if each.command not in printed]
+    if runs:
+        yield Advice("look at one", f"gemchain show {failed[0].id}{place}")
+        yield from runs
 
 
 def _about_waits(place: str, waits: Sequence[Prompt]) -> Iterator[Advice]:
@@ -105,11 +111,11 @@ def _to_continue(
 
 def _about_runs(store: Store, place: str, chains: Sequence[Chain], then: str) -> Iterator[Advice]:
     """The command of each run, or one for each function, the most frequent first."""
-    numbers = Counter(_Started.of(each) for each in chains)
+    numbers = Counter(Origin.of(each) for each in chains)
     runs = {run.id: command_to_continue(run) for run in store.runs({each.owner for each in chains})}
     found = list(
         dict.fromkeys(
-            Advice("", runs[started.owner]) if runs.get(started.owner) else _command(started, place)
+            Advice("", runs[started.owner]) if runs.get(started.owner) else command_of(started, place)
             for started, _ in numbers.most_common()
         )
     )
@@ -120,47 +126,3 @@ def _about_runs(store: Store, place: str, chains: Sequence[Chain], then: str) ->
     if len(found) > FUNCTIONS:
         left = len(found) - FUNCTIONS
         yield Advice(f"and {left:,} more functions; `gemchain chains --only running` lists chains of them")
-
-
-class _Started(NamedTuple):
-    """How chains were started: by which function, whether as a row of `gemchain run`, and whose they are."""
-
-    function: str
-    as_row: bool
-    owner: str
-
-    @classmethod
-    def of(cls, chain: Chain) -> "_Started":
-        try:
-            found = jsontext.load(chain.args)
-        except ValueError:
-            found = {}
-        by_name = isinstance(found, dict) and not found.get("args")
-        return cls(chain.function, chain.key is not None and by_name and not chain.owner, chain.owner)
-
-
-def _command(started: _Started, place: str) -> Advice:
-    """`gemchain run` for the rows of a file; `gemchain.run()` for what a program started."""
-    here = Path.cwd()
-    source = find_source(started.function, here)
-    module, _, name = started.function.partition(":")
-    if started.as_row and source is not None:
-        return Advice("", f"gemchain run {shlex.quote(source)} --input ROWS --output RESULTS{place}")
-    if source is None and module != "gemchain":
-        file = f"{module.replace('.', '/')}.py"
-        return Advice(
-            f"{name}() of {file} is not below this folder: go to where it is to continue its chains"
-        )
-    return Advice("", _python(here, source, place, started.owner))
-
-
-def _python(here: Path, source: str | None, place: str, owner: str) -> str:
-    """The command that continues a program and starts nothing; the module is imported as it was before."""
-    from gemchain.cli.run.loading import locate
-
-    root = locate(str(here / source)).root if source is not None else here
-    path = "" if root == here else f"PYTHONPATH={shlex.quote(str(root.relative_to(here)))} "
-    state = shlex.split(place)[1] if place else ""
-    where = f"GEMCHAIN_STATE={shlex.quote(state)} " if state else ""
-    program = f"GEMCHAIN_PROGRAM={owner} " if owner else ""
-    return f'{path}{where}{program}python -c "{_PYTHON}"'

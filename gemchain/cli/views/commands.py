@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from gemchain.cli.options import Debug, Full, Id, Json, Limit, State
+from gemchain.cli.options import Debug, Full, Function, Id, Json, Limit, RunId, State
 from gemchain.cli.output.errors import reporting_errors
 
 __all__ = ["add_to"]
@@ -35,18 +35,23 @@ def runs(limit: Limit = 20, state: State = None, as_json: Json = False, debug: D
 
 def chains(
     only: Annotated[
-        str | None, typer.Option("--only", metavar="STATE", help="RUNNING, DONE, FAILED or CANCELLED.")
+        str | None,
+        typer.Option("--only", metavar="STATE", help="RUNNING, DONE, FAILED, CANCELLED, PARKED or WAITING."),
     ] = None,
+    function: Function = None,
+    run: RunId = None,
     limit: Limit = 20,
     state: State = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
     """List chains, the newest first."""
+    from gemchain.cli.state.selection import Selection
     from gemchain.cli.views.listing import list_chains
 
     with reporting_errors(debug):
-        list_chains(state, only=only, limit=limit, as_json=as_json)
+        chosen = Selection(function, only, run=run)
+        list_chains(state, chosen, limit=limit, as_json=as_json)
 
 
 def batches(

@@ -112,8 +112,9 @@ def _lines(prompt: Prompt, begin: str, below: str, width: int) -> Iterator[Text]
     rest = Text(_about(prompt, room), style="dim")
     rest.truncate(max(room, 0), overflow="ellipsis")
     yield line.append_text(rest)
-    for text in _troubles(prompt):
-        for part in textwrap.wrap(" ".join(text.split()), max(width - len(below[-most:]) - 2, 20)):
+    space = max(width - len(below[-most:]) - 2, 20)
+    for text in _troubles(prompt, space):
+        for part in textwrap.wrap(" ".join(text.split()), space):
             yield Text(f"{below[-most:]}  ").append(part, style="yellow")
 
 
@@ -136,7 +137,7 @@ def _about(prompt: Prompt, room: int) -> str:
     return about + (long if len(about) + len(long) <= room else short)
 
 
-def _troubles(prompt: Prompt) -> Iterator[str]:
+def _troubles(prompt: Prompt, width: int) -> Iterator[str]:
     progress = prompt.progress
     if progress.attempt > 1 or progress.callback_attempts:
         raised = progress.callback_attempts
@@ -145,4 +146,4 @@ def _troubles(prompt: Prompt) -> Iterator[str]:
         yield f"{progress.failure.reason}: {progress.failure.message}"
         place = raised_at(progress.failure.traceback)
         if place is not None:
-            yield f"raised at {place}"
+            yield f"raised at {place.within(width - len('raised at '))}"

@@ -1,17 +1,17 @@
 """Failures grouped by fingerprint: reason, class of the error, message without details, function."""
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import NamedTuple
 
+from gemchain.cli.output.fingerprints import normalised
 from gemchain.cli.output.raised import Place, raised_at
 from gemchain.ports import Store
 from gemchain.records import Chain, Failure, Prompt
 from gemchain.records.states import ChainState, PromptState
 
-__all__ = ["MOST_READ", "Group", "by_fingerprint", "failed_chains", "normalised", "parked_prompts"]
+__all__ = ["MOST_READ", "Group", "by_fingerprint", "failed_chains", "parked_prompts"]
 
 MOST_READ = 10_000
 """Parked or failed records that are read for their reasons."""
@@ -20,15 +20,6 @@ PAGE = 500
 
 _UNKNOWN = Failure("unknown", "no reason was kept")
 _RAISED = frozenset({"callback", "raised"})
-_DETAILS = (
-    (re.compile(r"0x[0-9a-fA-F]+"), "0x#"),
-    (re.compile(r"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b"), "#"),
-    (re.compile(r"'[^']*'|\"[^\"]*\""), "'#'"),
-    (re.compile(r"\b(?=[0-9a-fA-F]*\d)[cpbj]?[0-9a-fA-F]{8,}\b"), "#"),
-    (re.compile(r"[-+]?\d[\d.,:_]*"), "#"),
-    (re.compile(r"\s+"), " "),
-)
-"""What tells one occurrence of a failure from another: addresses, ids, quoted texts, numbers, white space."""
 
 
 class Group(NamedTuple):
@@ -51,14 +42,6 @@ class Group(NamedTuple):
     number: int
     since: datetime | None
     example: str
-
-
-def normalised(message: str) -> str:
-    """The first line of a message without what differs from one occurrence to the next."""
-    text = message.partition("\n")[0]
-    for pattern, stand_in in _DETAILS:
-        text = pattern.sub(stand_in, text)
-    return text.strip()
 
 
 def parked_prompts(store: Store) -> list[Prompt]:

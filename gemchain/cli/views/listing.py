@@ -1,8 +1,10 @@
 """`gemchain chains` and `gemchain batches`: tables of the newest ones."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
+from itertools import islice
 from typing import TypeVar
 
 from rich.text import Text
@@ -10,12 +12,15 @@ from rich.text import Text
 from gemchain.cli.output.json_data import batch_data, chain_data, print_json
 from gemchain.cli.output.tables import Column, fitted_table
 from gemchain.cli.state.opening import existing
+from gemchain.cli.state.selection import PAGE, Selection, select_chains
+from gemchain.cli.state.standing import PARKED, WAITING, standing
 from gemchain.cli.views.drawing import SHORT, STYLES
 from gemchain.display.console import wide_console
 from gemchain.display.formatting import age, duration
 from gemchain.errors import InvalidInputError
+from gemchain.ports import Store
 from gemchain.records import Batch, Chain
-from gemchain.records.states import BatchState, ChainState
+from gemchain.records.states import BatchState
 
 __all__ = ["list_batches", "list_chains"]
 
@@ -49,24 +54,41 @@ def _state(known: type[S], text: str | None) -> S | None:
         raise InvalidInputError(f"--only takes {', '.join(known)}, not {text!r}") from error
 
 
-def list_chains(state: str | None, *, only: str | None, limit: int, as_json: bool) -> None:
-    """Print a table of chains, the newest first."""
+def list_chains(state: str | None, selection: Selection, *, limit: int, as_json: bool) -> None:
+    """Print a table of the chains that are chosen, the newest first where the store can.
+
+    Raises:
+        InvalidInputError: There is no such state, or no such run.
+    """
+    chosen = selection.checked()
     with existing(state) as runtime:
-        found = runtime.store.list_chains(state=_state(ChainState, only), limit=limit)
+        found = list(islice(_standing(runtime.store, chosen, limit), limit))
         if as_json:
-            print_json([chain_data(chain) for chain in found])
+            print_json([chain_data(chain) | {"state": said} for chain, said in found])
             return
         now = runtime.store.now()
-        _print(CHAIN_COLUMNS, [_chain_cells(chain, now) for chain in found], limit)
+        _print(CHAIN_COLUMNS, [_chain_cells(chain, said, now) for chain, said in found], limit)
 
 
-def _chain_cells(chain: Chain, now: datetime) -> list[Text]:
+def _standing(store: Store, selection: Selection, limit: int) -> Iterator[tuple[Chain, str]]:
+    """The chains that are chosen, and their states; the prompts are read only for PARKED and WAITING."""
+    is_partial = selection.function is not None or selection.state in {PARKED, WAITING}
+    for chain in select_chains(store, selection, PAGE if is_partial else min(limit, PAGE)):
+        if selection.state not in {PARKED, WAITING}:
+            yield chain, chain.state.value
+            continue
+        state, failure = standing(chain, store.chain_prompts(chain.id))
+        if state == selection.state:
+            yield replace(chain, failure=failure), state
+
+
+def _chain_cells(chain: Chain, state: str, now: datetime) -> list[Text]:
     took = duration(((chain.ended_at or now) - chain.created_at).total_seconds())
     outcome = f"{chain.failure.reason}: {chain.failure.message}" if chain.failure else chain.result or ""
     plain = (chain.id[:SHORT], _cut(chain.key or "", KEY), chain.function)
     return [
         *map(Text, plain),
-        _state_cell(chain.state),
+        _state_cell(state),
         Text(took),
         Text(_cut(outcome)),
     ]
@@ -88,11 +110,11 @@ def _batch_cells(batch: Batch, now: datetime) -> list[Text]:
     outcome = f"{batch.failure.reason}: {batch.failure.message}" if batch.failure else rows
     plain = (f"{batch.requests:,}", age(batch.created_at, now), _cut(outcome))
     model = f"{batch.provider}:{batch.model}"
-    return [Text(batch.id[:SHORT]), Text(model), _state_cell(batch.state), *map(Text, plain)]
+    return [Text(batch.id[:SHORT]), Text(model), _state_cell(batch.state.value), *map(Text, plain)]
 
 
-def _state_cell(state: StrEnum) -> Text:
-    return Text(state.value, style=STYLES.get(state.value, "default"))
+def _state_cell(state: str) -> Text:
+    return Text(state, style=STYLES.get(state, "default"))
 
 
 def _cut(text: str, most: int = WIDTH) -> str:

@@ -7,9 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from gemchain.cli.output.json_data import batch_data, json_value, print_json
-from gemchain.cli.output.screen import Row, Section, print_rows
+from gemchain.cli.output.screen import NAME, Row, Section, print_rows
 from gemchain.cli.state.opening import existing
-from gemchain.cli.views.advice import Advice, advise
+from gemchain.cli.views.advice import advise
+from gemchain.cli.views.continuing import Advice
 from gemchain.cli.views.failures import MOST_READ, Group, by_fingerprint, failed_chains, parked_prompts
 from gemchain.display.console import PlainConsole
 from gemchain.display.formatting import KINDS, age, count, models_of, moment, money, tokens
@@ -34,7 +35,8 @@ def show_status(state: str | None, *, full: bool = False, as_json: bool) -> None
         if as_json:
             print_json(gather(runtime, place))
             return
-        print_rows(PlainConsole(), _sections(runtime, place), full=full)
+        console = PlainConsole()
+        print_rows(console, _sections(runtime, place, console.width), full=full)
 
 
 def gather(runtime: Runtime, place: str = "") -> dict[str, Any]:
@@ -63,7 +65,7 @@ def _group_data(group: Group) -> dict[str, Any]:
     return data
 
 
-def _sections(runtime: Runtime, place: str) -> list[Section]:
+def _sections(runtime: Runtime, place: str, width: int) -> list[Section]:
     store = runtime.store
     counters, now = store.counters(), store.now()
     if not counters.chains:
@@ -72,10 +74,10 @@ def _sections(runtime: Runtime, place: str) -> list[Section]:
     return [
         Section(list(_totals(store))),
         Section(list(_waiting(store, now)), is_long=True),
-        Section(list(_failures("parked", "yellow", by_fingerprint(parked), now)), is_long=True),
-        Section(list(_failures("failed", "red", by_fingerprint(failed), now)), is_long=True),
+        Section(list(_failures("parked", "yellow", by_fingerprint(parked), now, width)), is_long=True),
+        Section(list(_failures("failed", "red", by_fingerprint(failed), now, width)), is_long=True),
         Section(list(_notes(len(parked), len(failed)))),
-        Section(list(_next(advise(store, place, parked, failed)))),
+        Section(list(_next(advise(store, place, parked, failed))), gives_way=True),
     ]
 
 
@@ -186,10 +188,13 @@ def _queue_waits(queue: QueueStatus, now: datetime) -> str:
     return "; ".join(parts)
 
 
-def _failures(name: str, style: str, groups: Sequence[Group], now: datetime) -> Iterator[Row]:
+def _failures(name: str, style: str, groups: Sequence[Group], now: datetime, width: int) -> Iterator[Row]:
     for each in groups:
-        where = f"  {each.place}" if each.place else f"  in {each.function}()" if each.function else ""
         since = f"  {age(each.since, now)} ago" if each.since else ""
+        room = width - NAME - len(f"e.g. {each.example}  {since}")
+        where = f"  in {each.function}()" if each.function else ""
+        if each.place:
+            where = f"  {each.place.within(room)}"
         text = f"{each.number:,} ({each.reason}): {each.message}"
         yield Row(name, text, style, f"e.g. {each.example}{where}{since}")
 

@@ -1,22 +1,26 @@
-"""Which chains `gemchain export` writes."""
+"""Which chains `gemchain export` writes, and `gemchain chains` lists."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from gemchain.cli.state.matching import is_function
+from gemchain.cli.state.owners import owner_named
+from gemchain.cli.state.standing import PARKED, WAITING
 from gemchain.errors import InvalidInputError
+from gemchain.ports import Store
 from gemchain.records import Chain
 from gemchain.records.states import ChainState
 
-__all__ = ["PARKED", "WAITING", "Selection"]
+__all__ = ["PAGE", "Selection", "select_chains"]
 
-PARKED, WAITING = "PARKED", "WAITING"
-"""States of chains that cannot go on without a person; the store knows them as RUNNING."""
+PAGE = 500
+"""Chains that are read at a time."""
 
 STATES = (*(state.value for state in ChainState), PARKED, WAITING)
 
 
 class Selection(NamedTuple):
-    """Which chains are exported: those that fit all that is given.
+    """Which chains are chosen: those that fit all that is given.
 
     Attributes:
         function: `module:function` or FILE:FUNCTION that started them, or the function's name alone.
@@ -53,3 +57,23 @@ class Selection(NamedTuple):
         """Whether a chain fits, its state left aside."""
         fits_key = self.key is None or (chain.key is not None and chain.key.startswith(self.key))
         return fits_key and (self.function is None or is_function(chain.function, self.function))
+
+
+def select_chains(store: Store, selection: Selection, page_size: int | None = None) -> Iterator[Chain]:
+    """The chains that fit, in the store's order; of PARKED and WAITING all that are RUNNING in the store.
+
+    Args:
+        store: Whose chains.
+        selection: Which of them.
+        page_size: How many are read at a time; `PAGE` when None.
+
+    Raises:
+        InvalidInputError: There is no such run.
+    """
+    after = None
+    owner = None if selection.run is None else owner_named(store, selection.run)
+    while page := store.list_chains(
+        state=selection.stored_state, owner=owner, limit=page_size or PAGE, after=after
+    ):
+        after = page[-1].id
+        yield from filter(selection.takes, page)

@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from gemchain.cli.export.functions import check_function
 from gemchain.cli.export.selection import PARKED, WAITING, Selection
 from gemchain.cli.output.json_data import json_value, print_json
 from gemchain.cli.state.opening import existing
@@ -65,7 +66,8 @@ def export_chains(
         as_json: Print the summary as JSON.
 
     Raises:
-        InvalidInputError: The output cannot be written or is there already, or there is no such state.
+        InvalidInputError: The output cannot be written or is there already, there is no such state, or no
+            chain was started by the function. Nothing is written.
         BlobError: The disk is full. An older file is unchanged.
     """
     chosen = selection.checked()
@@ -77,11 +79,13 @@ def export_chains(
         )
     standard_output = bytes_of(sys.stdout, "standard output", used=target.standard)
     with redirect_stdout(sys.stderr) if target.standard else nullcontext():
-        with existing(state) as runtime, target.writing(COLUMNS, standard_output) as write:
-            states: Counter[str] = Counter()
-            for row in _in_order(runtime.store, chosen):
-                states[row["state"]] += 1
-                write(row)
+        states: Counter[str] = Counter()
+        with existing(state) as runtime:
+            check_function(runtime.store, chosen.function)
+            with target.writing(COLUMNS, standard_output) as write:
+                for row in _in_order(runtime.store, chosen):
+                    states[row["state"]] += 1
+                    write(row)
         _print_summary(states, target, as_json=as_json)
 
 

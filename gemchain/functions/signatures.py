@@ -24,7 +24,9 @@ def check_plain(function: Callable[..., Any]) -> None:
         "or set GEMCHAIN_SIGNING_KEY to store it by value"
     )
     if not callable(function):
-        raise ContinuationError(f"a callback must be a plain function, not {function!r}: give the function itself")
+        raise ContinuationError(
+            f"a callback must be a plain function, not {function!r}: give the function itself"
+        )
     if not isinstance(function, FunctionType):
         raise ContinuationError(f"a callback must be a plain function, not {function!r}{way_out}")
     if function.__name__ == "<lambda>":

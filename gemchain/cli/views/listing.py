@@ -12,7 +12,7 @@ from gemchain.cli.output.tables import Column, fitted_table
 from gemchain.cli.state.opening import existing
 from gemchain.cli.views.drawing import SHORT, STYLES
 from gemchain.display.console import wide_console
-from gemchain.display.formatting import age, duration
+from gemchain.display.formatting import age, duration, outcomes
 from gemchain.errors import InvalidInputError
 from gemchain.records import Batch, Chain
 from gemchain.records.states import BatchState, ChainState
@@ -84,8 +84,7 @@ def list_batches(state: str | None, *, only: str | None, limit: int, as_json: bo
 
 
 def _batch_cells(batch: Batch, now: datetime) -> list[Text]:
-    rows = ", ".join(f"{number:,} {name}" for name, number in batch.counts._asdict().items() if number)
-    outcome = f"{batch.failure.reason}: {batch.failure.message}" if batch.failure else rows
+    outcome = f"{batch.failure.reason}: {batch.failure.message}" if batch.failure else outcomes(batch.counts)
     plain = (f"{batch.requests:,}", age(batch.created_at, now), _cut(outcome))
     model = f"{batch.provider}:{batch.model}"
     return [Text(batch.id[:SHORT]), Text(model), _state_cell(batch.state), *map(Text, plain)]

@@ -19,7 +19,7 @@ State = TypeVar("State", PromptState, BatchState)
 
 
 class Snapshot(NamedTuple):
-    """The state of a run. Chains are those of its rows; prompts that ended and tokens are those since it began.
+    """The state of a run. Chains are those of its rows; ended prompts and tokens are those since it began.
 
     Attributes:
         steps: Prompts by the function that gets their answer, in the order in which the steps were first met.

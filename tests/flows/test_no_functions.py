@@ -4,6 +4,7 @@ import pytest
 
 import gemchain
 from tests.apps import flows
+from tests.support.engines import embedded
 
 GIVEN = ["cb", 7, 0, "", b"f", 1.5, [], {}, object(), NotImplemented]
 
@@ -36,17 +37,15 @@ PLACES = {
 
 
 @pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize("wrong", GIVEN, ids=repr)
+@pytest.mark.parametrize("wrong", GIVEN, ids=range(len(GIVEN)))
 def test_it_is_refused_and_nothing_is_recorded(engine, place, wrong):
     with pytest.raises(gemchain.ContinuationError, match="must be a plain function"):
         PLACES[place](wrong)
     assert not engine.runtime.store.list_chains(limit=1)
 
 
-@pytest.mark.parametrize("wrong", ["cb", 7, len], ids=repr)
+@pytest.mark.parametrize("wrong", ["cb", 7, len], ids=["a text", "a number", "a builtin"])
 def test_a_signing_key_does_not_make_it_one(tmp_path, monkeypatch, wrong):
-    from tests.support.engines import embedded
-
     monkeypatch.setenv("GEMCHAIN_SIGNING_KEY", "k" * 40)
     with embedded(tmp_path), pytest.raises((gemchain.ContinuationError, ValueError)):
         gemchain.submit("x", flows.MODEL, wrong)

@@ -24,7 +24,8 @@ from gemchain.display.console import PlainConsole
 from gemchain.display.formatting import count
 from gemchain.errors import BlobError, InvalidInputError
 from gemchain.ports import Store
-from gemchain.records import NO_USAGE, Chain, Failure
+from gemchain.records import NO_USAGE, Chain, Failure, Usage
+from gemchain.records.arguments import arguments_of
 from gemchain.records.states import OPEN_PROMPT, ChainState, PromptState
 
 __all__ = ["COLUMNS", "export_chains"]
@@ -126,9 +127,11 @@ def _chains(store: Store, selection: Selection) -> Iterator[Chain]:
 
 
 def _row(store: Store, chain: Chain) -> dict[str, Any]:
-    """A row; its result is JSON text."""
+    """A row; its result is JSON text. What it cost is None when `gemchain gc` removed the prompts."""
     usage, parked, waiting, is_open = NO_USAGE, None, None, False
+    removed = arguments_of(chain.args) is None
     for prompt in store.chain_prompts(chain.id):
+        removed = False
         usage = usage.plus(prompt.progress.usage)
         is_open |= prompt.progress.state in OPEN_PROMPT
         if prompt.progress.state is PromptState.PARKED:
@@ -148,7 +151,7 @@ def _row(store: Store, chain: Chain) -> dict[str, Any]:
         "state": state,
         "function": chain.function,
         **outcome,
-        **usage._asdict(),
+        **(dict.fromkeys(Usage._fields) if removed else usage._asdict()),
         "created_at": json_value(chain.created_at),
         "ended_at": json_value(chain.ended_at),
     }

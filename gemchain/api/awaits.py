@@ -107,7 +107,7 @@ def _ended_at_once(around: _Around, begun: Ended | Raised, path: str) -> Draft:
     """A branch that awaited nothing: its value is kept in a record that was never open."""
     scope = around.scope
     if isinstance(begun, Ended):
-        check_ended(f"branch {path.rpartition('.')[0]} of {around.function}", begun.value)
+        check_ended(f"branch {path.rpartition('.')[0]} of {around.function}", begun.value, in_branch=True)
         progress = Progress(PromptState.DONE, result=values.pack(begun.value), ended_at=scope.created_at)
     else:
         failure = values.failure_of(begun.error)

@@ -18,7 +18,7 @@ from datetime import datetime
 from typing import Any
 
 from gemchain.base.chunks import chunked
-from gemchain.base.plain import how_it_changes
+from gemchain.base.plain import Rules, how_it_changes
 from gemchain.durable import values
 from gemchain.errors import ChainNotFoundError, InvalidInputError
 from gemchain.formats.response import Response
@@ -213,10 +213,10 @@ def _packed(value: Any) -> str:
     try:
         packed = values.pack(value)
     except TypeError as error:
-        because = how_it_changes(value, "the value", tuples=True) or error
+        because = how_it_changes(value, "the value", Rules(tuples=True)) or error
         raise InvalidInputError(f"the value must be JSON: {because}") from error
     kept = isinstance(value, Response | Exception)  # these come back as what they are
-    changed = None if kept else how_it_changes(value, "the value", tuples=True)
+    changed = None if kept else how_it_changes(value, "the value", Rules(tuples=True))
     if changed is not None:
         raise InvalidInputError(changed)
     return packed

@@ -11,13 +11,20 @@ from gemchain.api.chains import Chain, PromptHandle
 from gemchain.api.scope import Scope
 from gemchain.api.specs import ChainAwait, GatherSpec, PromptSpec, WaitSpec
 from gemchain.base.once import warn_once
-from gemchain.base.plain import SCALARS, with_article
+from gemchain.base.plain import SCALARS, Rules, how_it_changes, with_article
 from gemchain.errors import InvalidInputError
+from gemchain.formats.response import Response
 
 __all__ = ["check_ended", "check_returned"]
 
 _DESCRIPTIONS = (PromptSpec, GatherSpec, WaitSpec, ChainAwait)
 _HANDLES = (PromptHandle, Chain)
+
+_RESULT = Rules(as_data=True, verb="return")
+"""A result is JSON. A model or a dataclass becomes a dict, and a tuple that is the whole result a list."""
+
+_IN_BRANCH = Rules(tuples=True, as_data=True, kept=(Response, Exception), verb="return")
+"""What a branch of an async chain returns is handed over inside the chain; see `durable/values.py`."""
 
 _NOTHING = ("None", "Optional", "Any", "object", "NoReturn", "Never", "TypeVar", "~", "ForwardRef")
 """Words in an annotation that let None be a value."""
@@ -32,30 +39,47 @@ def check_returned(function: Callable[..., Any], scope: Scope, value: Any) -> No
         value: What it returned.
 
     Raises:
-        InvalidInputError: It returned a coroutine, a generator, or a description that nobody sends.
+        InvalidInputError: It returned a coroutine, a generator, a description that nobody sends, or a
+            result that would not come back as it is.
     """
     if type(value) not in SCALARS:
-        check_ended(_name(function), value)
-    if scope.described:
-        scope.described.warn(_name(function))
+        name = _name(function)
+        _check_kind(name, value)
+        if not scope.items:
+            _check_kept(name, value, _RESULT)
+    dropped = bool(scope.described) and scope.described.warn(_name(function))
     if scope.items:
         if value is not None:
             _warn_of_a_value_beside(function, value)
-    elif value is None and not scope.starts:
-        _warn_of_a_missing_value(function)
+    elif value is None and not scope.started and not dropped:
+        _warn_of_a_missing_value(function, at_start=scope.parent is None)
 
 
-def check_ended(name: str, value: Any) -> None:
-    """Refuse what can be the result of no function.
+def check_ended(name: str, value: Any, *, in_branch: bool = False) -> None:
+    """Refuse what can be the result of no async chain.
 
     Args:
         name: The function that returned it.
         value: What it returned.
+        in_branch: Whether the function is a branch of a gather, whose value stays inside the chain.
 
     Raises:
-        InvalidInputError: It is a coroutine or another awaitable, a generator, or a description that nobody
-            sends.
+        InvalidInputError: It is a coroutine or another awaitable, a generator, a description that nobody
+            sends, or holds what would not come back as it is.
     """
+    if type(value) not in SCALARS:
+        _check_kind(name, value)
+        _check_kept(name, value, _IN_BRANCH if in_branch else _RESULT)
+
+
+def _check_kept(name: str, value: Any, rules: Rules) -> None:
+    """Refuse a set, a time, or another value that JSON changes without a word."""
+    changed = how_it_changes(value, "result", rules)
+    if changed is not None:
+        raise InvalidInputError(f"what {name} returned is kept as JSON, and its {changed}")
+
+
+def _check_kind(name: str, value: Any) -> None:
     if isinstance(value, _DESCRIPTIONS):
         call = {PromptSpec: "prompt", GatherSpec: "gather", WaitSpec: "wait"}.get(type(value), "start")
         raise InvalidInputError(
@@ -96,8 +120,17 @@ def _warn_of_a_value_beside(function: Callable[..., Any], value: Any) -> None:
     )
 
 
-def _warn_of_a_missing_value(function: Callable[..., Any]) -> None:
-    """Warn of a None where the function's own annotation promises a value."""
+def _warn_of_a_missing_value(function: Callable[..., Any], *, at_start: bool) -> None:
+    """Warn of a None where a chain began with nothing, or where the annotation promises a value."""
+    if at_start:
+        name = _name(function)
+        warn_once(
+            "nothing",
+            name,
+            f"{name} returned None and submitted nothing: its chain is DONE at once, with None as its "
+            "result. Is a gemchain.submit() or a return missing?",
+        )
+        return
     promised = getattr(function, "__annotations__", None)
     if not promised or "return" not in promised:
         return

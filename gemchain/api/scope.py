@@ -53,6 +53,8 @@ class Scope:
         created_at: When its prompts count as created.
         given: The rules of a chain that begins here.
         given_owner: The owner of a chain that begins here.
+        starts: Chains started inside it without a key.
+        started: Whether any chain was started inside it.
         described: What it has described and not sent.
     """
 
@@ -63,6 +65,7 @@ class Scope:
     given_owner: str = ""
     items: list[Item] = field(default_factory=list)
     starts: int = 0
+    started: bool = False
     described: Described = field(default_factory=Described)
 
     @property

@@ -72,9 +72,11 @@ def start_id(function: Callable[..., Any], key: str | None) -> str:
     """
     mark = chain_options(function)
     name = function_name(function) if mark is None else f"{known_home(function)}:{mark.name}"
+    frame, scope = active_frame(), open_scope()
+    if scope is not None:
+        scope.started = True
     if key is not None:
         return chain_id(name, key)
-    frame, scope = active_frame(), open_scope()
     if frame is not None:
         note_described()
         return chain_id(name, frame.next_draw())

@@ -5,9 +5,21 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from gemchain.money.prices import known
-from gemchain.records import Batch, Usage
+from gemchain.records import Batch, RowCounts, Usage
 
-__all__ = ["KINDS", "Models", "age", "amount", "count", "duration", "models_of", "moment", "money", "tokens"]
+__all__ = [
+    "KINDS",
+    "Models",
+    "age",
+    "amount",
+    "count",
+    "duration",
+    "models_of",
+    "moment",
+    "money",
+    "outcomes",
+    "tokens",
+]
 
 SIMULATED = "simulated"
 KINDS = {"join": "waits for its branches", "wait": "waits for a person", "chain": "waits for another chain"}
@@ -41,6 +53,17 @@ def models_of(batches: Collection[Batch]) -> Models:
 def count(number: int, noun: str, plural: str | None = None) -> str:
     """`1 prompt`, `1,200 prompts`."""
     return f"{number:,} {noun if number == 1 else plural or (noun + ('es' if noun.endswith('ch') else 's'))}"
+
+
+def outcomes(rows: RowCounts) -> str:
+    """What became of the rows of a batch: `699 done, 1 callback put off`.
+
+    The count tells of the row at the time of its batch: the callback may have run since, or failed for good.
+    """
+    words = {"waiting": count(rows.waiting, "callback") + " put off"}
+    return ", ".join(
+        words.get(name, f"{number:,} {name}") for name, number in rows._asdict().items() if number
+    )
 
 
 def duration(seconds: float) -> str:

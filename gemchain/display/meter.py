@@ -19,7 +19,7 @@ State = TypeVar("State", PromptState, BatchState)
 
 
 class Snapshot(NamedTuple):
-    """The state of a run. Chains are those of its rows; prompts done and tokens are those since it began.
+    """The state of a run. Chains are those of its rows; ended prompts and tokens are those since it began.
 
     Attributes:
         steps: Prompts by the function that gets their answer, in the order in which the steps were first met.
@@ -35,6 +35,7 @@ class Snapshot(NamedTuple):
     in_batches: int = 0
     answered: int = 0
     prompts_done: int = 0
+    prompts_failed: int = 0
     running: int = 0
     closed: int = 0
     usage: Usage = NO_USAGE
@@ -101,6 +102,7 @@ class Meter:
             in_batches=counters.prompts.get(PromptState.CLAIMED, 0),
             answered=counters.prompts.get(PromptState.ANSWERED, 0),
             prompts_done=_increase(counters.prompts, self.before.prompts, PromptState.DONE),
+            prompts_failed=_increase(counters.prompts, self.before.prompts, PromptState.FAILED),
             running=sum(counters.batches.get(state, 0) for state in OPEN_BATCH),
             closed=_increase(counters.batches, self.before.batches, BatchState.CLOSED),
             usage=counters.usage.minus(self.before.usage),

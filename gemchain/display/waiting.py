@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
+from gemchain.base.process import this_process
 from gemchain.display.formatting import age, count, duration
 from gemchain.engine.policy.forecast import landing, turnarounds
 from gemchain.ports import Store
@@ -16,7 +17,10 @@ RECENT = 20
 
 
 def waits_for(store: Store) -> list[str]:
-    """One line for each thing that is waited for, the one that takes longest first."""
+    """One line for each thing that is waited for, the one that takes longest first.
+
+    What this process itself has leased is its own work, and it does not wait for that.
+    """
     now = store.now()
     batches = store.open_batches()
     usual = turnarounds(store.list_batches(limit=RECENT)) if batches else {}
@@ -38,9 +42,10 @@ def _batches(
             case BatchState.SENT:
                 yield _sent(batch, prompts, usual, now)
             case BatchState.WRITTEN:
-                left = _seconds(batch.leased_until_at or batch.poll_at, now)
+                lease = None if _is_own(batch) else batch.leased_until_at
+                left = _seconds(lease or batch.poll_at, now)
                 yield left, f"batch {batch.id[:8]}: {prompts} wait to be sent{_in(left)}"
-            case BatchState.PLANNED if batch.leased_until_at is not None:
+            case BatchState.PLANNED if batch.leased_until_at is not None and not _is_own(batch):
                 left = _seconds(batch.leased_until_at, now)
                 yield left, f"batch {batch.id[:8]} is being written; its lease ends{_in(left)}"
             case _:
@@ -57,7 +62,7 @@ def _sent(batch: Batch, prompts: str, usual: Mapping[str, timedelta], now: datet
 
 
 def _parts(parts: list[Part], now: datetime) -> Iterator[tuple[float, str]]:
-    held = [_seconds(each.leased_until_at, now) for each in parts]
+    held = [_seconds(each.leased_until_at, now) for each in parts if not _is_own(each)]
     held = [each for each in held if each > 0]
     if held:
         yield max(held), f"{count(len(held), 'part')} of answers in work; the last lease ends{_in(max(held))}"
@@ -74,6 +79,11 @@ def _callbacks(store: Store, now: datetime) -> Iterator[tuple[float, str]]:
     left = _seconds(store.next_answer_at(), now)
     if left > 0:
         yield left, f"a callback that raised runs again{_in(left)}"
+
+
+def _is_own(leased: Batch | Part) -> bool:
+    """Whether this process holds the lease, as far as it can tell."""
+    return leased.holder is not None and leased.holder == this_process()
 
 
 def _seconds(at: datetime | None, now: datetime) -> float:

@@ -43,15 +43,17 @@ class Described:
         self._made.clear()
         return [(type(each).__name__, function, line) for each, function, line in found]
 
-    def warn(self, function: str) -> None:
-        """Warn of what was dropped, once for each function."""
-        for kind, maker, line in self.dropped()[:1]:
+    def warn(self, function: str) -> bool:
+        """Warn of what was dropped, once for each function. Returns whether something was."""
+        found = self.dropped()
+        for kind, maker, line in found[:1]:
             call, then = _CALLS.get(kind, ("a description", "await it"))
             warn_once(
                 "dropped",
                 function,
                 f"{function} described {call} that is never sent ({maker}, line {line}): {then}",
             )
+        return bool(found)
 
 
 _CALLS = {

@@ -55,7 +55,7 @@ def home_of(thing: Any) -> str:
     """The name of the module in which another process finds a function or a class.
 
     Raises:
-        UnresolvedError: It was typed into an interactive session.
+        UnresolvedError: It was typed into an interactive session, or it is of no module.
     """
     if is_of_session(thing):
         name = getattr(thing, "__name__", repr(thing))
@@ -63,8 +63,10 @@ def home_of(thing: Any) -> str:
             f"{name!r} lives in an interactive session, where nobody finds it again; put it in a file, or "
             "set GEMCHAIN_SIGNING_KEY, here and where its answers arrive"
         )
-    home = thing.__module__ if thing.__module__ != "__main__" else main_name()
-    return str(home)
+    home = getattr(thing, "__module__", None)
+    if home is None:
+        raise UnresolvedError(f"{thing!r} belongs to no module")
+    return str(home if home != "__main__" else main_name())
 
 
 def known_home(thing: Any) -> str:

@@ -23,6 +23,10 @@ def check_plain(function: Callable[..., Any]) -> None:
         "; move it to the top level of a module and pass what it needs in params, "
         "or set GEMCHAIN_SIGNING_KEY to store it by value"
     )
+    if not callable(function):
+        raise ContinuationError(
+            f"a callback must be a plain function, not {function!r}: give the function itself"
+        )
     if not isinstance(function, FunctionType):
         raise ContinuationError(f"a callback must be a plain function, not {function!r}{way_out}")
     if function.__name__ == "<lambda>":

@@ -85,9 +85,23 @@ def test_chains_are_chosen_by_state_key_and_function(cli, state):
         (["--function", f"{state}:start"], ["a1", "a2", "b1"]),
         (["--function", f"{module}:other"], ["a3"]),
         (["--function", "approved"], ["a3"]),
-        (["--function", "another.py:start"], []),
+        (["--function", "other", "--only", "failed"], []),
     ):
         assert [row["key"] for row in exported(cli, *words)] == keys, words
+
+
+def test_a_function_that_started_no_chain_is_refused_with_near_names_and_nothing_is_written(cli, state):
+    module = state.removesuffix(".py")
+    for asked, said in (
+        ("nope:f", f"there are chains of '{module}:approved', '{module}:other', '{module}:start'"),
+        ("strt", f"did you mean '{module}:start'?"),
+        ("another.py:start", f"did you mean '{module}:start'?"),
+        (f"{module}:aproved", f"did you mean '{module}:approved'"),
+    ):
+        done = cli("export", "-o", "none.jsonl", "--function", asked)
+        assert done.exit_code == 2
+        assert f"no chain was started by {asked!r}; {said}" in done.stderr
+        assert not (cli.folder / "none.jsonl").exists()
 
 
 def test_csv_and_parquet_have_one_column_for_each_field(cli, state):

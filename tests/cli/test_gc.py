@@ -51,6 +51,51 @@ def test_chains_with_a_key_keep_their_result_and_are_not_paid_again(ran):
     assert "nothing ended more than 0s ago" in ran(*NOW).stdout
 
 
+COSTS = ("prompt_tokens", "answer_tokens", "cost", "full_cost")
+
+
+def test_an_export_leaves_tokens_and_costs_empty_where_the_prompts_are_removed(ran):
+    ran(*NOW)
+    ran.rows({"id": "new", "topic": "another"}, name="more.jsonl")
+    target = next(ran.folder.glob("chain_*.py")).name
+    ran.run(f"{target}:start", "more.jsonl", "more_out.jsonl")
+    ran("export", "-o", "all.jsonl")
+    *gone, new = ran.results("all.jsonl")
+    assert [[row[name] for name in COSTS] for row in gone] == [[None] * 4] * 3
+    assert all(row["state"] == "DONE" and row["result"] for row in gone)
+    assert all(new[name] > 0 for name in COSTS)
+    for name in ("all.csv", "all.parquet", "all.json"):
+        assert ran("export", "-o", name).exit_code == 0
+    assert ",,,," in (ran.folder / "all.csv").read_text().splitlines()[1]
+
+
+def test_a_chain_that_never_had_a_prompt_cost_nothing(cli):
+    cli.rows({"id": "a", "topic": "x"})
+    cli.run(f"{cli.module('def start(topic):' + chr(10) + '    return topic' + chr(10))}:start")
+    cli("export", "-o", "all.jsonl")
+    assert [cli.results("all.jsonl")[0][name] for name in COSTS] == [0, 0, 0, 0]
+
+
+def test_after_gc_status_does_not_claim_that_simulated_money_was_spent(ran):
+    assert "simulated, no money spent" in ran("status").stdout
+    ran(*NOW)
+    said = ran("status").stdout
+    assert "at the list price: $" in said
+    assert "spent" not in said
+
+
+def test_models_of_batches_that_stayed_do_not_stand_for_those_that_are_removed(ran, monkeypatch):
+    from gemchain.cli.views import status
+
+    ran(*NOW)
+    ran.rows({"id": "new", "topic": "another"}, name="more.jsonl")
+    ran.run(f"{next(ran.folder.glob('chain_*.py')).name}:start", "more.jsonl", "more_out.jsonl")
+    monkeypatch.setattr(
+        status, "models_of", lambda _: status.Models(real=frozenset({"gemini-3.5-flash-lite"}))
+    )
+    assert "spent" not in ran("status").stdout
+
+
 def test_after_gc_unchanged_rows_are_not_called_changed(ran):
     target = f"{next(ran.folder.glob('chain_*.py')).name}:start"
     ran(*NOW)

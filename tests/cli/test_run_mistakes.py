@@ -16,6 +16,13 @@ def test_what_is_forgotten_is_shown_once_while_it_runs(cli):
     assert ":middle described" in done.stderr
 
 
+def test_a_start_function_that_submits_nothing_is_shown_once(cli):
+    cli.rows(*ROWS)
+    done = cli.run(f"{cli.module('def start(topic):' + chr(10) + '    pass' + chr(10))}:start")
+    assert done.exit_code == 0
+    assert done.stderr.count("start returned None and submitted nothing") == 1
+
+
 def test_a_mistyped_model_is_refused_with_the_row(cli):
     cli.rows(*ROWS)
     done = cli.run(f"{cli.module(**{'flash-lite': 'flsh-lite'})}:start")

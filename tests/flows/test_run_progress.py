@@ -7,15 +7,18 @@ import signal
 import subprocess
 import sys
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 
 import gemchain
+from gemchain.display import waiting
 from gemchain.display.interrupts import AGAIN, WITHOUT_KEYS
 from gemchain.display.meter import Meter
 from gemchain.display.waiting import waits_for
-from gemchain.records import StepCount
-from gemchain.testing import embedded
+from gemchain.records import Batch, OutputFile, Part, StepCount
+from gemchain.records.states import BatchState
+from gemchain.testing import EPOCH, embedded
 
 MODEL = "simulated/gemini-3.5-flash-lite"
 
@@ -238,3 +241,50 @@ def test_a_lease_of_another_process_is_waited_for(tmp_path):
             )
         )
         assert waits_for(store) == ["batch b1 is being written; its lease ends in 12 s"]
+
+
+@pytest.mark.parametrize("state", BatchState)
+def test_what_this_process_has_leased_itself_is_not_waited_for(monkeypatch, state):
+    monkeypatch.setattr(waiting, "this_process", lambda: "machine:1:2")
+    assert _waits(state, "machine:1:2") == _waits(state, None, lease=None)
+    others = _waits(state, "machine:9:2")
+    assert others == _waits(state, None)
+    assert others[0] == "1 part of answers in work; the last lease ends in 30 s"
+    assert _waits(state, "machine:1:2", "machine:9:2").count(others[0]) == 1
+
+
+def test_where_processes_have_no_identity_every_lease_is_waited_for(monkeypatch):
+    monkeypatch.setattr(waiting, "this_process", lambda: None)
+    assert len(_waits(BatchState.PLANNED, None)) == len(["the part", "the batch"])
+
+
+def _waits(state, *holders, lease=EPOCH + timedelta(seconds=30)):
+    """What is said of a batch in this state and a part, both leased by each of these processes."""
+    batches = [
+        Batch(
+            id="b1",
+            provider="simulated",
+            model="m",
+            created_at=EPOCH,
+            sent_at=EPOCH,
+            state=state,
+            leased_until_at=lease and lease - timedelta(seconds=1),
+            holder=each,
+        )
+        for each in holders
+    ]
+    file = OutputFile("uri", 1, 10)
+    parts = [
+        Part(id="x", batch_id="b1", index=0, file=file, start=0, end=10, leased_until_at=lease, holder=each)
+        for each in holders
+    ]
+    return waits_for(
+        SimpleNamespace(
+            now=lambda: EPOCH,
+            open_batches=lambda: batches,
+            list_batches=lambda limit: [],
+            open_parts=lambda: parts,
+            queues=list,
+            next_answer_at=lambda: None,
+        )
+    )

@@ -225,3 +225,32 @@ def test_a_program_that_is_not_deterministic_is_told_what_to_use(engine):
         gemchain.ChainParkedError, match=r"gemchain\.now\(\), gemchain\.random\(\) and gemchain\.uuid"
     ):
         gemchain.start(surprises.by_chance).result()
+
+
+def submits_nothing(number):
+    pass
+
+
+def starts_with_a_key(number):
+    gemchain.start(surprises.a_chain, number, key=str(number))
+
+
+def starts_another(number):
+    gemchain.start(surprises.a_chain, number)
+
+
+def gives_a_value(number):
+    return number
+
+
+def test_a_start_function_that_forgets_to_submit_is_warned_of_once(engine, caplog):
+    for number in range(3):
+        assert gemchain.start(submits_nothing, number).result() is None
+    (warning,) = warnings_of(caplog)
+    assert re.search(r"submits_nothing returned None and submitted nothing.*gemchain\.submit\(\)", warning)
+
+
+@pytest.mark.parametrize("function", [starts_with_a_key, starts_another, gives_a_value])
+def test_one_that_starts_chains_or_returns_a_value_is_not_warned_of(engine, caplog, function):
+    gemchain.start(function, 0)
+    assert warnings_of(caplog) == []

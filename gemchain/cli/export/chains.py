@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from gemchain.cli.export.functions import check_function
 from gemchain.cli.output.json_data import json_value, print_json
 from gemchain.cli.state.opening import existing
 from gemchain.cli.state.selection import Selection, select_chains
@@ -25,6 +26,7 @@ from gemchain.display.formatting import count
 from gemchain.errors import BlobError, InvalidInputError
 from gemchain.ports import Store
 from gemchain.records import NO_USAGE, Chain, Usage
+from gemchain.records.arguments import arguments_of
 from gemchain.records.states import ChainState
 
 __all__ = ["COLUMNS", "export_chains"]
@@ -63,7 +65,8 @@ def export_chains(
         as_json: Print the summary as JSON.
 
     Raises:
-        InvalidInputError: The output cannot be written or is there already, or there is no such state.
+        InvalidInputError: The output cannot be written or is there already, there is no such state, or no
+            chain was started by the function. Nothing is written.
         BlobError: The disk is full. An older file is unchanged.
     """
     chosen = selection.checked()
@@ -75,11 +78,13 @@ def export_chains(
         )
     standard_output = bytes_of(sys.stdout, "standard output", used=target.standard)
     with redirect_stdout(sys.stderr) if target.standard else nullcontext():
-        with existing(state) as runtime, target.writing(COLUMNS, standard_output) as write:
-            states: Counter[str] = Counter()
-            for row in _in_order(runtime.store, chosen):
-                states[row["state"]] += 1
-                write(row)
+        states: Counter[str] = Counter()
+        with existing(state) as runtime:
+            check_function(runtime.store, chosen.function)
+            with target.writing(COLUMNS, standard_output) as write:
+                for row in _in_order(runtime.store, chosen):
+                    states[row["state"]] += 1
+                    write(row)
         _print_summary(states, target, as_json=as_json)
 
 
@@ -112,8 +117,9 @@ def _in_order(store: Store, selection: Selection) -> Iterator[dict[str, Any]]:
 
 
 def _row(store: Store, chain: Chain) -> dict[str, Any]:
-    """A row; its result is JSON text."""
+    """A row; its result is JSON text. What it cost is None when `gemchain gc` removed the prompts."""
     prompts = list(store.chain_prompts(chain.id))
+    removed = not prompts and arguments_of(chain.args) is None
     usage = reduce(Usage.plus, (each.progress.usage for each in prompts), NO_USAGE)
     state, failure = standing(chain, prompts)
     outcome: dict[str, Any] = {"error": failure and {"reason": failure.reason, "message": failure.message}}
@@ -125,7 +131,7 @@ def _row(store: Store, chain: Chain) -> dict[str, Any]:
         "state": state,
         "function": chain.function,
         **outcome,
-        **usage._asdict(),
+        **(dict.fromkeys(Usage._fields) if removed else usage._asdict()),
         "created_at": json_value(chain.created_at),
         "ended_at": json_value(chain.ended_at),
     }

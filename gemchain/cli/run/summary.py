@@ -63,7 +63,7 @@ def as_data(report: Report) -> dict[str, Any]:
         "rows": report.started.rows,
         "started": report.started.new,
         "states": dict(report.outcome.states),
-        "prompts": report.snapshot.prompts_done,
+        "prompts": _ended(report.snapshot),
         "batches": report.snapshot.closed,
         "usage": usage._asdict(),
         "simulated": bool(report.snapshot.models.simulated) and not report.snapshot.models.real,
@@ -133,13 +133,17 @@ def _headline(report: Report) -> Text:
 
 def _usage(report: Report) -> list[Text]:
     now = report.snapshot
-    if not now.prompts_done and now.usage == NO_USAGE:
+    if not _ended(now) and now.usage == NO_USAGE:
         return [_note("nothing was sent: all chains had ended before")] if not report.started.new else []
-    lines = [
-        _note(f"{count(now.prompts_done, 'prompt')} in {count(now.closed, 'batch')}, {tokens(now.usage)}")
-    ]
+    batches = f" in {count(now.closed, 'batch')}" if now.closed else ""
+    lines = [_note(f"{count(_ended(now), 'prompt')}{batches}, {tokens(now.usage)}")]
     paid = money(now.usage, now.models)
     return [*lines, _note(paid)] if paid else lines
+
+
+def _ended(now: Snapshot) -> int:
+    """Prompts that ended in the run; for a failed one, too, something was sent."""
+    return now.prompts_done + now.prompts_failed
 
 
 def _failures(report: Report) -> list[Text]:

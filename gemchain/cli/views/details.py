@@ -16,7 +16,17 @@ from gemchain.cli.state.lookup import find
 from gemchain.cli.state.opening import existing
 from gemchain.cli.views.drawing import STYLES, draw
 from gemchain.display.console import wide_console
-from gemchain.display.formatting import KINDS, Models, duration, models_of, moment, money, tokens
+from gemchain.display.formatting import (
+    KINDS,
+    Models,
+    count,
+    duration,
+    models_of,
+    moment,
+    money,
+    outcomes,
+    tokens,
+)
 from gemchain.engine.answers.stored import read_answer
 from gemchain.errors import BlobError
 from gemchain.formats.response import Response
@@ -175,7 +185,7 @@ def _prompt_pairs(prompt: Prompt) -> Table:
         ("on_error", prompt.on_error),
         ("params", shorten(prompt.params, LONG, placeholder=" …")),
         ("attempt", f"{progress.attempt} of {prompt.max_attempts}" if prompt.model else ""),
-        ("callback raised", f"{progress.callback_attempts} times" if progress.callback_attempts else ""),
+        ("callback raised", count(progress.callback_attempts, "time") if progress.callback_attempts else ""),
         ("batch", progress.batch_id),
         ("queued", moment(prompt.created_at)),
         ("claimed", moment(progress.claimed_at)),
@@ -194,7 +204,6 @@ def _show_batch(batch: Batch, *, as_json: bool) -> None:
         return
     console = wide_console()
     console.print(f"batch [bold]{batch.id}[/]  {_coloured(batch.state)}", highlight=False)
-    rows = ", ".join(f"{number:,} {name}" for name, number in batch.counts._asdict().items() if number)
     console.print(
         _pairs(
             ("model", f"{batch.provider}:{batch.model}"),
@@ -208,7 +217,7 @@ def _show_batch(batch: Batch, *, as_json: bool) -> None:
             ("input", batch.input_uri),
             ("output", "\n".join(file.uri for file in batch.output)),
             ("parts", batch.parts or ""),
-            ("rows", rows),
+            ("rows", outcomes(batch.counts)),
             ("tokens", tokens(batch.usage) if batch.usage != NO_USAGE else ""),
             ("money", money(batch.usage, models_of([batch]))),
         )

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from rich.text import Text
 
 from gemchain.cli.output.raised import raised_at
-from gemchain.display.formatting import KINDS, duration, moment
+from gemchain.display.formatting import KINDS, count, duration, moment
 from gemchain.records import Prompt
 
 __all__ = ["SHORT", "STYLES", "draw"]
@@ -141,7 +141,7 @@ def _troubles(prompt: Prompt, width: int) -> Iterator[str]:
     progress = prompt.progress
     if progress.attempt > 1 or progress.callback_attempts:
         raised = progress.callback_attempts
-        yield f"attempt {progress.attempt}" + (f", callback raised {raised} times" if raised else "")
+        yield f"attempt {progress.attempt}" + (f", callback raised {count(raised, 'time')}" if raised else "")
     if progress.failure is not None:
         yield f"{progress.failure.reason}: {progress.failure.message}"
         place = raised_at(progress.failure.traceback)

@@ -13,7 +13,7 @@ from gemchain.cli.views.advice import advise
 from gemchain.cli.views.continuing import Advice
 from gemchain.cli.views.failures import MOST_READ, Group, by_fingerprint, failed_chains, parked_prompts
 from gemchain.display.console import PlainConsole
-from gemchain.display.formatting import KINDS, age, count, models_of, moment, money, tokens
+from gemchain.display.formatting import KINDS, Models, age, count, models_of, moment, money, tokens
 from gemchain.ports import Store
 from gemchain.records import NO_USAGE, Batch, Prompt, QueueStatus
 from gemchain.records.states import BatchState, PromptState
@@ -88,8 +88,17 @@ def _totals(store: Store) -> Iterator[Row]:
     yield _counts("batches", json_value(counters.batches))
     if counters.usage != NO_USAGE:
         yield Row("tokens", tokens(counters.usage))
-        if paid := money(counters.usage, models_of(store.list_batches(limit=WAITING))):
+        if paid := money(counters.usage, _models(store, sum(counters.batches.values()))):
             yield Row("money", paid)
+
+
+def _models(store: Store, batches: int) -> Models:
+    """The models that were used; none when some batches are removed, since theirs are not known any more.
+
+    Without models the sum is shown, and nothing is said of whether it was spent.
+    """
+    found = store.list_batches(limit=WAITING)
+    return models_of(found) if len(found) >= min(batches, WAITING) else Models()
 
 
 def _counts(name: str, counts: dict[str, int]) -> Row:

@@ -111,7 +111,7 @@ def _resume(case: DeliveryContext, outcome: Any, failure: Failure | None) -> Del
 
 def _ended(case: DeliveryContext, value: Any, outcome: Any, *, in_branch: bool) -> CallbackResult:
     """What a program, or a branch of it, leaves when it returns."""
-    check_ended(str(case.prompt.callback), value)
+    check_ended(str(case.prompt.callback), value, in_branch=in_branch)
     if in_branch:
         return CallbackResult((), values.pack(value))
     return CallbackResult((), jsontext.dump(value), kept=values.pack(outcome))

@@ -40,13 +40,20 @@ def done(case: DeliveryContext, ended: CallbackResult, failure: Failure | None, 
     return Delivery(case.unit(after, ended.children, ending), "done", ends_branch=forked and last)
 
 
-def fail(case: DeliveryContext, failure: Failure) -> Delivery:
-    """FAILED for good, and with it a chain that never forked."""
+def fail(case: DeliveryContext, failure: Failure, *, raised: int | None = None) -> Delivery:
+    """FAILED for good, and with it a chain that never forked.
+
+    Args:
+        case: The delivery.
+        failure: Why.
+        raised: How often the callback has raised; as often as before when None.
+    """
     forked = case.prompt.forked
     after = case.after(
         PromptState.FAILED,
         failure=failure,
         ended_at=case.now,
+        callback_attempts=raised,
         unsettled=forked and case.marked,
         result=case.prompt.progress.result if case.prompt.kind == "wait" else None,  # a retry needs it again
     )
@@ -136,7 +143,7 @@ def _count_raised(case: DeliveryContext, error: Exception, failure: Failure | No
     if not case.prompt.durable:
         described = replace(described, reason="callback")
     if raised >= case.runtime.settings.callback_attempts:
-        return fail(case, described)
+        return fail(case, described, raised=raised)
     after = case.after(
         PromptState.ANSWERED,
         callback_attempts=raised,

@@ -11,6 +11,7 @@ from typing import Any
 
 from gemchain.errors import RequestError
 from gemchain.formats.gemini.fields import camel
+from gemchain.formats.gemini.parts import unknown_field
 
 __all__ = ["PROMPT_LABEL", "check_request", "problem"]
 
@@ -96,6 +97,9 @@ def _parts_problem(parts: Any) -> str | None:  # noqa: PLR0911 -- one for each p
     for part in parts:
         if not isinstance(part, dict):
             return f"a part is an object such as {{'text': '…'}}, not {type(part).__name__}"
+        words = unknown_field(part)
+        if words is not None:
+            return words
         text = part.get("text")
         if text is None:
             if all(value is None for value in part.values()):

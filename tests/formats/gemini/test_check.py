@@ -1,10 +1,12 @@
 """What is refused before it is paid for, and in whose words."""
 
 import pytest
+from google.genai import types
 
 from gemchain.errors import RequestError
 from gemchain.formats.gemini.check import check_request, problem
 from gemchain.formats.gemini.fields import camel, field_of
+from gemchain.formats.gemini.parts import PART_FIELDS
 
 
 def asking(text="x", **fields):
@@ -94,3 +96,29 @@ def test_a_field_is_found_in_either_spelling():
     assert field_of({"responseSchema": 2}, "responseSchema") == 2
     assert field_of({"responseSchema": None, "response_schema": 3}, "responseSchema") == 3
     assert field_of({}, "responseSchema") is None
+
+
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [
+        ({"txt": "x"}, r"a part has no field 'txt'; did you mean 'text'\? \(contents\[0\]\)"),
+        ({"text": "x", "inlinedata": {}}, "did you mean 'inlineData'"),
+        ({"file_dat": {}}, "did you mean 'fileData'"),
+        ({"zzz": 1}, "its fields are those of google-genai's Part"),
+        ({"type": "text", "text": "x"}, "a part has no field 'type'"),
+        ({1: "x"}, "texts as names"),
+    ],
+    ids=str,
+)
+def test_an_unknown_field_of_a_part_is_refused_with_near_names(part, words):
+    with pytest.raises(RequestError, match=words):
+        check_request({"contents": [{"role": "user", "parts": [part]}]})
+    with pytest.raises(RequestError, match="systemInstruction"):
+        check_request(asking(systemInstruction={"parts": [part]}))
+
+
+def test_the_fields_of_a_part_are_those_of_google_genai():
+    fields = types.Part.model_fields
+    assert {field.alias for field in fields.values()} == PART_FIELDS
+    for name in [*fields, *PART_FIELDS]:
+        check_request({"contents": [{"role": "user", "parts": [{name: "x"}]}]})

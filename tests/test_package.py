@@ -1,5 +1,6 @@
 """What the package exports, and what importing it loads."""
 
+import inspect
 import subprocess
 import sys
 
@@ -67,8 +68,8 @@ def test_the_arguments_of_a_prompt_are_spelled_alike_for_type_checkers_and_at_ru
 
     kept = [each.name for each in fields(PromptSpec) if each.kw_only]
     assert kept == list(PromptOptions.__annotations__)
-    documented = gemchain.submit.__doc__ or ""
-    assert all(f"        {name}: " in documented for name in kept)
+    documented = inspect.getdoc(gemchain.submit) or ""
+    assert all(f"    {name}: " in documented for name in kept)
 
 
 def test_an_argument_that_does_not_exist_is_named_together_with_the_one_that_was_meant():

@@ -216,7 +216,8 @@ def test_what_a_script_started_is_continued_without_starting_it_again(cli):
     assert started.returncode == 0, started.stderr
     (command,) = commands(cli)
     assert (
-        command == 'PYTHONPATH=sub GEMCHAIN_PROGRAM=sub.chain_script python -c "import gemchain; gemchain.run()"'
+        command
+        == 'PYTHONPATH=sub GEMCHAIN_PROGRAM=sub.chain_script python -c "import gemchain; gemchain.run()"'
     )
     done = in_subprocess(cli, command)
     assert done.returncode == 0, done.stderr

@@ -34,12 +34,12 @@ def test_importing_gemchain_loads_nothing_heavy():
 
 
 def test_importing_gemchain_stays_cheap_beside_importing_rich(capsys, monkeypatch):
-    # Two medians of processor time from the same minute: their ratio was 13 on a very busy machine.
+    # The best processor times of two imports from the same minute; see `import_time.py`.
     monkeypatch.setattr("sys.argv", ["import_time", "--repeats", "5"])
     assert import_time.main() == 0, capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("used", "loaded", "code"), [(0.1, set(), 0), (0.3, set(), 1), (0.1, {"grpc"}, 1)])
+@pytest.mark.parametrize(("used", "loaded", "code"), [(0.1, set(), 0), (0.5, set(), 1), (0.1, {"grpc"}, 1)])
 def test_an_import_that_is_slow_or_loads_a_heavy_module_is_noticed(monkeypatch, used, loaded, code):
     measured = {"gemchain": (0.0, used, loaded), "rich": (0.0, 0.01, {"rich"})}
     monkeypatch.setattr(import_time, "measure", measured.__getitem__)

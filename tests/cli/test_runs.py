@@ -1,6 +1,7 @@
 """A run spends only on what is its own: what it starts, sends, reports, and how it is undone."""
 
 import sqlite3
+import sys
 
 import pytest
 
@@ -268,3 +269,19 @@ def test_rows_from_a_stream_are_one_run_as_long_as_they_are_the_same(cli):
     runs = cli.json("runs")
     assert len(runs) == 2
     assert all(each["output"] is None for each in runs)
+
+
+def test_a_file_of_the_same_name_in_another_folder_does_not_take_over_rows(cli):
+    name = cli.module()
+    (cli.folder / "other").mkdir()
+    (cli.folder / "other" / name).write_text((cli.folder / name).read_text())
+    cli.rows({"id": "a", "topic": "bees"})
+    assert cli.run(f"{name}:start").exit_code == 0
+    sys.modules.pop(name.removesuffix(".py"))
+    done = cli.run(f"other/{name}:start", "rows.jsonl", "other.jsonl")
+    assert done.exit_code == 2
+    assert "in another file. Rename one of the files" in done.stderr
+    assert not (cli.folder / "other.jsonl").exists()
+    (cli.folder / name).unlink()
+    sys.modules.pop(name.removesuffix(".py"))
+    assert cli.run(f"other/{name}:start", "rows.jsonl", "other.jsonl").exit_code == 0, "it was moved"

@@ -41,7 +41,7 @@ def retry(  # noqa: PLR0913, PLR0917 -- the command's options; typer passes them
     with reporting_errors(debug):
         wanted = Filter(run, only, function, everything)
         if wanted.is_empty == (not ids):
-            raise typer.BadParameter("name ids, or say --all, --run, --only or --function")
+            raise typer.BadParameter("name ids, or say --all, --run, --only STATE or --function")
         if ids:
             retry_these(state, ids, as_json=as_json)
         else:
@@ -111,7 +111,7 @@ def cancel(  # noqa: PLR0913, PLR0917 -- the command's options; typer passes the
     with reporting_errors(debug):
         wanted = Filter(run, only, function, everything)
         if wanted.is_empty == (id is None):
-            raise typer.BadParameter("name an id, or say --all, --run, --only or --function")
+            raise typer.BadParameter("name an id, or say --all, --run, --only STATE or --function")
         if id is not None:
             cancel_one(state, id, as_json=as_json)
         else:

@@ -13,6 +13,7 @@ from gemchain.api.start_units import start_id
 from gemchain.base.chunks import chunked
 from gemchain.cli.output.raised import raised_at, source_of
 from gemchain.cli.run.parameters import Params
+from gemchain.cli.run.same_names import refuse_other_file
 from gemchain.errors import InvalidInputError
 from gemchain.records import Chain
 from gemchain.records.states import ChainState
@@ -76,7 +77,8 @@ def start_rows(function: Callable[..., Any], rows: Iterable[Params]) -> Iterator
         The same object after every group, for the progress display.
 
     Raises:
-        InvalidInputError: The function raised on every row of the first group; nothing was recorded.
+        InvalidInputError: The function raised on every row of the first group, and nothing was recorded; or
+            another file of the same name has started chains of these rows.
     """
     started, begun_at = Started(), active().store.now()
     for group in chunked(rows, GROUP):
@@ -89,6 +91,7 @@ def _start_group(
 ) -> None:
     runtime = active()
     found = runtime.store.chains([row_chain_id(function, row) for row in group])
+    refuse_other_file(runtime, found.values())
     missing = {row_chain_id(function, row): row for row in group}
     for identity, chain in found.items():
         if chain.created_at < begun_at and failed_at_start(chain):

@@ -107,7 +107,7 @@ def _arrive(runtime: Runtime, batch: Batch, job: Job) -> Batch:
     now = runtime.store.now()
     over = replace(batch, state=BatchState.ARRIVED, arrived_at=now, failure=job.failure)
     arrived = _save(runtime, over, job.output)
-    log.info("batch %s has arrived: %d files, %d parts", arrived.id, len(arrived.output), arrived.parts)
+    log.info("batch %s has arrived: files %d, parts %d", arrived.id, len(arrived.output), arrived.parts)
     # Without an open part nothing else would close it before the next sweep.
     is_over = arrived.parts == batch.parts and is_complete(runtime, arrived)
     return close(runtime, arrived) if is_over else arrived

@@ -6,6 +6,7 @@ can be busy with one part for many seconds. The thread holds no lock while it wa
 """
 
 import logging
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gemchain.display.formatting import count, duration, money, tokens
+from gemchain.display.log_lines import above_the_board
 from gemchain.display.meter import Meter, Snapshot
 from gemchain.display.rate import Rate
 from gemchain.errors import StoreError
@@ -252,8 +254,10 @@ def showing(meter: Meter, title: str, console: Console, *, quiet: bool = False) 
     logger.addHandler(handler)
     try:
         if isinstance(shown, Board):
+            stream = sys.stderr
             with (
                 Live(shown, console=console, refresh_per_second=READS_PER_SECOND, transient=True),
+                above_the_board(stream),
                 _watching(shown),
             ):
                 yield shown

@@ -220,6 +220,15 @@ class TestUndoing:
         cli.run(target, "rows.jsonl", "out.jsonl", "--timeout", "0")
         assert {line["error"]["reason"] for line in cli.results()} == {"cancelled"}
 
+    def test_cancel_of_the_last_chain_of_a_batch_names_it_and_status_does_too(self, cli, monkeypatch):
+        monkeypatch.setenv("GEMCHAIN_SIMULATED_TURNAROUND", "1000")
+        cli.rows({"id": "one", "topic": "a"}, {"id": "two", "topic": "b"})
+        cli.run(None, "rows.jsonl", "out.jsonl", "--timeout", "0.05")
+        (batch,) = cli.json("batches")
+        assert "nothing waits" not in cli("cancel", "one").stdout
+        assert f"gemchain cancel {batch['id']}" in cli("cancel", "two").stdout
+        assert f"nothing waits for batch {batch['id']} any more" in cli("status").stdout
+
     def test_a_state_of_prompts_in_place_of_the_folder_is_understood(self, cli):
         assert "say --only" in cli("cancel", "--state", "queued", "--all").stderr
 

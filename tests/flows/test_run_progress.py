@@ -3,6 +3,7 @@
 import logging
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -107,6 +108,19 @@ def test_on_a_terminal_it_shows_a_board_with_steps(script):
     assert code == 0
     for part in ("bees", "draft", "finish", "of 50"):
         assert part in shown
+
+
+def test_log_lines_stand_above_the_board(script, tmp_path):
+    options = script("auto", "slowly")
+    file = tmp_path / "bees.py"
+    logs = "import logging\nlogging.basicConfig(level=logging.INFO)\n"
+    file.write_text(logs + SCRIPT)
+    shown, code = in_terminal(options, b"")
+    assert code == 0
+    plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown)
+    lines = [line for line in re.split(r"[\r\n]+", plain) if "INFO:gemchain:" in line]
+    assert len(lines) >= 6
+    assert all(line.startswith("INFO:gemchain:") for line in lines)
 
 
 def test_without_a_terminal_it_shows_nothing_unless_it_is_asked_to(script):

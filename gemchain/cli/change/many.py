@@ -5,13 +5,12 @@ from collections import Counter
 from gemchain.api.operations import CALLBACK_ONLY, cancel_chain, retry_prompts
 from gemchain.base.chunks import chunked
 from gemchain.cli.change.selection import Filter, agreed, chains_to_cancel, functions_of, stuck_prompts
+from gemchain.cli.change.useless import about_useless_batches
 from gemchain.cli.output.json_data import print_json
 from gemchain.cli.state.opening import existing
 from gemchain.display.console import PlainConsole
 from gemchain.display.formatting import count
-from gemchain.ports import Store
-from gemchain.records import Batch, Prompt
-from gemchain.records.states import BatchState, PromptState
+from gemchain.records import Prompt
 from gemchain.runtime import Runtime
 
 __all__ = ["cancel_many", "retry_many"]
@@ -33,15 +32,8 @@ def cancel_many(state: str | None, wanted: Filter, *, yes: bool, as_json: bool) 
             return
         cancelled = sum(cancel_chain(store, chain.id) for chain in chains_to_cancel(store, wanted))
         text = f"{count(cancelled, 'chain')} cancelled; answers that still arrive are dropped"
-        for batch in _useless(store):
-            text += f"\nnothing waits for batch {batch.id} any more; to stop it:  gemchain cancel {batch.id}"
+        text = "\n".join([text, *about_useless_batches(store)])
         _tell(console, {"cancelled": cancelled}, text, as_json=as_json)
-
-
-def _useless(store: Store) -> list[Batch]:
-    """Batches at a provider that hold no prompt which anybody waits for."""
-    sent = [each for each in store.open_batches() if each.state is BatchState.SENT]
-    return [each for each in sent if not any(store.members(each.id, state=PromptState.CLAIMED))]
 
 
 def retry_many(state: str | None, wanted: Filter, *, yes: bool, as_json: bool) -> None:

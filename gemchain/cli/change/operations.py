@@ -8,6 +8,7 @@ from gemchain.api.forks import fork_chain
 from gemchain.api.operations import cancel_chain, retry_prompts
 from gemchain.api.row_starts import failed_at_start
 from gemchain.base import jsontext
+from gemchain.cli.change.useless import about_useless_batches
 from gemchain.cli.output.json_data import print_json
 from gemchain.cli.state.lookup import find
 from gemchain.cli.state.opening import existing
@@ -130,5 +131,7 @@ def cancel_one(state: str | None, text: str, *, as_json: bool) -> None:
         prefix = "" if record.id == chain else f"prompt {record.id} belongs to it, and "
         if cancelled:
             console.print(f"chain {chain} is cancelled; {prefix}answers that still arrive are dropped")
+            for line in about_useless_batches(runtime.store):
+                console.print(line)
         else:
             console.print(f"chain {chain} was {before} already; {prefix}nothing changed")

@@ -164,6 +164,8 @@ def _batch_waits(store: Store, batch: Batch, now: datetime) -> str:
             return f"{prompts} of batch {batch.id} wait to be sent to {batch.provider}:{batch.model}"
         case BatchState.SENT:
             sent = age(batch.sent_at, now)
+            if not store.counters().prompts.get(PromptState.CLAIMED):
+                return f"nothing waits for batch {batch.id} any more; stop it with gemchain cancel {batch.id}"
             return (
                 f"{prompts} wait for batch {batch.id}, sent to {batch.provider}:{batch.model} {sent} ago; "
                 f"polled again {_when(batch.poll_at, now)}"

@@ -1,4 +1,7 @@
-"""What `gemchain.run()` shows and logs, and how Ctrl-C ends a script."""
+"""What `gemchain.run()` shows and logs, and how Ctrl-C ends a script.
+
+Longer than 300 lines: most of it runs scripts on a pseudo terminal, which share their helpers.
+"""
 
 import logging
 import os

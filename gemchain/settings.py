@@ -27,6 +27,17 @@ class Settings:
         signing_key: Secret that signs continuations by value; a notebook's are signed without it, too.
         known_models: Names of models, separated by commas, that are known beside those with a price.
         allow_unknown_models: Whether models are taken whose names are not known (`1` or `true`): new ones.
+        default_model: The model of prompts that name none; empty for none.
+        lane: How prompts are sent that name no lane: `batch`, `flex`, `direct` or `auto`; empty for batches
+            where the provider has them.
+        direct_below: A queue of at most so many prompts, to which nothing more can be added, is sent in the
+            direct lane and does not wait for a batch; 0 never.
+        escalate_after: How long a batch may take before it is cancelled and what is not answered is sent in
+            the next faster lane; 0 for ever.
+        concurrency: Requests of one model that are on their way at the same time in the lanes `direct` and
+            `flex`, at most.
+        flush: How often answers of these lanes are written down.
+        compat: Servers that speak OpenAI's API, as JSON: `{"NAME": {"url": …, "key_env": …}}`.
         max_attempts: How often one prompt is sent before it fails.
         callback_attempts: How often one callback is run on one answer before the prompt fails.
         retry_delay: Backoff delay before the second attempt; it doubles with every further attempt.
@@ -62,6 +73,13 @@ class Settings:
     signing_key: str = field(default="", repr=False)
     known_models: str = ""
     allow_unknown_models: bool = False
+    default_model: str = ""
+    lane: str = ""
+    direct_below: int = 0
+    escalate_after: float = 0.0
+    concurrency: int = 64
+    flush: float = 1.0
+    compat: str = ""
     max_attempts: int = 3
     callback_attempts: int = 3
     retry_delay: float = 1.0

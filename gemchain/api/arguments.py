@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from gemchain.api.choices import checked_lane
 from gemchain.base import jsontext
 from gemchain.base.plain import first_change
 from gemchain.errors import InvalidInputError, ParamsError
@@ -160,7 +161,8 @@ def chain_rules(runtime: Runtime, now: datetime, *defaults: ChainDefaults | None
     Raises:
         InvalidInputError: Some of it can never work.
     """
-    if not any(defaults):
+    settings = runtime.settings
+    if not any(defaults) and not settings.default_model and not settings.lane:
         return NO_POLICY
     said: dict[str, Any] = {}
     for each in defaults:
@@ -174,6 +176,8 @@ def chain_rules(runtime: Runtime, now: datetime, *defaults: ChainDefaults | None
         checked_deadline(said.get("deadline"), now),
         retry_if,
         signed.get("retry_if"),
+        checked_lane(said.get("lane") or settings.lane or None),
+        said.get("model") or settings.default_model or None,
     )
 
 

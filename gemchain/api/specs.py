@@ -6,12 +6,15 @@ from dataclasses import KW_ONLY
 from datetime import datetime, timedelta
 from typing import Any, Generic, Protocol, TypedDict, TypeVar
 
+from gemchain.api.choices import named_model
+from gemchain.api.scope import open_scope
 from gemchain.base import jsontext
 from gemchain.base.type_variables import Parsed_co, Value_co
 from gemchain.durable.frames import Awaited
 from gemchain.formats.response import Response
+from gemchain.ports import Options
 from gemchain.records.frozen import frozen
-from gemchain.records.retry_policy import Backoff
+from gemchain.records.retry_policy import NO_POLICY, Backoff
 from gemchain.runtime import active
 
 __all__ = ["Branch", "ChainAwait", "GatherSpec", "ModelClass", "PromptOptions", "PromptSpec", "WaitSpec"]
@@ -45,6 +48,11 @@ class OtherOptions(TypedDict, total=False):
     retry_if: Callable[..., Any] | None
     config: Any
     allow_unknown_model: bool
+    system: str | None
+    temperature: float | None
+    max_output_tokens: int | None
+    tools: Sequence[Any] | None
+    lane: str | None
 
 
 class PromptOptions(OtherOptions, total=False):
@@ -58,7 +66,7 @@ class PromptSpec(Awaited[Response[Parsed_co]], Generic[Parsed_co]):
     """A prompt that is described but not sent: the arguments of `submit`. Made by `prompt()`."""
 
     request: Any
-    model: str
+    model: str | None
     callback: Callable[..., Any] | None = None
     _: KW_ONLY
     params: Mapping[str, Any] | None = None
@@ -74,13 +82,21 @@ class PromptSpec(Awaited[Response[Parsed_co]], Generic[Parsed_co]):
     config: Any = None
     allow_unknown_model: bool = False
     schema: Any = None
+    system: str | None = None
+    temperature: float | None = None
+    max_output_tokens: int | None = None
+    tools: Sequence[Any] | None = None
+    lane: str | None = None
 
     @property
     def digest(self) -> str:
         """What a replay compares: the model, and everything that is sent; a file by its name alone."""
-        provider, model = active().providers.choose(self.model)
-        composed = provider.format(model).compose(self.request, self.config, self.schema)
-        sent = jsontext.dump_bytes([self.model, composed.request])
+        runtime, scope = active(), open_scope()
+        named = named_model(self.model, scope.rules if scope else NO_POLICY, runtime.settings)
+        provider, model = runtime.providers.choose(named)
+        options = Options(self.system, self.temperature, self.max_output_tokens, self.tools)
+        composed = provider.format(model).compose(self.request, self.config, self.schema, options=options)
+        sent = jsontext.dump_bytes([named, composed.request])
         return hashlib.blake2b(sent, digest_size=16).hexdigest()
 
 

@@ -3,6 +3,8 @@
 Everything is checked here, before anything is recorded: an error from these functions means that
 nothing was written and nothing will be paid.
 
+Longer than 300 lines: the arguments of `submit` are documented here, once for all of them.
+
 Crash story. Outside a chain, a prompt starts one: see `recording.py`. Inside a callback nothing is
 written at all: see `scope.py`.
 """
@@ -39,7 +41,7 @@ T = TypeVar("T")
 @overload
 def prompt(
     request: Any,
-    model: str,
+    model: str | None,
     callback: Callable[..., Any] | None = None,
     *,
     schema: type[Model],
@@ -48,14 +50,17 @@ def prompt(
 @overload
 def prompt(
     request: Any,
-    model: str,
+    model: str | None,
     callback: Callable[..., Any] | None = None,
     *,
     schema: Mapping[str, Any] | None = None,
     **options: Unpack[OtherOptions],
 ) -> PromptSpec[Any]: ...
 def prompt(
-    request: Any, model: str, callback: Callable[..., Any] | None = None, **options: Unpack[PromptOptions]
+    request: Any,
+    model: str | None,
+    callback: Callable[..., Any] | None = None,
+    **options: Unpack[PromptOptions],
 ) -> PromptSpec[Any]:
     """Describe a prompt without sending it. The arguments are those of `submit`."""
     spec = _described(request, model, callback, options)
@@ -64,7 +69,7 @@ def prompt(
 
 
 def _described(
-    request: Any, model: str, callback: Callable[..., Any] | None, options: PromptOptions
+    request: Any, model: str | None, callback: Callable[..., Any] | None, options: PromptOptions
 ) -> PromptSpec[Any]:
     note_described()
     if not options.keys() <= _KNOWN:
@@ -95,7 +100,10 @@ def _unknown(name: str) -> str:
 
 
 def submit(
-    request: Any, model: str, callback: Callable[..., Any] | None = None, **options: Unpack[PromptOptions]
+    request: Any,
+    model: str | None,
+    callback: Callable[..., Any] | None = None,
+    **options: Unpack[PromptOptions],
 ) -> PromptHandle:
     """Queue a prompt; its answer goes to `callback`.
 
@@ -104,9 +112,11 @@ def submit(
     and is recorded when this returns.
 
     Args:
-        request: A text, a list of contents and parts, a dict in REST form, or a google-genai object. A
-            `pathlib.Path` stands for the part with that file, which is uploaded once by its content.
-        model: `gemini-…` (Vertex AI), `simulated/…`; the name chooses the provider.
+        request: What means the same for every provider: a text, a list of texts and `pathlib.Path`s, or
+            messages `{"role", "content"}`. Or a dict in the provider's own form (for Gemini also a list of
+            contents and parts, or a google-genai object), which is sent as it is.
+        model: `gemini-…` (Vertex AI), `simulated/…`; the name chooses the provider. None means the chain's
+            default, else the setting `default_model`.
         callback: `callback(response, **params)`, a function at the top level of a module. What it
             returns is the chain's result unless it submits again. Without one the chain's result is
             the answer: its text, or its data when a schema is given.
@@ -132,6 +142,14 @@ def submit(
             the chain's.
         config: google-genai's `GenerateContentConfig`, or a dict of its fields (`temperature`,
             `system_instruction`, `tools`, …) in either spelling. It wins over what the request says.
+        system: What the model is told before the conversation. This setting and the next three mean the same
+            for every provider, and win over `config`.
+        temperature: How much answers vary.
+        max_output_tokens: Tokens of the answer, at most.
+        tools: Functions that the model may ask to be called: dicts with `name`, `description` and
+            `parameters` (a JSON schema). What it asks for is in `response.tool_calls`.
+        lane: `batch`, `flex`, `direct`, or `auto` (the cheapest, and among equals the fastest). By default
+            what its chain says, else the setting `lane`, else batches where the provider has them.
         allow_unknown_model: Take a model whose name is not known here, such as a new one; see the settings
             `known_models` and `allow_unknown_models`.
 

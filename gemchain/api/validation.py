@@ -8,12 +8,13 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from gemchain.api.arguments import Follows, Functions, accepted, follows, priority_of
+from gemchain.api.choices import checked_lane, chosen_lane, named_model
 from gemchain.api.scope import Item, Scope
 from gemchain.api.specs import GatherSpec, PromptSpec, WaitSpec
 from gemchain.base import jsontext
 from gemchain.errors import InvalidInputError, RequestError
 from gemchain.formats.response import MODEL
-from gemchain.ports import Composed
+from gemchain.ports import Composed, Options
 from gemchain.records import QUEUED, Draft, Failure, Progress, Prompt
 from gemchain.records.identity import branch_id, check_text, keyed_child_id, nested_join_id
 from gemchain.records.retry_policy import (
@@ -40,10 +41,17 @@ def make_draft(runtime: Runtime, scope: Scope, spec: PromptSpec) -> Draft:
     Raises:
         InvalidInputError: It can never work.
     """
-    _check_known(runtime, spec)
-    provider, model = runtime.providers.choose(spec.model)
+    named = named_model(spec.model, scope.rules, runtime.settings)
+    _check_known(runtime, spec, named)
+    provider, model = runtime.providers.choose(named)
     check_text("a model's name", model)
-    composed = provider.format(model).compose(spec.request, spec.config, spec.schema, provider.attach)
+    composed = provider.format(model).compose(
+        spec.request,
+        spec.config,
+        spec.schema,
+        provider.attach,
+        Options(spec.system, spec.temperature, spec.max_output_tokens, spec.tools),
+    )
     provider.check(model, composed.request)
     try:
         text = jsontext.dump(composed.request)
@@ -62,6 +70,8 @@ def make_draft(runtime: Runtime, scope: Scope, spec: PromptSpec) -> Draft:
     functions = Functions(spec.callback, spec.on_error, spec.retry_if)
     after = follows(runtime, functions, spec.params, inherited)
     deadline_at = _deadline(scope, spec.deadline, inherited)
+    can, asked = provider.capabilities(model), checked_lane(spec.lane) or inherited.lane
+    lane = chosen_lane(named, can, asked or runtime.settings.lane or None, deadline_at, scope.created_at)
     prompt = Prompt(
         _prompt_id(scope, spec.key),
         scope.chain_id,
@@ -72,7 +82,7 @@ def make_draft(runtime: Runtime, scope: Scope, spec: PromptSpec) -> Draft:
         parent.id if parent else None,
         parent.path if parent else "0",
         parent.depth + 1 if parent else 0,
-        "batch",
+        lane,
         "generate",
         after.callback,
         after.params,
@@ -96,18 +106,18 @@ def make_draft(runtime: Runtime, scope: Scope, spec: PromptSpec) -> Draft:
     return Draft(prompt, text)
 
 
-def _check_known(runtime: Runtime, spec: PromptSpec) -> None:
+def _check_known(runtime: Runtime, spec: PromptSpec, named: str) -> None:
     """Refuse a model's name that is not known, before its provider has to be set up."""
     checked, settings = runtime.providers.checked, runtime.settings
     if spec.allow_unknown_model or settings.allow_unknown_models:
         return
-    if isinstance(spec.model, str) and spec.model in checked:
+    if isinstance(named, str) and named in checked:
         return
     from gemchain.money.models import check_model, names_in  # once for each model
 
-    provider, model = runtime.providers.split(spec.model)
-    check_model(spec.model, provider, model, names_in(settings.known_models))
-    checked.add(spec.model)
+    provider, model = runtime.providers.split(named)
+    check_model(named, provider, model, names_in(settings.known_models))
+    checked.add(named)
 
 
 def _check_schema(text: str) -> None:

@@ -25,6 +25,13 @@ class SettingsOptions(TypedDict, total=False):
     signing_key: str
     known_models: str
     allow_unknown_models: bool
+    default_model: str
+    lane: str
+    direct_below: int
+    escalate_after: float
+    concurrency: int
+    flush: float
+    compat: str
     max_attempts: int
     callback_attempts: int
     retry_delay: float

@@ -112,8 +112,17 @@ class Response(Generic[Parsed_co]):
 
     @property
     def finish_reason(self) -> str:
-        """Why the model stopped, in the provider's word (`STOP`); empty when it did not say."""
+        """Why the model stopped, in the same words for every provider; empty when it did not say.
+
+        `STOP` (an end of its own, tool calls included), `MAX_TOKENS`, `SAFETY` (a filter), `REFUSAL`; what
+        has no such word keeps the provider's own, in capitals.
+        """
         return self.wire_format.finish_reason(self.raw)
+
+    @property
+    def raw_finish_reason(self) -> str:
+        """Why the model stopped, in the provider's own word; empty when it did not say."""
+        return self.wire_format.raw_finish_reason(self.raw)
 
     @property
     def usage(self) -> dict[str, Any]:

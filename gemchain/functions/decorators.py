@@ -43,8 +43,10 @@ def chain(
     backoff: Backoff | None = ...,
     deadline: timedelta | None = ...,
     retry_if: Callable[..., Any] | None = ...,
+    lane: str | None = ...,
+    model: str | None = ...,
 ) -> Callable[[AsyncFunction[P, T]], AsyncFunction[P, T]]: ...
-def chain(
+def chain(  # noqa: PLR0913 -- named options of a public decorator
     function: Any = None,
     *,
     name: str | None = None,
@@ -53,6 +55,8 @@ def chain(
     backoff: Backoff | None = None,
     deadline: timedelta | None = None,
     retry_if: Callable[..., Any] | None = None,
+    lane: str | None = None,
+    model: str | None = None,
 ) -> Any:
     """Make an `async def` function a chain, to be started with `gemchain.start`.
 
@@ -74,12 +78,21 @@ def chain(
         deadline: Time from the start of the chain after which its prompts are not sent any more, and its
             waits end: the program gets a `PromptError` whose `reason` is `deadline`.
         retry_if: Looks at each usable answer and may ask for another; see `gemchain.submit`.
+        lane: How its prompts are sent; see `gemchain.submit`.
+        model: The model of its prompts that name none.
 
     Raises:
         ContinuationError: It is no `async def` function.
         InvalidInputError: One of the defaults can never work.
     """
-    defaults = ChainDefaults(max_attempts=max_attempts, backoff=backoff, deadline=deadline, retry_if=retry_if)
+    defaults = ChainDefaults(
+        max_attempts=max_attempts,
+        backoff=backoff,
+        deadline=deadline,
+        retry_if=retry_if,
+        lane=lane,
+        model=model,
+    )
     checked_attempts(max_attempts)
     checked_backoff(backoff)
 

@@ -6,23 +6,37 @@ requests and answers, a waker for hints to hurry, a clock. Nothing here imports 
 
 from gemchain.ports.blobs import BlobInfo, Blobs, BlobWriter
 from gemchain.ports.clock import Clock
-from gemchain.ports.format import Attach, Composed, FileContent, Format, TokenCounts, ToolCall
-from gemchain.ports.provider import Job, JobState, Limits, Provider, Row
+from gemchain.ports.direct import DirectRun
+from gemchain.ports.format import (
+    NO_OPTIONS,
+    Attach,
+    Composed,
+    FileContent,
+    Format,
+    Options,
+    TokenCounts,
+    ToolCall,
+)
+from gemchain.ports.provider import Capabilities, Job, JobState, Limits, Provider, Row
 from gemchain.ports.store import Store
 from gemchain.ports.waker import Waker
 
 __all__ = [
+    "NO_OPTIONS",
     "Attach",
     "BlobInfo",
     "BlobWriter",
     "Blobs",
+    "Capabilities",
     "Clock",
     "Composed",
+    "DirectRun",
     "FileContent",
     "Format",
     "Job",
     "JobState",
     "Limits",
+    "Options",
     "Provider",
     "Row",
     "Store",

@@ -3,13 +3,13 @@
 A format is pure: JSON in, JSON out, no I/O and no SDK. How a service runs requests is the `Provider`'s part.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from gemchain.records import Failure
 
-__all__ = ["Attach", "Composed", "FileContent", "Format", "TokenCounts", "ToolCall"]
+__all__ = ["NO_OPTIONS", "Attach", "Composed", "FileContent", "Format", "Options", "TokenCounts", "ToolCall"]
 
 
 class TokenCounts(NamedTuple):
@@ -58,6 +58,26 @@ Attach = Callable[[Path], FileContent]
 """Brings a local file to where the provider reads it."""
 
 
+class Options(NamedTuple):
+    """Settings of a request that mean the same for every provider. They win over `config` and the request.
+
+    Attributes:
+        system: What the model is told before the conversation.
+        temperature: How much answers vary.
+        max_output_tokens: Tokens of the answer, thinking included, at most.
+        tools: Functions that the model may ask to be called: dicts with `name`, `description` and
+            `parameters` (a JSON schema), or tools in the provider's own form.
+    """
+
+    system: str | None = None
+    temperature: float | None = None
+    max_output_tokens: int | None = None
+    tools: Sequence[Any] | None = None
+
+
+NO_OPTIONS = Options()
+
+
 class Composed(NamedTuple):
     """A request as it will be sent, and what its answer must fit.
 
@@ -82,15 +102,22 @@ class Format(Protocol):
     """Kept with a stored response, so it never changes."""
 
     def compose(
-        self, given: Any, config: Any = None, schema: Any = None, attach: Attach | None = None
+        self,
+        given: Any,
+        config: Any = None,
+        schema: Any = None,
+        attach: Attach | None = None,
+        options: Options = NO_OPTIONS,
     ) -> Composed:
         """Turn what a user handed to `submit` into the request that will be sent.
 
         Args:
-            given: A text, a list, a dict in the provider's own form, or an object of its SDK.
-            config: Settings beside the request; they win over what the request says.
+            given: A text, a list of texts and files, or messages, which mean the same in every format (see
+                `formats.portable`); or a dict in the provider's own form, or an object of its SDK.
+            config: Settings in the provider's own words; they win over what the request says.
             schema: A JSON schema or a pydantic model class; wins over a schema in `config`.
             attach: Called for each local file. None names files only, to compare requests.
+            options: Settings that mean the same in every format; they win over `config`.
 
         Raises:
             RequestError: It can never work; the message says why.
@@ -123,10 +150,28 @@ class Format(Protocol):
         """The calls that an answer asks for, in order."""
 
     def finish_reason(self, body: Mapping[str, Any]) -> str:
-        """Why the model stopped, in the provider's word; empty when it did not say."""
+        """Why the model stopped, in the same words for every provider; empty when it did not say.
+
+        The words are Gemini's: `STOP` (an end of its own, tool calls included), `MAX_TOKENS`, `SAFETY` (a
+        filter), `REFUSAL`; what has no such word keeps the provider's, in capitals.
+        """
+
+    def raw_finish_reason(self, body: Mapping[str, Any]) -> str:
+        """Why the model stopped, in the provider's own word; empty when it did not say."""
 
     def judge(self, body: Mapping[str, Any]) -> Failure | None:
         """Why an answer is not usable (blocked, truncated, empty, invalid); None when it is usable."""
+
+    def failure(self, status: int, body: Mapping[str, Any]) -> Failure:
+        """What a service sent in place of an answer, classified.
+
+        The reason is `rate`, `server`, `context` (the request is longer than the model takes), `blocked`,
+        `rejected` (the request is not valid) or `error`; the message has the service's own words.
+
+        Args:
+            status: The HTTP status; 0 where there is none.
+            body: The error as JSON, or an empty dict.
+        """
 
     def usage(self, body: Mapping[str, Any]) -> TokenCounts:
         """The tokens of an answer; zeros for what it does not tell."""

@@ -5,10 +5,11 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+from gemchain.ports.direct import DirectRun
 from gemchain.ports.format import FileContent, Format
 from gemchain.records import Batch, Failure, InputRow, OutputFile
 
-__all__ = ["Job", "JobState", "Limits", "Provider", "Row"]
+__all__ = ["Capabilities", "Job", "JobState", "Limits", "Provider", "Row"]
 
 
 class Limits(NamedTuple):
@@ -17,6 +18,33 @@ class Limits(NamedTuple):
     max_requests: int
     max_bytes: int
     max_request_bytes: int
+
+
+class Capabilities(NamedTuple):
+    """What a provider can do with one model. Data for the checks at submit, and for `gemchain models`.
+
+    Attributes:
+        lanes: The lanes that it has, the cheapest first; see `records.lanes`.
+        kinds: What may be asked for: `generate`, `embed`.
+        files: Kinds of files in a request: `image`, `pdf`, `audio`, `video`, `text`.
+        schema: How an answer is made to fit a schema: `strict` (the service sees to it), `tool` (as the
+            arguments of a function), `prompt` (it is only asked for); empty where it is not possible.
+        tools: Whether the model may ask for functions to be called.
+        seed: Whether a seed is taken.
+        partial: Whether a job that expires or is cancelled delivers what is finished.
+        webhook: Whether the service calls when a job is over.
+        batch_price: Share of the interactive price that a batch costs.
+    """
+
+    lanes: tuple[str, ...]
+    kinds: tuple[str, ...] = ("generate",)
+    files: tuple[str, ...] = ()
+    schema: str = "strict"
+    tools: bool = True
+    seed: bool = True
+    partial: bool = True
+    webhook: bool = False
+    batch_price: float = 0.5
 
 
 class JobState(Enum):
@@ -65,7 +93,7 @@ class Row(NamedTuple):
 
 
 class Provider(Protocol):
-    """Runs batch jobs.
+    """Runs batch jobs, and sends single requests where it has a lane for them.
 
     Every method may raise `ProviderUnavailableError` (ask again later) or `ProviderRejectedError`
     (never ask again). An error of `create` does not say whether a job exists.
@@ -84,6 +112,15 @@ class Provider(Protocol):
 
     def format(self, model: str) -> Format:
         """The wire format of a model's requests and answers. The same model always has the same format."""
+
+    def capabilities(self, model: str) -> Capabilities:
+        """What it can do with this model. Asks no service, unless a setting says that it has to be asked."""
+
+    def start(self, batch: Batch) -> DirectRun:
+        """Begin to send the requests of a batch one at a time, in the batch's lane. Nothing is sent yet.
+
+        Requests of all batches of one model share the limits that the service sets.
+        """
 
     def check(self, model: str, request: dict[str, Any]) -> None:
         """Refuse, before anything is recorded, what the provider would refuse anyway.

@@ -6,10 +6,12 @@ from typing import Any
 
 import orjson
 
+from gemchain.errors import ConfigurationError
 from gemchain.formats import files
 from gemchain.formats.gemini import rows
 from gemchain.formats.gemini.format import GEMINI
-from gemchain.ports import FileContent, Format, Job, JobState, Row
+from gemchain.ports import Capabilities, DirectRun, FileContent, Format, Job, JobState, Row
+from gemchain.providers.capabilities import TABLE
 from gemchain.records import Batch, InputRow
 
 __all__ = ["BY_HAND", "GeminiBatches", "first_going"]
@@ -35,12 +37,26 @@ class GeminiBatches:
         for_larger_files: What to do with a file that does not fit into a request.
     """
 
+    name: str
     for_larger_files = "send a smaller one"
 
     def format(self, model: str) -> Format:
         """That of `generateContent`; see `Provider.format`."""
         del model
         return GEMINI
+
+    def capabilities(self, model: str) -> Capabilities:
+        """Those of the table; see `Provider.capabilities`."""
+        del model
+        return TABLE[self.name]
+
+    def start(self, batch: Batch) -> DirectRun:
+        """No single requests are sent; see `Provider.start`.
+
+        Raises:
+            ConfigurationError: Always: a prompt of such a lane comes from a newer gemchain.
+        """
+        raise ConfigurationError(f"provider {self.name!r} has no lane {batch.lane!r}; upgrade gemchain")
 
     def check(self, model: str, request: dict[str, Any]) -> None:
         """Refuse what the service would refuse; see `Provider.check`."""

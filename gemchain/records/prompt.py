@@ -72,9 +72,10 @@ class Prompt:
         path: Place among the branches: numbers joined by dots, one for every fork above it. A
             chain that never forks keeps path `0` from end to end.
         depth: Prompts before this one on its way from the root.
-        lane: `batch`, or later `direct`.
-        kind: `generate`; or what sends nothing: `join` (waits for its branches), `wait` (for a person),
-            `chain` (for another chain's end). The latter have ids of their own kind and are never queued.
+        lane: How it is sent; see `lanes`.
+        kind: `generate` or `embed`; or what sends nothing: `join` (waits for its branches), `wait` (for a
+            person), `chain` (for another chain's end). The latter have ids of their own kind and are never
+            queued.
         size: Length of the request in bytes.
         callback: `module:qualname` of the function that takes the response; None to end here.
         params: JSON text of the callback's keyword arguments.

@@ -47,6 +47,8 @@ class ChainDefaults(TypedDict, total=False):
     backoff: Backoff | None
     deadline: datetime | timedelta | None
     retry_if: Callable[..., Any] | None
+    lane: str | None
+    model: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,8 @@ class RetryPolicy:
     Attributes:
         retry_if: The function's stored name.
         signed: The function itself, where it is stored by value.
+        lane: How its prompts are sent that name no lane themselves.
+        model: The model of its prompts that name none.
     """
 
     max_attempts: int | None = None
@@ -63,6 +67,8 @@ class RetryPolicy:
     deadline_at: datetime | None = None
     retry_if: str | None = None
     signed: str | None = None
+    lane: str | None = None
+    model: str | None = None
 
 
 NO_POLICY = RetryPolicy()
@@ -169,6 +175,8 @@ def _read(text: str) -> tuple[Delays | None, RetryPolicy]:
             None if at is None else datetime.fromisoformat(at),
             chain.get("retry_if"),
             chain.get("signed"),
+            chain.get("lane"),
+            chain.get("model"),
         )
         return checked_backoff(read["backoff"]), rules
     except (InvalidInputError, LookupError, TypeError, ValueError, AttributeError) as error:

@@ -36,7 +36,7 @@ GOOD = {"request": "hello", "model": flows.MODEL, "callback": flows.finish}
         ({"model": "simulate/echo"}, gemchain.ModelError, "did you mean 'simulated/echo'"),
         ({"model": "gpt-9"}, gemchain.ModelError, "gpt-9"),
         ({"model": ""}, gemchain.ModelError, "model"),
-        ({"model": None}, gemchain.ModelError, "None"),
+        ({"model": None}, gemchain.ModelError, "names no model"),
         ({"model": "simulated/"}, gemchain.ModelError, "simulated/"),
         ({"max_attempts": 0}, gemchain.InvalidInputError, "at least 1"),
         ({"priority": 10}, gemchain.InvalidInputError, "-9 to 9"),

@@ -10,8 +10,10 @@ import orjson
 
 from gemchain.errors import RequestError
 from gemchain.formats.gemini.fields import camel
+from gemchain.formats.gemini.spelling import file_part, spelled, with_options
+from gemchain.formats.portable import conversation
 from gemchain.formats.schema import as_schema, inlined, is_model
-from gemchain.ports import Attach, Composed, FileContent
+from gemchain.ports import NO_OPTIONS, Attach, Composed, Options
 
 __all__ = ["as_request", "compose"]
 
@@ -29,7 +31,13 @@ SCHEMA, JSON_SCHEMA, MIME_TYPE = "responseSchema", "responseJsonSchema", "respon
 JSON_TYPE = "application/json"
 
 
-def compose(given: Any, config: Any = None, schema: Any = None, attach: Attach | None = None) -> Composed:
+def compose(
+    given: Any,
+    config: Any = None,
+    schema: Any = None,
+    attach: Attach | None = None,
+    options: Options = NO_OPTIONS,
+) -> Composed:
     """The request that will be sent; see `Format.compose`.
 
     Args:
@@ -38,6 +46,7 @@ def compose(given: Any, config: Any = None, schema: Any = None, attach: Attach |
             It wins over the settings that the request brings along.
         schema: A JSON schema or a pydantic model class; wins over a schema in the config.
         attach: Called for each local file. None names files only, to compare requests.
+        options: Settings that mean the same for every provider; they win over the config.
 
     Raises:
         RequestError: It can never work.
@@ -48,6 +57,8 @@ def compose(given: Any, config: Any = None, schema: Any = None, attach: Attach |
         if schema is None and is_model(fields.get(SCHEMA)):
             schema = fields.pop(SCHEMA)
         request = _with_config(request, fields, attach)
+    if options != NO_OPTIONS:
+        request = with_options(request, options)
     if schema is None:
         return Composed(request)
     sent, model = as_schema(schema)
@@ -138,9 +149,9 @@ def as_request(given: Any, attach: Attach | None = None) -> dict[str, Any]:
     """The request as a dict.
 
     Args:
-        given: A text (one user turn), a list of contents and of parts (texts and files among them;
-            parts that follow each other are one user turn), a file's `Path`, a dict in REST form, or
-            a pydantic or google-genai object.
+        given: A text (one user turn), messages `{"role", "content"}`, a list of contents and of
+            parts (texts and files among them; parts that follow each other are one user turn), a file's
+            `Path`, a dict in REST form, or a pydantic or google-genai object.
         attach: Called for each `Path`, wherever there is one.
 
     Raises:
@@ -149,6 +160,8 @@ def as_request(given: Any, attach: Attach | None = None) -> dict[str, Any]:
     if isinstance(given, str):
         return {"contents": [_turn([_text(given)])]}
     if isinstance(given, list | tuple):
+        if given and isinstance(given[0], Mapping) and given[0].keys() & {"content", "tool_calls"}:
+            return spelled(conversation(given, attach))
         return {"contents": _contents(given, attach)}
     if isinstance(given, Mapping) or hasattr(given, "model_dump") or isinstance(given, Path):
         whole = _object(given, attach)
@@ -209,7 +222,7 @@ def plain(given: Any, attach: Attach | None = None) -> Any:
 
     def convert(value: Any) -> Any:
         if isinstance(value, Path):
-            return {"file": value.name} if attach is None else _file_part(attach(value))
+            return {"file": value.name} if attach is None else file_part(attach(value))
         if getattr(value, "uri", None) and getattr(value, "mime_type", None):
             # google-genai's `File`, as its `files.upload` returns it, is no part by itself.
             return {"fileData": {"fileUri": value.uri, "mimeType": value.mime_type}}
@@ -250,13 +263,6 @@ def _fields_inside(value: Any) -> Any:
         return list(value)
     dump_model = getattr(value, "model_dump", None)
     return dump_model() if callable(dump_model) and not isinstance(value, type) else None
-
-
-def _file_part(file: FileContent) -> dict[str, Any]:
-    """The part that carries a file's bytes, or says where they are."""
-    if file.data is not None:
-        return {"inlineData": {"mimeType": file.mime_type, "data": base64.b64encode(file.data).decode()}}
-    return {"fileData": {"mimeType": file.mime_type, "fileUri": file.uri}}
 
 
 def _refusal(error: orjson.JSONEncodeError) -> Exception:

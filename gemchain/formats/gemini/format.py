@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from gemchain.formats.gemini import answer, check, finish_reasons, hashing, settings
+from gemchain.formats.gemini import answer, check, errors, finish_reasons, hashing, settings
 from gemchain.formats.gemini import compose as requests
 from gemchain.formats.gemini import usage as counts
 
@@ -20,6 +20,8 @@ class GeminiFormat:
     parts = staticmethod(answer.parts)
     tool_calls = staticmethod(answer.tool_calls)
     finish_reason = staticmethod(answer.finish_reason)
+    raw_finish_reason = staticmethod(answer.finish_reason)
+    failure = staticmethod(errors.failure)
     judge = staticmethod(finish_reasons.judge)
     usage = staticmethod(counts.usage)
     reported_usage = staticmethod(counts.reported_usage)

@@ -12,14 +12,17 @@ from typing import Any
 import orjson
 
 from gemchain.errors import RequestError
+from gemchain.formats.http_errors import by_status
+from gemchain.formats.portable import is_messages, portable
 from gemchain.formats.schema import as_schema
-from gemchain.ports import Attach, Composed, TokenCounts, ToolCall
+from gemchain.ports import NO_OPTIONS, Attach, Composed, Options, TokenCounts, ToolCall
 from gemchain.records import Failure
 
 __all__ = ["PLAIN", "PlainFormat"]
 
 FIELDS = frozenset({"text", "system", "schema"})
 CONFIG = frozenset({"system"})
+FINISH = {"stop": "STOP", "length": "MAX_TOKENS", "filter": "SAFETY"}
 MOST = 1 << 40
 """Tokens that no answer takes."""
 
@@ -30,11 +33,16 @@ class PlainFormat:
     name = "plain"
 
     def compose(
-        self, given: Any, config: Any = None, schema: Any = None, attach: Attach | None = None
+        self,
+        given: Any,
+        config: Any = None,
+        schema: Any = None,
+        attach: Attach | None = None,
+        options: Options = NO_OPTIONS,
     ) -> Composed:
-        """A text, a list of texts, or a dict of this form; see `Format.compose`."""
+        """A text, a list of texts, messages, or a dict of this form; see `Format.compose`."""
         del attach
-        request = {**_request(given), **_config(config)}
+        request = {**_request(given), **_config(config), **_options(options)}
         if schema is None:
             return Composed(request)
         sent, model = as_schema(schema)
@@ -69,12 +77,21 @@ class PlainFormat:
 
     def finish_reason(self, body: Mapping[str, Any]) -> str:
         """See `Format.finish_reason`."""
+        raw = self.raw_finish_reason(body)
+        return FINISH.get(raw, raw.upper())
+
+    def raw_finish_reason(self, body: Mapping[str, Any]) -> str:
+        """See `Format.raw_finish_reason`."""
         return str(body.get("finish") or "")
+
+    def failure(self, status: int, body: Mapping[str, Any]) -> Failure:
+        """See `Format.failure`."""
+        return by_status(status, str(body.get("error") or ""))
 
     def judge(self, body: Mapping[str, Any]) -> Failure | None:
         """See `Format.judge`."""
         why = f": {body['why']}" if body.get("why") else ""
-        match self.finish_reason(body):
+        match self.raw_finish_reason(body):
             case "filter":
                 return Failure("blocked", f"the answer was kept back{why}")
             case "length":
@@ -97,9 +114,21 @@ class PlainFormat:
         return blake2b(orjson.dumps(request, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()
 
 
+def _options(options: Options) -> dict[str, Any]:
+    for name in ("temperature", "max_output_tokens", "tools"):
+        if getattr(options, name) is not None:
+            raise RequestError(f"a plain request has no setting {name!r}; use a model of another format")
+    return {} if options.system is None else {"system": options.system}
+
+
 def _request(given: Any) -> dict[str, Any]:
     if isinstance(given, str):
         return {"text": given}
+    if is_messages(given):
+        found = portable(given)
+        assert found is not None
+        texts = {"text": "\n\n".join(each.text for each in found.messages)}
+        return texts if found.system is None else {**texts, "system": found.system}
     if isinstance(given, list | tuple) and all(isinstance(each, str) for each in given):
         return {"text": "\n\n".join(given)}
     if isinstance(given, Mapping):

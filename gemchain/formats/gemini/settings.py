@@ -14,10 +14,9 @@ from typing import Any
 
 import orjson
 
-from gemchain.errors import RequestError
 from gemchain.formats.gemini.fields import camel
-from gemchain.formats.gemini.settings_table import BESIDE, GENERATION, RENAMED, Kind
-from gemchain.formats.json_schema import check_schema
+from gemchain.formats.gemini.settings_table import BESIDE, GENERATION, RENAMED
+from gemchain.formats.setting_kinds import Names, check_fields, check_value
 
 __all__ = ["check_settings"]
 
@@ -39,36 +38,9 @@ def _check_text(text: bytes) -> None:
     for name, value in orjson.loads(text).items():
         field = camel(name)
         if field == "generationConfig":
-            _check_object(value, _GENERATION, "config")
+            check_fields(value, _GENERATION, "config", _NAMES)
         else:
-            _check_value(value, BESIDE[field], name)
-
-
-def _check_object(value: Any, fields: Mapping[str, Kind] | None, place: str) -> None:
-    if not isinstance(value, dict):
-        raise RequestError(f"{place} is an object, not {value!r}")
-    if fields is None:
-        return
-    for name, inner in value.items():
-        kind = fields.get(camel(name))
-        if kind is not None:
-            _check_value(inner, kind, f"{place}.{name}")
-        elif not (place == "config" and _is_known_to_genai(camel(name))):
-            raise RequestError(_unknown(name, fields, place))
-
-
-def _unknown(name: str, fields: Mapping[str, Kind], place: str) -> str:
-    from difflib import get_close_matches  # rarely needed, and 1 ms to import
-
-    near = get_close_matches(camel(name), fields, n=3)
-    if near:
-        return f"{place} has no field {name!r}; did you mean {' or '.join(map(repr, near))}?"
-    if place != "config":
-        return f"{place} has no field {name!r}; there are {', '.join(sorted(fields))}"
-    return (
-        f"config has no field {name!r}; its fields are those of google-genai's GenerateContentConfig. One "
-        "that is newer than this gemchain is taken where a google-genai that knows it is imported"
-    )
+            check_value(value, BESIDE[field], name, _NAMES)
 
 
 def _is_known_to_genai(name: str) -> bool:
@@ -79,44 +51,10 @@ def _is_known_to_genai(name: str) -> bool:
     return any(field.alias == name for field in fields)
 
 
-_WORDS = {
-    "number": "a number",
-    "integer": "a whole number",
-    "text": "a text",
-    "boolean": "true or false",
-    "texts": "a list of texts",
-    "objects": "a list of objects",
-    "text_or_object": "a text or an object",
-}
-
-
-def _check_value(value: Any, kind: Kind, place: str) -> None:
-    if value is None or kind.name == "any":
-        return
-    if kind.name in ("schema", "json_schema"):
-        check_schema(value, place, gemini=kind.name == "schema")
-    elif kind.name == "object" or (kind.name == "text_or_object" and not isinstance(value, str)):
-        _check_object(value, kind.fields, place)
-    elif not _fits(value, kind.name):
-        raise RequestError(f"{place} takes {_WORDS[kind.name]}, not {value!r}")
-    elif kind.name == "objects":
-        for index, each in enumerate(value):
-            _check_object(each, kind.fields, f"{place}[{index}]")
-    elif (kind.low is not None and value < kind.low) or (kind.high is not None and value > kind.high):
-        limits = f"at least {kind.low}" if kind.high is None else f"from {kind.low} to {kind.high}"
-        raise RequestError(f"{place} takes {_WORDS[kind.name]} {limits}, not {value!r}")
-
-
-def _fits(value: Any, name: str) -> bool:
-    match name:
-        case "number":
-            return isinstance(value, int | float) and not isinstance(value, bool)
-        case "integer":
-            return isinstance(value, int) and not isinstance(value, bool)
-        case "boolean":
-            return isinstance(value, bool)
-        case "texts":
-            return isinstance(value, list) and all(isinstance(each, str) for each in value)
-        case "objects":
-            return isinstance(value, list)
-    return isinstance(value, str)
+_NAMES = Names(
+    "config",
+    spelled=camel,
+    newer=_is_known_to_genai,
+    others="its fields are those of google-genai's GenerateContentConfig. One "
+    "that is newer than this gemchain is taken where a google-genai that knows it is imported",
+)

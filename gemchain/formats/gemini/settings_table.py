@@ -5,28 +5,9 @@ https://ai.google.dev/api/generate-content#generationconfig
 https://docs.cloud.google.com/gemini-enterprise-agent-platform/reference/rest/v1/GenerationConfig
 """
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from gemchain.formats.setting_kinds import Kind
 
-__all__ = ["BESIDE", "GENERATION", "Kind"]
-
-
-class Kind(NamedTuple):
-    """What a setting takes.
-
-    Attributes:
-        name: `number`, `integer`, `text`, `boolean`, `texts`, `object`, `objects`, `schema` (of Gemini's own
-            form), `json_schema`, `text_or_object`, `any`.
-        low: The least number.
-        high: The largest number.
-        fields: For `object` and `objects`, the fields inside; None leaves them unchecked.
-    """
-
-    name: str
-    low: float | None = None
-    high: float | None = None
-    fields: "Mapping[str, Kind] | None" = None
-
+__all__ = ["BESIDE", "GENERATION"]
 
 NUMBER, INTEGER, TEXT, BOOLEAN = Kind("number"), Kind("integer"), Kind("text"), Kind("boolean")
 TEXTS, ANY, OBJECT, OBJECTS = Kind("texts"), Kind("any"), Kind("object"), Kind("objects")

@@ -12,7 +12,8 @@ from gemchain.errors import ConfigurationError, ProviderRejectedError, ProviderU
 from gemchain.ports import JobState
 from gemchain.providers.gemini_api import GeminiApiProvider
 from gemchain.records import InputRow
-from tests.contracts.provider_contract import TURNAROUND, ProviderContract, Service, asking, ids, named
+from tests.contracts.gemini_batches_contract import MODEL, GeminiBatchesContract, asking
+from tests.contracts.provider_contract import TURNAROUND, Service, ids, named
 
 
 @pytest.fixture
@@ -33,11 +34,11 @@ def service(emulator, blobs, clock):
     def jobs_named(display):
         return sum(batch.display_name == display for batch in emulator.batches())
 
-    yield Service(provider, blobs, clock, emulator.set_faults, jobs_named)
+    yield Service(provider, blobs, clock, emulator.set_faults, jobs_named, MODEL)
     provider.close()
 
 
-class TestGeminiApiProvider(ProviderContract):
+class TestGeminiApiProvider(GeminiBatchesContract):
     echoes_requests = False
     keeps_finished_rows = False
     takes_labels = False
@@ -123,7 +124,7 @@ def test_an_error_says_what_was_refused_and_what_to_do(service, emulator, refusa
 def test_a_service_that_is_not_there_is_asked_again_later(blobs):
     provider = GeminiApiProvider(blobs, endpoint="http://127.0.0.1:1")
     with pytest.raises(ProviderUnavailableError, match="cannot be reached") as caught:
-        provider.find(Service(provider, blobs, None, None, None).batch(1))
+        provider.find(Service(provider, blobs, None, None, None, MODEL).batch(1))
     assert isinstance(caught.value.__cause__, httpx.HTTPError)
     provider.close()
 
@@ -133,4 +134,4 @@ def test_without_a_key_it_says_where_to_get_one(blobs, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     provider = GeminiApiProvider(blobs)
     with pytest.raises(ConfigurationError, match=r"aistudio\.google\.com"):
-        provider.find(Service(provider, blobs, None, None, None).batch(1))
+        provider.find(Service(provider, blobs, None, None, None, MODEL).batch(1))

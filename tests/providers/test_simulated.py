@@ -12,7 +12,8 @@ from gemchain.formats.gemini.finish_reasons import judge
 from gemchain.ports import JobState
 from gemchain.providers.simulated import SimulatedProvider
 from gemchain.simulated.faults import Faults
-from tests.contracts.provider_contract import TURNAROUND, ProviderContract, Service, asking, ids, named
+from tests.contracts.gemini_batches_contract import MODEL, GeminiBatchesContract, asking
+from tests.contracts.provider_contract import TURNAROUND, Service, ids, named
 
 
 def serving(provider, blobs, clock) -> Service:
@@ -22,7 +23,7 @@ def serving(provider, blobs, clock) -> Service:
     def jobs_named(display):
         return sum(1 for _ in blobs.list(f"simulated/jobs/{display}/"))
 
-    return Service(provider, blobs, clock, set_faults, jobs_named, model="gemini-3.5-flash-lite")
+    return Service(provider, blobs, clock, set_faults, jobs_named, MODEL)
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ def service(provider, blobs, clock):
     return serving(provider, blobs, clock)
 
 
-class TestSimulatedProvider(ProviderContract):
+class TestSimulatedProvider(GeminiBatchesContract):
     @pytest.fixture
     def service(self, provider, blobs, clock):
         return serving(provider, blobs, clock)

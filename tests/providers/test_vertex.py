@@ -22,7 +22,8 @@ from gemchain.providers.vertex import VertexProvider, host_of
 from gemchain.providers.vertex_errors import Place, translated
 from gemchain.records.identity import job_name
 from tests.cloud_storage import fake_cloud_storage
-from tests.contracts.provider_contract import TURNAROUND, ProviderContract, Service, asking, ids, named
+from tests.contracts.gemini_batches_contract import GeminiBatchesContract, asking
+from tests.contracts.provider_contract import TURNAROUND, Service, ids, named
 
 MODEL = "gemini-3.5-flash-lite"
 
@@ -57,7 +58,7 @@ def service(emulator, blobs, clock):
     provider.close()
 
 
-class TestVertexProvider(ProviderContract):
+class TestVertexProvider(GeminiBatchesContract):
     @pytest.fixture
     def service(self, service):
         return service
@@ -207,7 +208,7 @@ class TestTrouble:
     def test_a_service_that_is_not_there_is_asked_again_later(self, blobs):
         provider = VertexProvider(blobs, project="p", endpoint="http://127.0.0.1:1")
         with pytest.raises(ProviderUnavailableError, match=r"cannot be reached|could not"):
-            provider.find(Service(provider, blobs, None, None, None).batch(1))
+            provider.find(Service(provider, blobs, None, None, None, MODEL).batch(1))
         provider.close()
 
     def test_a_model_that_does_not_exist_is_named_with_the_way_out(self, service):
@@ -237,7 +238,7 @@ class TestTrouble:
         monkeypatch.setattr("google.auth.default", refuse)
         provider = VertexProvider(blobs, project="p")
         with pytest.raises(ConfigurationError, match="gcloud auth application-default login"):
-            provider.find(Service(provider, blobs, None, None, None).batch(1))
+            provider.find(Service(provider, blobs, None, None, None, MODEL).batch(1))
 
     def test_a_project_that_is_not_named_is_asked_for(self, blobs, monkeypatch):
         from google.auth.credentials import AnonymousCredentials
@@ -247,7 +248,7 @@ class TestTrouble:
         monkeypatch.setattr("google.auth.default", lambda **_: (AnonymousCredentials(), None))
         provider = VertexProvider(blobs)
         with pytest.raises(ConfigurationError, match="GOOGLE_CLOUD_PROJECT"):
-            provider.find(Service(provider, blobs, None, None, None).batch(1))
+            provider.find(Service(provider, blobs, None, None, None, MODEL).batch(1))
 
 
 PLACE = Place("my-project", "us-central1")

@@ -17,6 +17,7 @@ from gemchain.engine.stages.assemble import assemble
 from gemchain.engine.stages.collect import collect
 from gemchain.engine.stages.dispatch import dispatch
 from gemchain.engine.stages.launch import launch
+from gemchain.engine.stages.perform import Performer
 from gemchain.engine.stages.sweep import sweep
 from gemchain.errors import BlobNotFoundError, NotSetUpError, StoreConflictError, StoreUnavailableError
 from gemchain.records import Batch, queue_names
@@ -76,6 +77,14 @@ class Driver:
     aside: dict[str, Exception] = field(default_factory=dict)
     lost: BlobNotFoundError | None = None
     _ask_again_at: datetime | None = None
+    _performer: Performer = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._performer = Performer(self.runtime)
+
+    def release(self) -> None:
+        """Give back what this process works on. Called at the end, however the run ends."""
+        self._performer.release()
 
     def turn(self) -> bool:
         """Run every stage once.
@@ -114,6 +123,7 @@ class Driver:
         moved |= bool(retry_callbacks(runtime))
         moved |= self._going_on(self._assemble)
         moved |= self._going_on(lambda: bool(launch(runtime, without=self.aside)))
+        moved |= self._going_on(lambda: self._performer.step(self.aside))
         moved |= self._going_on(self._sweep)
         self.watch()
         self._failures = 0
@@ -205,7 +215,10 @@ class Driver:
             ends += self._due_times(now)
         if until is not None:
             ends.append(until)
-        runtime.clock.sleep(max(MIN_SLEEP, (min(ends) - now).total_seconds()))
+        if self._performer.is_busy:
+            self._going_on(lambda: self._performer.wait(min(ends)))
+        else:
+            runtime.clock.sleep(max(MIN_SLEEP, (min(ends) - now).total_seconds()))
 
     def _due_times(self, now: datetime) -> list[datetime]:
         store = self.runtime.store
@@ -263,7 +276,11 @@ def drive(
     """
     served = runtime if owners is None else replace(runtime, store=runtime.store.owned_by(owners))
     with _rare_collections():
-        return _drive(Driver(served, watch), until, until_idle=until_idle, timeout=timeout)
+        driver = Driver(served, watch)
+        try:
+            return _drive(driver, until, until_idle=until_idle, timeout=timeout)
+        finally:
+            driver.release()
 
 
 @contextmanager

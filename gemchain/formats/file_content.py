@@ -56,8 +56,8 @@ def web_address(file: FileContent, service: str) -> str:
     scheme = uri.partition("://")[0] if "://" in uri else ""
     if scheme not in ("", "https", "http"):
         raise RequestError(
-            f"{service} cannot read {uri!r}: it takes files inside the request or at an https address, and only "
-            "Gemini models read gs:// addresses; hand over the local Path or the https address"
+            f"{service} cannot read {uri!r}: it takes files inside the request or at an https address, and "
+            "only Gemini models read gs:// addresses; hand over the local Path or the https address"
         )
     return uri
 

@@ -84,12 +84,14 @@ class Row(NamedTuple):
         request: The request as echoed, by which a row without a name is matched.
         body: The response's body; None when the row carries an error.
         failure: The row's error, classified.
+        lane: The lane in which it was answered; `batch` where the row does not say.
     """
 
     prompt_id: str | None
     request: dict[str, Any] | None
     body: dict[str, Any] | None
     failure: Failure | None
+    lane: str = "batch"
 
 
 class Provider(Protocol):

@@ -61,7 +61,10 @@ class Batch:
     """Prompts of one queue that are sent together, and the provider job that carries them.
 
     Attributes:
+        lane: How it is sent now. A batch may go over to a faster lane with what is not answered.
         owner: Whose prompts it sends; see `Chain.owner`.
+        source: The lane of the queue that it claims from, where that is written otherwise than its own.
+        next_lane: The lane that it goes over to when its job, which was cancelled for that, is over.
         fence: How many leases were taken on it. A writer acts only under the fence it leased.
         leased_until_at: The end of the lease, by the store's clock; None when no process holds it.
         holder: The process that holds the lease, where a later one can tell whether it is gone.
@@ -100,12 +103,19 @@ class Batch:
     counts: RowCounts = NO_ROWS
     usage: Usage = NO_USAGE
     failure: Failure | None = None
+    source: str | None = None
+    next_lane: str | None = None
     version: int = 0
+
+    @property
+    def claims_from(self) -> str:
+        """The lane of the queue its prompts came from."""
+        return self.source or self.lane
 
     @property
     def queue(self) -> str:
         """The queue its prompts came from."""
-        return queue_name(self.lane, self.provider, self.model, self.owner)
+        return queue_name(self.claims_from, self.provider, self.model, self.owner)
 
 
 @frozen(kw_only=True)

@@ -96,7 +96,8 @@ BATCH_MOVES: Mapping[BatchState, frozenset[BatchState]] = {
     B.PLANNED: frozenset({B.WRITTEN, B.CLOSED}),
     B.WRITTEN: frozenset({B.SENT, B.FAILED}),
     B.SENT: frozenset({B.ARRIVED, B.FAILED}),
-    B.ARRIVED: frozenset({B.CLOSED}),
+    # What is not answered goes over to a faster lane.
+    B.ARRIVED: frozenset({B.CLOSED, B.SENT}),
     B.CLOSED: frozenset(),
     B.FAILED: frozenset(),
 }

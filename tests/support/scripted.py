@@ -7,10 +7,11 @@ import orjson
 
 from gemchain.formats.gemini.check import PROMPT_LABEL
 from gemchain.formats.gemini.fields import camel
-from gemchain.ports import Job, JobState, Limits
+from gemchain.ports import Capabilities, Job, JobState, Limits
 from gemchain.providers.gemini_batches import GeminiBatches
 from gemchain.records import Failure, OutputFile
 from gemchain.records.identity import job_name
+from gemchain.records.lanes import BATCH
 
 PLENTY = Limits(max_requests=200_000, max_bytes=1_000_000_000, max_request_bytes=20_000_000)
 
@@ -27,6 +28,7 @@ class ScriptedProvider(GeminiBatches):
     """
 
     name = "scripted"
+    can = Capabilities(lanes=(BATCH,))
     limits = PLENTY
     listing_lag = 0.0
     shows_after = 0.0
@@ -56,6 +58,10 @@ class ScriptedProvider(GeminiBatches):
             raise happening
         if happening is not None:
             happening()
+
+    def capabilities(self, model):
+        del model
+        return self.can
 
     def find(self, batch):
         self._play("find")

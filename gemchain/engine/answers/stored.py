@@ -7,6 +7,7 @@ from gemchain.durable import values
 from gemchain.engine.answers.branches import gathered
 from gemchain.engine.answers.delivery import Outcome
 from gemchain.errors import BlobNotFoundError
+from gemchain.formats import direct_rows
 from gemchain.ports import Row
 from gemchain.records import AnswerRef, Failure, Prompt
 from gemchain.records.states import ChainState
@@ -70,4 +71,4 @@ def read_answer(runtime: Runtime, provider: str, ref: AnswerRef) -> Row:
     """
     end = ref.offset + ref.length
     line = runtime.blobs.read(ref.uri, generation=ref.generation, start=ref.offset, end=end)
-    return runtime.providers.named(provider).read_row(line)
+    return direct_rows.read_output(runtime.providers.named(provider), line)

@@ -15,6 +15,7 @@ from gemchain.ports import BlobWriter, Provider
 from gemchain.records import Batch, InputRow, queue_names, queue_owner
 from gemchain.records.damage import UNREADABLE
 from gemchain.records.identity import batch_id
+from gemchain.records.lanes import split
 from gemchain.records.states import BatchState, PromptState
 from gemchain.runtime import Runtime
 
@@ -31,13 +32,21 @@ def _provider(runtime: Runtime, queue: str) -> Provider:
     return runtime.providers.named(queue_names(queue)[1])
 
 
-def plan(runtime: Runtime, queue: str) -> Batch:
-    """Record a batch of this queue, PLANNED under a lease of this process."""
-    lane, provider, model = queue_names(queue)
+def plan(runtime: Runtime, queue: str, lane: str | None = None) -> Batch:
+    """Record a batch of this queue, PLANNED under a lease of this process.
+
+    Args:
+        runtime: Where the queue is.
+        queue: The queue that it claims from.
+        lane: How it is sent, if not in the queue's own lane.
+    """
+    source, provider, model = queue_names(queue)
+    own = lane or split(source)[0]
     return runtime.store.plan(
         Batch(
             id=batch_id(),
-            lane=lane,
+            lane=own,
+            source=None if own == source else source,
             provider=provider,
             model=model,
             owner=queue_owner(queue),

@@ -14,6 +14,7 @@ from operator import attrgetter
 
 from gemchain.engine.answers.delivery import Outcome, deliver
 from gemchain.engine.endings.chains import settle_marked
+from gemchain.engine.policy.escalation import going_over
 from gemchain.records import NO_ROWS, NO_USAGE, Batch, Failure, Part, RowCounts, Usage, Verdict
 from gemchain.records.identity import part_id
 from gemchain.records.states import BatchState, PartState, PromptState
@@ -34,7 +35,8 @@ def is_complete(runtime: Runtime, batch: Batch) -> bool:
 def close(runtime: Runtime, batch: Batch) -> Batch:
     """End an ARRIVED batch all of whose parts are dispatched.
 
-    Prompts without a row are sent again, or fail with the job's own words. Parts with deferred rows come
+    Prompts without a row are sent again, or fail with the job's own words; or the batch goes over to a faster
+    lane with them. Parts with deferred rows come
     first: they are dispatched again, and the batch stays ARRIVED until then. Another process may have made
     those parts since this one saw none open, so the parts that are read here decide.
     """
@@ -44,6 +46,8 @@ def close(runtime: Runtime, batch: Batch) -> Batch:
     deferred = _to_repeat(parts)
     if deferred:
         return _repeat(runtime, batch, deferred)
+    if batch.next_lane is not None:
+        return runtime.store.save_batch(going_over(runtime, batch))
     lost = batch.failure or MISSING
     # What a service refuses to tell anything of stays lost; all else may be answered when it is sent again.
     failure = lost if lost.reason == "rejected" else replace(lost, retryable=True)

@@ -23,6 +23,7 @@ from typing import NamedTuple
 
 from gemchain.engine.rows.lines import read_lines
 from gemchain.errors import BlobNotFoundError
+from gemchain.formats import direct_rows
 from gemchain.ports import Format, Row
 from gemchain.records import AnswerRef, Batch, OutputFile
 from gemchain.records.states import BatchState
@@ -160,7 +161,7 @@ def _output(files: _Files) -> Iterator[tuple[int, int, Row]]:
                 files.heartbeat()
                 for offset, line in some:
                     with suppress(ValueError):  # a damaged row, counted where it is dispatched
-                        yield number, offset, files.provider.read_row(line)
+                        yield number, offset, direct_rows.read_output(files.provider, line)
 
 
 def _echoed(wire_format: Format, row: Row) -> str | None:

@@ -18,13 +18,14 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from gemchain.engine.batches.escalation import cancel_for_next_lane
 from gemchain.engine.batches.outages import Outages
+from gemchain.engine.batches.output_parts import save_with_parts
 from gemchain.engine.endings.batches import abandon, close, is_complete
-from gemchain.engine.rows.lines import split
 from gemchain.errors import ProviderError, ProviderRejectedError, StoreConflictError
 from gemchain.ports import Job, JobState
-from gemchain.records import Batch, Failure, OutputFile, Part
-from gemchain.records.identity import part_id
+from gemchain.records import Batch, Failure, OutputFile
+from gemchain.records.lanes import is_own
 from gemchain.records.states import BatchState
 from gemchain.runtime import Runtime
 
@@ -50,9 +51,7 @@ def collect(runtime: Runtime, *, without: Container[str] = ()) -> list[Batch]:
         NotSetUpError: A provider lacks something; all others were asked.
     """
     now = runtime.store.now()
-    due = [
-        each for each in runtime.store.open_batches() if each.state is BatchState.SENT and _is_due(each, now)
-    ]
+    due = [each for each in runtime.store.open_batches() if _is_due(each, now)]
     moved = []
     outages = Outages(without)
     for batch in due:
@@ -64,6 +63,8 @@ def collect(runtime: Runtime, *, without: Container[str] = ()) -> list[Batch]:
 
 
 def _is_due(batch: Batch, now: datetime) -> bool:
+    if batch.state is not BatchState.SENT or is_own(batch.lane):
+        return False
     return batch.poll_at is None or batch.poll_at <= now
 
 
@@ -82,14 +83,14 @@ def collect_one(runtime: Runtime, batch: Batch) -> list[Batch]:
         return _ask_later(runtime, batch, ())
     match job.state:
         case JobState.RUNNING:
-            return _ask_later(runtime, batch, job.output)
+            return _ask_later(runtime, cancel_for_next_lane(runtime, batch), job.output)
         case JobState.LANDED:
             return [_arrive(runtime, batch, job)]
         case JobState.FAILED:
             failure = job.failure or Failure(
                 "job", "the provider job failed without a reason", retryable=True
             )
-            if batch.output or job.output:
+            if batch.output or job.output or batch.next_lane is not None:
                 return [_arrive(runtime, batch, replace(job, failure=failure))]
             return [abandon(runtime, runtime.store.save_batch(replace(batch, failure=failure)))]
 
@@ -99,30 +100,15 @@ def _ask_later(runtime: Runtime, batch: Batch, output: tuple[OutputFile, ...]) -
     settings, now = runtime.settings, runtime.store.now()
     age = (now - (batch.sent_at or now)).total_seconds()
     rest = min(max(settings.poll, age * PATIENCE), settings.poll_max)
-    saved = _save(runtime, replace(batch, poll_at=now + timedelta(seconds=rest)), output)
+    saved = save_with_parts(runtime, replace(batch, poll_at=now + timedelta(seconds=rest)), output)
     return [saved] if saved.parts > batch.parts else []
 
 
 def _arrive(runtime: Runtime, batch: Batch, job: Job) -> Batch:
     now = runtime.store.now()
     over = replace(batch, state=BatchState.ARRIVED, arrived_at=now, failure=job.failure)
-    arrived = _save(runtime, over, job.output)
+    arrived = save_with_parts(runtime, over, job.output)
     log.info("batch %s has arrived: files %d, parts %d", arrived.id, len(arrived.output), arrived.parts)
     # Without an open part nothing else would close it before the next sweep.
     is_over = arrived.parts == batch.parts and is_complete(runtime, arrived)
     return close(runtime, arrived) if is_over else arrived
-
-
-def _save(runtime: Runtime, batch: Batch, output: tuple[OutputFile, ...]) -> Batch:
-    """Save a batch together with the parts of those of these files that it does not know yet."""
-    files = tuple(file for file in output if file not in batch.output)
-    ranges = [(file, start, end) for file in files for start, end in split(file, runtime.settings.part_bytes)]
-    parts = [
-        Part(id=part_id(batch.id, index), batch_id=batch.id, index=index, file=file, start=start, end=end)
-        for index, (file, start, end) in enumerate(ranges, batch.parts)
-    ]
-    grown = replace(batch, output=(*batch.output, *files), parts=batch.parts + len(parts))
-    saved = runtime.store.save_batch(grown, parts=parts)
-    for part in parts:
-        runtime.waker.dispatch(part)
-    return saved

@@ -26,6 +26,7 @@ from gemchain.engine.policy.outlook import Outlook, observe
 from gemchain.engine.rows.correlation import Found, match
 from gemchain.engine.rows.lines import read_lines
 from gemchain.errors import BlobNotFoundError, StoreConflictError
+from gemchain.formats import direct_rows
 from gemchain.money import prices
 from gemchain.ports import Provider, Row
 from gemchain.records import (
@@ -165,7 +166,7 @@ class _Run:
         for offset, line in read_lines(self.runtime.blobs, part.file, part.start, part.end):
             ref = AnswerRef(part.file.uri, part.file.generation, offset, len(line))
             try:
-                chunk.append(Found(ref, self.provider.read_row(line)))
+                chunk.append(Found(ref, direct_rows.read_output(self.provider, line)))
             except ValueError:
                 self.counts["malformed"] += 1
                 continue

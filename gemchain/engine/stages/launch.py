@@ -32,6 +32,7 @@ from gemchain.errors import (
 )
 from gemchain.ports import Job, Provider
 from gemchain.records import Batch, Failure
+from gemchain.records.lanes import is_own
 from gemchain.records.states import BatchState
 from gemchain.runtime import Runtime
 
@@ -58,7 +59,7 @@ def launch(runtime: Runtime, *, without: Container[str] = ()) -> list[Batch]:
     for batch in runtime.store.open_batches():
         if batch.provider not in outages and _is_due(batch, runtime.store.now()):
             with suppress(StoreConflictError), outages.of(batch.provider):
-                moved += _launch_one(runtime, batch)
+                moved += _send(runtime, batch)
     outages.tell()
     return moved
 
@@ -69,9 +70,15 @@ def _is_due(batch: Batch, now: datetime) -> bool:
     return free(batch, now) and (batch.poll_at is None or batch.poll_at <= now)
 
 
-def _launch_one(runtime: Runtime, batch: Batch) -> list[Batch]:
+def _send(runtime: Runtime, batch: Batch) -> list[Batch]:
     if batch.failure is not None:
         return [abandon(runtime, batch)]
+    if is_own(batch.lane):
+        return [_hand_over(runtime, batch)]
+    return _launch_one(runtime, batch)
+
+
+def _launch_one(runtime: Runtime, batch: Batch) -> list[Batch]:
     provider = runtime.providers.named(batch.provider)
     until = leased_until(runtime, extra=provider.listing_lag)
     fresh = batch.create_at is None
@@ -96,6 +103,12 @@ def _launch_one(runtime: Runtime, batch: Batch) -> list[Batch]:
         return []
     asked = runtime.store.save_batch(replace(leased, create_at=runtime.store.now()))
     return _create(runtime, provider, asked, leased.create_at)
+
+
+def _hand_over(runtime: Runtime, batch: Batch) -> Batch:
+    """Let the `perform` stage send the batch, in this process or in another."""
+    now = runtime.store.now()
+    return runtime.store.save_batch(replace(batch, state=BatchState.SENT, sent_at=now, poll_at=None))
 
 
 def _create(runtime: Runtime, provider: Provider, asked: Batch, earlier: datetime | None) -> list[Batch]:

@@ -30,7 +30,7 @@ from gemchain.stores.sqlite.upgrades import OLDEST, upgrades
 __all__ = ["MEMORY", "SCHEMA_VERSION", "Connection"]
 
 MEMORY = ":memory:"
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 _APPLICATION = 0x67656D63
 """`gemc`: marks the file as gemchain's. https://www.sqlite.org/pragma.html#pragma_application_id"""

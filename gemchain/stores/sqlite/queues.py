@@ -40,7 +40,7 @@ def claim(
 ) -> list[InputRow]:
     """Move ready prompts to CLAIMED by a batch; inside a transaction."""
     check_fence(db, batch)
-    queue = names.find_queue((batch.lane, batch.provider, batch.model, batch.owner))
+    queue = names.find_queue((batch.claims_from, batch.provider, batch.model, batch.owner))
     if queue is None:
         return []
     rows = _ready(db, queue, limit, max_bytes, _horizon(db, queue, now))

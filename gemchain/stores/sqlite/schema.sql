@@ -175,7 +175,9 @@ CREATE TABLE batches (
     usage           TEXT NOT NULL,
     failure         TEXT,
     owner           TEXT NOT NULL DEFAULT '',
-    holder          TEXT
+    holder          TEXT,
+    source          TEXT,                       -- the lane of its queue, where its own is another
+    next_lane       TEXT                        -- where it goes over to when its cancelled job is over
 );
 CREATE INDEX batches_open ON batches (seq) WHERE state IN ('PLANNED', 'WRITTEN', 'SENT', 'ARRIVED');
 

@@ -53,7 +53,12 @@ _OWNERS = (
     "ALTER TABLE parts ADD COLUMN holder TEXT",
 )
 
-_UPGRADES: Mapping[int, tuple[str, ...]] = {2: _RULES, 3: _OWNERS}
+_LANES = (
+    "ALTER TABLE batches ADD COLUMN source TEXT",
+    "ALTER TABLE batches ADD COLUMN next_lane TEXT",
+)
+
+_UPGRADES: Mapping[int, tuple[str, ...]] = {2: _RULES, 3: _OWNERS, 4: _LANES}
 
 OLDEST = min(_UPGRADES)
 """The oldest schema that can be upgraded."""

@@ -1,0 +1,204 @@
+"""One batch that this process sends itself: requests are fed, answers written down, the lease renewed.
+
+The crash story is that of `stages/perform.py`.
+"""
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from itertools import islice
+
+import orjson
+
+from gemchain.engine.batches.leases import leased_until
+from gemchain.engine.batches.output_parts import save_with_parts
+from gemchain.engine.batches.pieces import answered, pieces, write_piece
+from gemchain.engine.policy.escalation import goes_over_at, going_over
+from gemchain.errors import StoreConflictError
+from gemchain.ports import DirectRun, Provider
+from gemchain.records import Batch, InputRow, OutputFile
+from gemchain.records.states import BatchState, PromptState
+from gemchain.runtime import Runtime
+
+__all__ = ["Performance"]
+
+log = logging.getLogger("gemchain")
+
+PIECE = 2_000
+"""Answers after which a piece is written, however recent the last one is."""
+
+READ = 1 << 20
+"""Bytes of the input file that are read at a time."""
+
+
+class Performance:
+    """The sending of one batch by this process, from its lease to its end.
+
+    Args:
+        runtime: Where the batch is.
+        batch: A SENT batch that no process works on.
+
+    Attributes:
+        batch: The batch as last saved by this process.
+        ended: Whether this process has nothing more to do with it.
+
+    Raises:
+        StoreConflictError: Another process was faster.
+        ConfigurationError: The provider is not set up.
+    """
+
+    def __init__(self, runtime: Runtime, batch: Batch) -> None:
+        self._runtime = runtime
+        leased = replace(
+            batch,
+            fence=batch.fence + 1,
+            leased_until_at=leased_until(runtime),
+            holder=runtime.process,
+            poll_at=None,
+        )
+        self.batch = runtime.store.save_batch(leased)
+        self.ended = False
+        self._lines: list[bytes] = []
+        self._number = 0
+        self._read = batch.failure is not None  # it was cancelled: nothing more is asked
+        self._begin()
+
+    def _begin(self) -> None:
+        """Look what was answered before, and start a run for the rest."""
+        runtime, batch = self._runtime, self.batch
+        self._output = pieces(runtime, batch)
+        done = answered(runtime, self._output)
+        provider = runtime.providers.named(batch.provider)
+        self._run: DirectRun = provider.start(batch)
+        self._rows = _unanswered(runtime, provider, batch, done)
+        self._written_at = runtime.store.now()
+
+    @property
+    def held_up(self) -> str:
+        """What it waits for, for people; empty when answers come in."""
+        return self._run.held_up
+
+    @property
+    def _is_over(self) -> bool:
+        return self._read and not self._run.pending
+
+    def exchange(self) -> None:
+        """Take what was answered, and feed what there is room for.
+
+        Raises:
+            ConfigurationError: The provider is not set up as it has to be.
+        """
+        self._lines += self._run.take()
+        room = 0 if self._read else self._run.room()
+        if room <= 0:
+            return
+        rows = list(islice(self._rows, room))
+        self._read = len(rows) < room
+        self._run.feed(self._still_wanted(rows))
+
+    def _still_wanted(self, rows: Sequence[InputRow]) -> list[InputRow]:
+        """Of these, the prompts that the batch still holds: others were answered, cancelled or given up."""
+        if not rows:
+            return []
+        found = self._runtime.store.prompts({each.prompt_id for each in rows})
+        held = {
+            each.id
+            for each in found.values()
+            if each.progress.state is PromptState.CLAIMED and each.progress.batch_id == self.batch.id
+        }
+        return [each for each in rows if each.prompt_id in held]
+
+    def is_due(self) -> bool:
+        """Whether there is something to save: answers, the end, another lane, or a lease to be renewed."""
+        if self._is_over or len(self._lines) >= PIECE:
+            return True
+        settings, now = self._runtime.settings, self._runtime.store.now()
+        if self._lines and now >= self._written_at + timedelta(seconds=settings.flush):
+            return True
+        until = self.batch.leased_until_at
+        if until is None or now >= until - timedelta(seconds=settings.lease * 2 / 3):
+            return True
+        over_at = goes_over_at(self._runtime, self.batch)
+        return over_at is not None and now >= over_at
+
+    def save(self) -> None:
+        """Write down what came in, and save the batch as it stands."""
+        over_at = goes_over_at(self._runtime, self.batch)
+        if self._is_over:
+            self._save(
+                state=BatchState.ARRIVED,
+                arrived_at=self._runtime.store.now(),
+                leased_until_at=None,
+            )
+            self.ended = True
+        elif over_at is not None and self._runtime.store.now() >= over_at:
+            self.leave(self._runtime.settings.flush, going_over(self._runtime, self.batch))
+        else:
+            self._save(leased_until_at=leased_until(self._runtime))
+
+    def leave(self, drain: float = 0.0, changed: Batch | None = None) -> None:
+        """Stop, write down what came in, and give the batch back.
+
+        Args:
+            drain: How long to wait for what is on its way, in seconds.
+            changed: The batch as it is to be given back.
+        """
+        self.ended = True
+        self._run.stop(drain)
+        self._lines += self._run.take()
+        if changed is not None:
+            self.batch = changed
+        self._save(leased_until_at=None)
+
+    def _save(self, **changes: object) -> None:
+        """Write a piece, then save the batch with its parts.
+
+        A batch that somebody else changed under the same fence, to cancel it, is saved as they left it. One
+        that was taken over is let go; its new holder finds the piece when it ends.
+        """
+        if self._lines:
+            self._number += 1
+            file = write_piece(self._runtime, self.batch, self._number, self._lines)
+            self._output = (*self._output, file)
+            self._lines = []
+        self._written_at = self._runtime.store.now()
+        output = self._whole_output() if "arrived_at" in changes else self._output
+        try:
+            self.batch = save_with_parts(self._runtime, replace(self.batch, **changes), output)  # type: ignore[arg-type]
+        except StoreConflictError:
+            self._adopt()
+
+    def _whole_output(self) -> tuple[OutputFile, ...]:
+        """All pieces, also those of a holder that was slow to see that the batch was taken over."""
+        return pieces(self._runtime, self.batch)
+
+    def _adopt(self) -> None:
+        """Go on with the batch as somebody else saved it; or let go of it, if it was taken over."""
+        stored = self._runtime.store.batches([self.batch.id]).get(self.batch.id)
+        ours = stored is not None and stored.fence == self.batch.fence and stored.state is BatchState.SENT
+        if stored is None or not ours:
+            log.warning("batch %s: another process works on it by now", self.batch.id)
+            self._run.stop()
+            self.ended = True
+            return
+        self.batch = stored
+        if stored.failure is not None:  # cancelled: what is on its way may still come
+            self._read = True
+
+
+def _unanswered(runtime: Runtime, provider: Provider, batch: Batch, done: set[str]) -> Iterator[InputRow]:
+    """The requests of a batch's input file but for those that have a row, read as they are asked for."""
+    rest = b""
+    for piece in runtime.blobs.stream(batch.input_uri or "", chunk=READ):
+        *lines, rest = (rest + piece).split(b"\n")
+        yield from _rows(provider, lines, done)
+    yield from _rows(provider, [rest], done)
+
+
+def _rows(provider: Provider, lines: Sequence[bytes], done: set[str]) -> Iterator[InputRow]:
+    for line in lines:
+        if line.strip():
+            prompt_id, request = provider.read_input(line)
+            if prompt_id not in done:
+                yield InputRow(prompt_id, orjson.dumps(request).decode())

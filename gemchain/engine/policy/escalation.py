@@ -1,0 +1,45 @@
+"""When a batch goes over to a faster lane, and how it looks then."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from gemchain.records import Batch
+from gemchain.records.lanes import DIRECT, LANES, split
+from gemchain.records.states import BatchState
+from gemchain.runtime import Runtime
+
+__all__ = ["faster_lane", "goes_over_at", "going_over"]
+
+
+def goes_over_at(runtime: Runtime, batch: Batch) -> datetime | None:
+    """When a batch that was sent goes over to a faster lane; None when it stays where it is."""
+    _, said = split(batch.claims_from)
+    seconds = runtime.settings.escalate_after if said is None else said
+    if not seconds or batch.sent_at is None or faster_lane(runtime, batch) is None:
+        return None
+    return batch.sent_at + timedelta(seconds=seconds)
+
+
+def faster_lane(runtime: Runtime, batch: Batch) -> str | None:
+    """The next faster lane that the model has."""
+    if batch.lane == DIRECT:
+        return None
+    has = runtime.providers.named(batch.provider).capabilities(batch.model).lanes
+    return next((each for each in LANES[LANES.index(batch.lane) + 1 :] if each in has), None)
+
+
+def going_over(runtime: Runtime, batch: Batch) -> Batch:
+    """The batch in its next lane, SENT and free to be performed; not saved yet."""
+    return replace(
+        batch,
+        state=BatchState.SENT,
+        lane=batch.next_lane or faster_lane(runtime, batch) or batch.lane,
+        source=batch.claims_from,
+        next_lane=None,
+        job=None,
+        failure=None,
+        sent_at=runtime.store.now(),
+        arrived_at=None,
+        poll_at=None,
+        leased_until_at=None,
+    )

@@ -1,0 +1,132 @@
+"""Perform: batches of the lanes `direct` and `flex` are sent by this process, one request at a time.
+
+Such a batch is SENT from the start and has no provider job. Whoever performs it holds a lease on it. Requests
+are read from its input file and fed to the provider's `DirectRun` as there is room. Answers are written down
+in pieces, each a file of its own, every second: first the file, then, in one commit of the batch, its parts.
+Parts are dispatched as ever, while the rest of the batch is on its way.
+
+Crash story. A process that dies loses what was on its way and what came in since the last piece. Whoever
+takes the batch over, when the lease is over or its holder is gone, reads the pieces that were written, also
+one that no commit names yet, and asks none of their prompts again. A prompt is asked only while it is still
+CLAIMED by the batch, so what was dispatched, cancelled or given up is not asked either. A process that slept
+through its lease finds the batch taken over at its next commit and stops. What both have asked meanwhile
+comes twice, and the second row counts as a duplicate. Two performers at once are kept apart by the lease. A
+batch that nobody performs is found by the next run of this stage. When all requests have a row, the batch is
+ARRIVED, in the commit that records the last piece.
+"""
+
+from collections.abc import Container
+from contextlib import suppress
+from datetime import datetime
+
+from gemchain.engine.batches.leases import abandoned
+from gemchain.engine.batches.outages import Outages
+from gemchain.engine.batches.performance import Performance
+from gemchain.engine.endings.batches import close, is_complete
+from gemchain.errors import StoreConflictError, StoreError
+from gemchain.records import Batch
+from gemchain.records.lanes import is_own
+from gemchain.records.states import BatchState
+from gemchain.runtime import Runtime
+
+__all__ = ["Performer"]
+
+LOOK = 0.02
+"""Seconds between two looks at what came in, while nothing else is to be done."""
+
+DRAIN = 5.0
+"""Seconds that requests on their way are waited for when a run ends before they are answered."""
+
+
+class Performer:
+    """Performs batches while a process drives the engine.
+
+    It holds connections, and nothing that the store does not know.
+
+    Args:
+        runtime: What to perform in.
+    """
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._going: dict[str, Performance] = {}
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether requests are on their way."""
+        return bool(self._going)
+
+    @property
+    def held_up(self) -> str:
+        """What it waits for, for people; empty when answers come in."""
+        return next(filter(None, (each.held_up for each in self._going.values())), "")
+
+    def step(self, without: Container[str] = ()) -> bool:
+        """Take over what nobody performs, and carry on with what this process performs.
+
+        Args:
+            without: Providers to leave alone, since they are known to be not set up.
+
+        Returns:
+            Whether answers were written down, or a batch was begun or ended.
+
+        Raises:
+            NotSetUpError: A provider lacks something; the batches of all others were carried on.
+        """
+        moved = False
+        outages = Outages(without)
+        for batch in self._runtime.store.open_batches():
+            if batch.state is BatchState.SENT and is_own(batch.lane) and batch.provider not in outages:
+                with suppress(StoreConflictError), outages.of(batch.provider):
+                    moved |= self._carry_on(batch)
+        for name, each in list(self._going.items()):
+            if each.batch.provider in outages:
+                self._let_go(name)
+        outages.tell()
+        return moved
+
+    def wait(self, until: datetime) -> bool:
+        """Keep requests on their way until then, or until there is something to write down.
+
+        Returns:
+            Whether there is something to write down.
+        """
+        clock = self._runtime.clock
+        while not any(each.is_due() for each in self._going.values()):
+            clock.sleep(min(LOOK, max(0.0, (until - self._runtime.store.now()).total_seconds())))
+            for each in self._going.values():
+                each.exchange()
+            if self._runtime.store.now() >= until:
+                return False
+        return True
+
+    def release(self) -> None:
+        """Stop: wait a little for what is on its way, write it down, and give the batches back."""
+        for name in list(self._going):
+            self._let_go(name)
+
+    def _carry_on(self, batch: Batch) -> bool:
+        going = self._going.get(batch.id)
+        begun = going is None
+        if going is None:
+            if not abandoned(batch, self._runtime.store.now()):
+                return False
+            going = self._going[batch.id] = Performance(self._runtime, batch)
+        going.exchange()
+        if not going.is_due():
+            return begun
+        parts = going.batch.parts
+        going.save()
+        if going.ended:
+            del self._going[batch.id]
+            self._close_if_empty(going.batch, parts)
+        return begun or going.ended or going.batch.parts > parts
+
+    def _close_if_empty(self, batch: Batch, parts: int) -> None:
+        """Close a batch that ended without a new part: nothing else would, before the next sweep."""
+        if batch.parts == parts and is_complete(self._runtime, batch):
+            close(self._runtime, batch)
+
+    def _let_go(self, name: str) -> None:
+        with suppress(StoreError):  # the lease runs out, and the piece is found
+            self._going.pop(name).leave(DRAIN)

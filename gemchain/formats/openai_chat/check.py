@@ -22,6 +22,8 @@ def check_request(dialect: Dialect, request: Mapping[str, Any]) -> None:
         RequestError: The message says where, and what to do.
     """
     messages = request.get("messages")
+    if not messages and request.keys() >= {"custom_id", "body"}:
+        raise RequestError("this is a line of a batch file; hand over what stands in its 'body'")
     if not messages:
         raise RequestError(without(request, "messages", f"{dialect.service}'s chat completions"))
     if not isinstance(messages, list):

@@ -173,6 +173,11 @@ def test_another_server_gets_the_schema_as_it_is(schema):
     assert (asked["schema"], asked["strict"]) == (schema, False)
 
 
+def test_a_schema_that_is_not_json_is_refused():
+    with pytest.raises(RequestError, match="not JSON"):
+        sent("x", schema={"type": "object", "properties": {"a": object()}})
+
+
 def test_a_response_format_of_the_sdk_s_parse_call_is_a_schema():
     composed = OPENAI_CHAT.compose("x", {"response_format": Town})
     assert (composed.model, composed.request["response_format"]["type"]) == (Town, "json_schema")

@@ -82,6 +82,7 @@ def test_a_file_in_a_message_that_is_not_the_users_is_refused():
         ({"input": "x"}, None, "Responses API"),
         ({"mesages": [1]}, None, "did you mean 'messages'"),
         ({"messages": "x"}, None, "a list of messages"),
+        ({"custom_id": "1", "method": "POST", "url": "/v1", "body": {}}, None, "line of a batch file"),
         ({"messages": ["x"]}, None, r"messages\[0\]: a message is an object"),
         ({"messages": [{"role": "user"}]}, None, "content is a text or a list"),
         ({"messages": [{"role": "user", "content": " "}]}, None, "empty"),

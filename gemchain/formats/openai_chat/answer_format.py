@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from gemchain.errors import RequestError
+from gemchain.formats.json_schema import TYPES
 from gemchain.formats.openai_chat.dialect import Dialect
 from gemchain.formats.strict_schema import resolved, strict_schema
 
@@ -46,7 +47,7 @@ def openai_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
     """
     root = resolved(schema, schema)
     kind = root.get("type")
-    if kind != "object":
+    if kind != "object" and (kind in TYPES or not isinstance(kind, str)):  # a slip is told by its own check
         raise RequestError(
             f"OpenAI's answers are objects, and the schema is of type {kind!r}; put it into an object, such "
             "as {'type': 'object', 'properties': {'items': …}, 'required': ['items']}, or use a Gemini model"

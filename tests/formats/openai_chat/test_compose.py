@@ -173,6 +173,15 @@ def test_another_server_gets_the_schema_as_it_is(schema):
     assert (asked["schema"], asked["strict"]) == (schema, False)
 
 
+def test_no_tools_is_not_an_empty_list():
+    assert sent("x", {"tools": [TOOL]}, tools=[]) == {"messages": [{"role": "user", "content": "x"}]}
+
+
+def test_a_slip_in_the_type_of_a_schema_is_left_to_the_check_of_schemas():
+    with pytest.raises(RequestError, match=r"did you mean 'object'"):
+        sent("x", schema={"type": "objct"})
+
+
 def test_a_schema_that_is_not_json_is_refused():
     with pytest.raises(RequestError, match="not JSON"):
         sent("x", schema={"type": "object", "properties": {"a": object()}})

@@ -80,6 +80,12 @@ CONTEXT = (
         ),
         # Mistral
         (422, {"detail": [{"loc": ["body", "n"], "msg": "too low", "type": "value"}]}, "rejected", False),
+        (
+            0,
+            {"message": "x", "type": "invalid_function_call", "code": "3280", "raw_status_code": 400},
+            "rejected",
+            False,
+        ),
         (429, {"object": "error", "message": "Rate limit exceeded", "type": "rate_limited"}, "rate", True),
         (
             400,

@@ -110,6 +110,11 @@ def test_a_file_in_a_message_that_is_not_the_users_is_refused():
             "only Gemini models read gs://",
         ),
         ({"messages": [{"role": "user", "content": [{"type": "file", "file": {}}]}]}, None, "file_data"),
+        (
+            {"messages": [{"role": "user", "content": [{"type": "file", "file": {"file_data": "data:,"}}]}]},
+            None,
+            "with 'filename'",
+        ),
     ],
     ids=str,
 )

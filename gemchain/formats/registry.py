@@ -14,6 +14,7 @@ DEFAULT = "gemini"
 FORMATS = {
     "gemini": ("gemchain.formats.gemini.format", "GEMINI"),
     "anthropic": ("gemchain.formats.anthropic.format", "ANTHROPIC"),
+    "openai_responses": ("gemchain.formats.openai_responses.format", "OPENAI_RESPONSES"),
     "plain": ("gemchain.formats.plain.format", "PLAIN"),
 }
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from gemchain.formats.openai_responses.errors import failed
+from gemchain.formats.openai_chat.errors import failure
 from gemchain.ports import TokenCounts, ToolCall
 from gemchain.records import Failure
 
@@ -96,9 +96,8 @@ def finish_reason(body: Mapping[str, Any]) -> str:
 
 def judge(body: Mapping[str, Any]) -> Failure | None:
     """See `Format.judge`."""
-    error = body.get("error")
-    if isinstance(error, dict):
-        return failed(error)
+    if isinstance(body.get("error"), dict):
+        return _failed(body)
     match finish_reason(body):
         case "REFUSAL":
             return Failure("blocked", f"the model refused to answer: {_texts(body, 'refusal', 'refusal')}")
@@ -109,6 +108,15 @@ def judge(body: Mapping[str, Any]) -> Failure | None:
             spent = f", {thinking} of them spent on reasoning" if thinking else ""
             return Failure("truncated", f"the answer hit the token limit{spent}; raise max_output_tokens")
     return _content_failure(body)
+
+
+def _failed(body: Mapping[str, Any]) -> Failure:
+    """Why the service made no answer; its codes for pictures that it cannot take come without a type."""
+    code = str(body["error"].get("code") or "")
+    if "policy" in code:
+        return Failure("blocked", f"{code}: {body['error'].get('message') or 'the request was kept back'}")
+    is_invalid = code.startswith(("invalid_", "image_", "unsupported_", "empty_"))
+    return failure(400 if is_invalid and code != "invalid_prompt" else 0, body)
 
 
 def _content_failure(body: Mapping[str, Any]) -> Failure | None:

@@ -6,13 +6,13 @@ from typing import Any
 
 from gemchain.errors import RequestError
 from gemchain.formats.config_names import read_config
+from gemchain.formats.openai_chat.answer_format import LONGEST_NAME, openai_schema
 from gemchain.formats.openai_responses.settings_table import SETTINGS
-from gemchain.formats.openai_responses.spelling import SERVICE, file_part, spelled, tools
+from gemchain.formats.openai_responses.spelling import file_part, spelled, tools
 from gemchain.formats.own_messages import are_own
 from gemchain.formats.plain_data import plain_data
 from gemchain.formats.portable import portable
 from gemchain.formats.schema import as_schema
-from gemchain.formats.strict_schema import resolved, strict_schema
 from gemchain.ports import NO_OPTIONS, Attach, Composed, Options
 
 __all__ = ["compose"]
@@ -53,7 +53,7 @@ def compose(
         return Composed(request)
     sent, model = as_schema(schema)
     before = request.get("text")
-    text = {**(before if isinstance(before, dict) else {}), "format": _format(sent)}
+    text = {**(before if isinstance(before, dict) else {}), "format": _format(sent, model)}
     return Composed({**request, "text": text}, sent, model)
 
 
@@ -91,20 +91,8 @@ def _settings(options: Options) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def _format(schema: dict[str, Any]) -> dict[str, Any]:
+def _format(schema: dict[str, Any], model: type | None) -> dict[str, Any]:
     """The schema as the service wants it: under a name, and strict where that is possible."""
-    root = resolved(schema, schema)
-    if root.get("type") != "object":
-        raise RequestError(
-            f"answers of {SERVICE} are objects, and the schema is of type {root.get('type')!r}; put it into "
-            "an object, such as {'type': 'object', 'properties': {'items': …}}, or use a Gemini model"
-        )
-    strict = strict_schema(schema)
-    whole = {**root, "$defs": schema["$defs"]} if "$ref" in schema else schema
-    name = re.sub(r"[^a-zA-Z0-9_-]+", "_", str(schema.get("title") or ""))[:64]
-    return {
-        "type": "json_schema",
-        "name": name or "answer",
-        "schema": whole if strict is None else strict,
-        "strict": strict is not None,
-    }
+    named = model.__name__ if model is not None else schema.get("title")
+    name = re.sub(r"[^a-zA-Z0-9_-]+", "_", str(named or "answer"))[:LONGEST_NAME]
+    return {"type": "json_schema", "name": name, **openai_schema(schema)}

@@ -6,7 +6,8 @@ from typing import Any
 
 import orjson
 
-from gemchain.formats.openai_responses import answer, check, errors, settings
+from gemchain.formats.openai_chat import errors
+from gemchain.formats.openai_responses import answer, check, settings
 from gemchain.formats.openai_responses import compose as requests
 
 __all__ = ["OPENAI_RESPONSES", "OpenAIResponsesFormat"]

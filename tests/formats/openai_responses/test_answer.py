@@ -119,6 +119,8 @@ def test_tokens_are_counted_in_the_words_of_all():
         ("server_error", "server", True),
         ("rate_limit_exceeded", "rate", True),
         ("bio_policy", "blocked", False),
+        ("image_content_policy_violation", "blocked", False),
+        ("invalid_prompt", "blocked", False),
         ("invalid_image", "rejected", False),
         ("data_residency_mismatch", "error", True),
     ],

@@ -29,7 +29,8 @@ def model_file(model: str) -> Path:
         return _packaged()
     if not model.endswith(SUFFIX):
         raise ModelError(
-            f"a local model is 'local/{SMOLLM2}', or a file such as 'local/models/llama.gguf', not 'local/{model}'"
+            f"a local model is 'local/{SMOLLM2}' or a file such as 'local/models/llama.gguf', "
+            f"not 'local/{model}'"
         )
     path = Path(model).expanduser().absolute()
     _check(path)

@@ -16,6 +16,12 @@ __all__ = ["OTHER_SERVES"]
 OTHER_SERVES = 3
 """Exit code: another process serves this model already."""
 
+CANNOT_SERVE = 1
+"""Exit code: llama.cpp does not take the model."""
+
+CACHE_MIB = 512
+"""Memory for prompts of earlier requests; llama.cpp would take 8 GiB."""
+
 ERRORS_ONLY = 1
 """How much llama.cpp writes: nothing for a request that goes well."""
 
@@ -34,7 +40,11 @@ def main(options: dict[str, Any]) -> int:
         fcntl.flock(server, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return OTHER_SERVES
-    serving = _serve(options)
+    try:
+        serving = _serve(options)
+    except RuntimeError as error:
+        sys.stderr.write(f"{error}\n")
+        return CANNOT_SERVE
     address = {"url": serving.listening_address, "key": options["key"], "pid": os.getpid()}
     os.pwrite(server, json.dumps(address).encode(), 0)
     with contextlib.suppress(OSError):  # whoever started this may be gone
@@ -58,6 +68,7 @@ def _serve(options: dict[str, Any]) -> Any:
     parameters.cpuparams.n_threads = options["threads"]
     parameters.use_jinja = True
     parameters.endpoint_metrics = True
+    parameters.cache_ram_mib = CACHE_MIB
     parameters.warmup = False
     parameters.ui = False
     parameters.verbosity = ERRORS_ONLY

@@ -45,8 +45,8 @@ __all__ = ["Address", "ModelServer", "check_installed"]
 PROGRAM = Path(__file__).with_name("serve.py")
 LOOK_AGAIN = 0.05
 """Seconds between two looks at a server that another process is starting, or that is ending."""
-LOG_SHOWN = 600
-"""Characters of the server's log in an error."""
+LINES_SHOWN = 8
+"""Lines of the server's log in an error."""
 
 
 class Address(NamedTuple):
@@ -70,10 +70,13 @@ class ModelServer:
         model: The model's file.
         slots: Requests that are answered at the same time.
         context: Tokens of one request and its answer.
+
+    Attributes:
+        model: The model's file.
     """
 
     def __init__(self, model: Path, *, slots: int, context: int) -> None:
-        self._model = model
+        self.model = model
         self._slots = slots
         self._context = context
         self._folder = runtime_folder()
@@ -146,7 +149,7 @@ class ModelServer:
         options = {
             "users": str(self._file("users")),
             "server": str(self._file("server")),
-            "model": str(self._model),
+            "model": str(self.model),
             "key": secrets.token_urlsafe(16),
             "slots": self._slots,
             "context": self._context,
@@ -174,15 +177,20 @@ class ModelServer:
             raise self._failed(code)
 
     def _failed(self, code: int) -> ConfigurationError | ProviderUnavailableError:
-        said = self.log.read_text(encoding="utf-8", errors="replace").strip()[-LOG_SHOWN:]
         if code < 0:
             return ProviderUnavailableError(
-                f"the server of the model {str(self._model)!r} was ended by signal {-code} while it loaded; "
-                f"a machine with too little memory does so{said and ': '}{said}"
+                f"by signal {-code} while it loaded the model, as where there is too little memory"
             )
-        return ConfigurationError(
-            f"llama.cpp cannot serve {str(self._model)!r}; its log ({self.log}) ends with:\n{said}"
-        )
+        return ConfigurationError(f"llama.cpp cannot serve {str(self.model)!r}; {self.last_words()}")
+
+    def last_words(self) -> str:
+        """Where the server's log is, and how it ends."""
+        try:
+            said = self.log.read_text(encoding="utf-8", errors="replace").split("\n")
+        except OSError:
+            said = []
+        last = "\n".join([each for each in said if each.strip()][-LINES_SHOWN:])
+        return f"its log ({self.log}) ends with:\n{last}" if last else f"its log ({self.log}) is empty"
 
     def _file(self, kind: str) -> Path:
         return self._name.with_name(f"{self._name.name}.{kind}")
@@ -213,8 +221,8 @@ def runtime_folder() -> Path:
         found = folder.lstat()
     except OSError as error:
         raise ConfigurationError(
-            f"local models need the folder {str(folder)!r}: {error.strerror}; set XDG_RUNTIME_DIR to a folder "
-            "that you may write to"
+            f"local models need the folder {str(folder)!r}: {error.strerror}; set XDG_RUNTIME_DIR to a "
+            "folder that you may write to"
         ) from error
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
         raise ConfigurationError(
@@ -240,6 +248,6 @@ _started: list[subprocess.Popen[bytes]] = []
 
 
 def _forget(process: subprocess.Popen[bytes]) -> None:
-    """Leave a server to itself. Those that have ended are reaped at the next call, and by Python at the end."""
+    """Leave a server to itself. Those that have ended are reaped at the next call."""
     _started[:] = [each for each in _started if each.poll() is None]
     _started.append(process)

@@ -60,6 +60,8 @@ class LocalRun:
     @property
     def pending(self) -> int:
         """See `DirectRun.pending`."""
+        if self._stopped:
+            return len(self._came) + (0 if self._run is None else self._run.pending)
         return len(self._fed) + len(self._came)
 
     @property

@@ -45,6 +45,10 @@ __all__ = ["Address", "ModelServer", "check_installed"]
 PROGRAM = Path(__file__).with_name("serve.py")
 LOOK_AGAIN = 0.05
 """Seconds between two looks at a server that another process is starting, or that is ending."""
+WAITING = {"OMP_WAIT_POLICY": "passive"}
+"""Threads of llama.cpp that wait for each other sleep. By default they spin, which makes it ten times as slow as
+soon as other programs use the processors, too. https://gcc.gnu.org/onlinedocs/libgomp/OMP_005fWAIT_005fPOLICY.html
+"""
 LINES_SHOWN = 8
 """Lines of the server's log in an error."""
 
@@ -165,6 +169,7 @@ class ModelServer:
                     stdout=log,
                     stderr=log,
                     pass_fds=[write_end],
+                    env={**WAITING, **os.environ},
                     start_new_session=True,  # Ctrl-C in this terminal is not meant for the others' server
                 )
             finally:

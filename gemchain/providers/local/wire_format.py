@@ -26,6 +26,10 @@ MAX_TOKENS = 1024
 TEMPERATURE = 0
 """Where the request sets none: always the likeliest word, so that the same prompt gives much the same answer."""
 
+REPEAT_PENALTY = 1.1
+"""Where the request sets none: how much less likely a word is that came before. It keeps small models from
+saying one sentence again and again."""
+
 
 def _file_part(file: FileContent) -> dict[str, Any]:
     if is_text(file.mime_type):
@@ -54,9 +58,9 @@ class LocalFormat(ChatFormat):
         attach: Attach | None = None,
         options: Options = NO_OPTIONS,
     ) -> Composed:
-        """The request, with a limit of tokens and a temperature if it has none; see `Format.compose`."""
+        """The request, with what ends and steadies its answer, where it does not say so itself; see `Format.compose`."""
         composed = super().compose(given, config, schema, attach, options)
-        request = {"temperature": TEMPERATURE, **composed.request}
+        request = {"temperature": TEMPERATURE, "repeat_penalty": REPEAT_PENALTY, **composed.request}
         if not request.keys() & {LIMIT, *OTHER_LIMITS}:
             request[LIMIT] = MAX_TOKENS
         return composed._replace(request=request)

@@ -37,7 +37,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self):
         return self.now
 
-    def pass_until(self, condition, most=100_000.0):
+    def pass_until(self, condition, most=5_000.0):
         """Let time pass until the condition holds; fails after so many seconds of the loop."""
         self.run_until_complete(asyncio.wait_for(_held(condition), most))
 
@@ -48,4 +48,4 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 async def _held(condition):
     while not condition():
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0.05)

@@ -81,6 +81,7 @@ class Desk:
         self.service = Service(loop)
         self.connected = Connected(self.service)
         self.endpoint = {}
+        self.runs = []
         self.lane = DirectLane(lambda batch: self._endpoint(batch), Random(1), lambda url: self.connected)
 
     def _endpoint(self, batch):
@@ -100,6 +101,7 @@ class Desk:
         """A run that is fed these texts."""
         self.endpoint |= endpoint
         run = self.lane.start(model)
+        self.runs.append(run)
         run.feed(rows(*texts))
         return run
 
@@ -125,6 +127,9 @@ def taken(run):
 def desk(monkeypatch):
     loop = VirtualLoop()
     monkeypatch.setattr(hub, "loop", lambda: loop)
-    yield Desk(loop)
-    loop.run_until_complete(hub._cancel_all())
+    desk = Desk(loop)
+    yield desk
+    for run in desk.runs:
+        run.stop()
+    loop.pass_seconds(1)
     loop.close()

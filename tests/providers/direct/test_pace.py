@@ -112,9 +112,9 @@ def test_refusals_halve_what_is_sent_at_the_same_time_and_answers_let_it_grow_ag
     run = desk.run(concurrency=16)
     desk.service.script = [refusal(429)] * 16
     run.feed(rows(*range(400)))
-    desk.loop.pass_until(lambda: len(desk.service.sent) > 16)
+    desk.loop.pass_seconds(1.1)
     desk.service.most = 0
-    desk.loop.pass_seconds(0.5)
+    desk.loop.pass_seconds(1.0)
     assert desk.service.most == 8, "sixteen refusals at once are one"
     desk.loop.pass_seconds(5)
     assert 8 < desk.service.most < 16
@@ -126,10 +126,10 @@ def test_timeouts_halve_it_too(desk):
     run = desk.run(concurrency=8)
     desk.service.script = [httpx2.ReadTimeout("")] * 8
     run.feed(rows(*range(8)))
-    desk.rows(run, 8)
+    desk.loop.pass_seconds(0.1)
     desk.service.most = 0
-    run.feed(rows(*range(4)))
-    desk.loop.pass_seconds(0.5)
+    run.feed(rows(*range(8, 16)))
+    desk.loop.pass_seconds(0.1)
     assert desk.service.most == 4
 
 
@@ -150,7 +150,11 @@ def test_a_request_that_the_service_broke_is_sent_again_a_few_times(desk, troubl
         (refusal(500, error="boom"), "server", "500: boom (sent 4 times)"),
         (httpx2.ReadTimeout(""), "server", "no answer within 600 s (sent 4 times)"),
         (httpx2.Response(200, text="<html>busy</html>"), "server", "'<html>busy</html>' (sent 4 times)"),
-        (httpx2.Response(502, text="<h1>Bad\n gateway</h1>"), "server", "502: <h1>Bad gateway</h1> (sent 4 times)"),
+        (
+            httpx2.Response(502, text="<h1>Bad\n gateway</h1>"),
+            "server",
+            "502: <h1>Bad gateway</h1> (sent 4 times)",
+        ),
     ],
 )
 def test_then_it_gives_a_row_with_a_failure_that_may_pass(desk, trouble, reason, words):
@@ -290,7 +294,7 @@ def test_a_stopped_run_leaves_the_others_alone(desk):
     first, second = desk.run(1, 2), desk.run(3, 4)
     desk.loop.pass_seconds(0.5)
     first.stop()
-    assert desk.texts(second, 2) == ["3", "4"]
+    assert sorted(desk.texts(second, 2)) == ["3", "4"]
 
 
 def test_a_request_that_rests_before_it_is_sent_again_is_let_go_with_its_run(desk):

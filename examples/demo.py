@@ -64,7 +64,17 @@ def main() -> int:
 
 def _command(rows: Path, results: Path) -> list[str]:
     target = f"{os.path.relpath(CHAIN)}:start"
-    return [gemchain_command(), "run", target, "--input", str(rows), "--output", str(results), "--state", str(STATE)]
+    return [
+        gemchain_command(),
+        "run",
+        target,
+        "--input",
+        str(rows),
+        "--output",
+        str(results),
+        "--state",
+        str(STATE),
+    ]
 
 
 def gemchain_command() -> str:

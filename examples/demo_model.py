@@ -78,7 +78,9 @@ def _print_stories(console: Console, lines: list[dict[str, Any]]) -> None:
         if line["state"] == "DONE":
             found = line["result"]
             words = ", ".join(found["words"])
-            story = f"[bold]{escape(found['title'])}[/]\n{escape(found['sentence'])} [dim]({escape(words)})[/]"
+            story = (
+                f"[bold]{escape(found['title'])}[/]\n{escape(found['sentence'])} [dim]({escape(words)})[/]"
+            )
         else:
             story = f"[red]{escape(line['state'])}[/] {escape(str(line.get('error') or ''))}"
         table.add_row(escape(line["id"]), story)

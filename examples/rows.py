@@ -1,4 +1,4 @@
-"""Write rows for the examples: `python -m examples.rows functions > functions.jsonl` (`topics`, `animals`)."""
+"""Write rows for the examples, as `python -m examples.rows functions > functions.jsonl`."""
 
 import json
 import sys

@@ -104,8 +104,9 @@ class LocalProvider:
         return read["key"], read["request"]
 
     def find(self, batch: Batch) -> Job | None:
-        """There are no jobs; see `Provider.find`."""
+        """None: there are no jobs. See `Provider.find`."""
         del batch
+        return None
 
     def create(self, batch: Batch) -> Job:
         """Refuse: there are no jobs. See `Provider.create`."""

@@ -46,8 +46,9 @@ PROGRAM = Path(__file__).with_name("serve.py")
 LOOK_AGAIN = 0.05
 """Seconds between two looks at a server that another process is starting, or that is ending."""
 WAITING = {"OMP_WAIT_POLICY": "passive"}
-"""Threads of llama.cpp that wait for each other sleep. By default they spin, which makes it ten times as slow as
-soon as other programs use the processors, too. https://gcc.gnu.org/onlinedocs/libgomp/OMP_005fWAIT_005fPOLICY.html
+"""Threads of llama.cpp that wait for each other sleep. By default they spin, which makes it ten times as slow
+when other programs use the processors, too.
+https://gcc.gnu.org/onlinedocs/libgomp/OMP_005fWAIT_005fPOLICY.html
 """
 LINES_SHOWN = 8
 """Lines of the server's log in an error."""

@@ -24,7 +24,7 @@ MAX_TOKENS = 1024
 """Tokens of an answer where the request sets no limit. Small models may go round in circles for ever."""
 
 TEMPERATURE = 0
-"""Where the request sets none: always the likeliest word, so that the same prompt gives much the same answer."""
+"""Where the request sets none: always the likeliest word, so that a prompt gives much the same answer again."""
 
 REPEAT_PENALTY = 1.1
 """Where the request sets none: how much less likely a word is that came before. It keeps small models from
@@ -35,7 +35,8 @@ def _file_part(file: FileContent) -> dict[str, Any]:
     if is_text(file.mime_type):
         return {"type": "text", "text": as_text(file, SERVICE)}
     raise RequestError(
-        f"{SERVICE} reads text only, not a file of kind {file.mime_type}; use a Gemini model, which may take it"
+        f"{SERVICE} reads text only, not a file of kind {file.mime_type}; use a Gemini model, which may "
+        "take it"
     )
 
 
@@ -58,7 +59,10 @@ class LocalFormat(ChatFormat):
         attach: Attach | None = None,
         options: Options = NO_OPTIONS,
     ) -> Composed:
-        """The request, with what ends and steadies its answer, where it does not say so itself; see `Format.compose`."""
+        """The request, with settings that end and steady its answer unless it has its own.
+
+        See `Format.compose`.
+        """
         composed = super().compose(given, config, schema, attach, options)
         request = {"temperature": TEMPERATURE, "repeat_penalty": REPEAT_PENALTY, **composed.request}
         if not request.keys() & {LIMIT, *OTHER_LIMITS}:

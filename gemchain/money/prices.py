@@ -25,6 +25,8 @@ MILLION = 1_000_000
 _PREFIX = re.compile(
     r"^(?:simulated/|plain/|gemini-api/|vertex/|models/|publishers/google/models/|projects/[^/]+/locations/[^/]+/)+"
 )
+_FREE = re.compile(r"(?:^|/)local/|\.gguf\Z|^smollm2\Z")
+"""Models that run on this machine."""
 _VERSION = re.compile(r"@.*$|-\d{3}$|-latest$")
 
 
@@ -50,6 +52,8 @@ class Price(NamedTuple):
     long: Rates
     above: int = 0
 
+
+FREE = Price(Rates(0, 0, 0, 0), Rates(0, 0, 0, 0))
 
 _chosen: str | None = None
 
@@ -104,6 +108,8 @@ def price(model: str) -> Price | None:
     Raises:
         ConfigurationError: The table of prices cannot be read.
     """
+    if _FREE.search(model):
+        return FREE
     name = _PREFIX.sub("", model)
     table = _table()
     return table.get(name) or table.get(_VERSION.sub("", name))

@@ -277,7 +277,9 @@ def _providers(settings: Settings, blobs: Blobs, clock: Clock, responder: Respon
     def gemini_api() -> Provider:
         from gemchain.providers.gemini_api import GeminiApiProvider
 
-        return GeminiApiProvider(blobs, endpoint=settings.gemini_api_endpoint)
+        return GeminiApiProvider(
+            blobs, endpoint=settings.gemini_api_endpoint, concurrency=settings.concurrency
+        )
 
     def local() -> Provider:
         from gemchain.providers.local.provider import LocalProvider

@@ -23,7 +23,18 @@ from gemchain.ports import TokenCounts
 from gemchain.records import Usage
 from gemchain.records.lanes import BATCH, DIRECT
 
-__all__ = ["VARIABLE", "Server", "known", "models", "own_file", "price", "service_of", "usage", "use"]
+__all__ = [
+    "VARIABLE",
+    "Server",
+    "known",
+    "models",
+    "own_file",
+    "own_models",
+    "price",
+    "service_of",
+    "usage",
+    "use",
+]
 
 TABLE = Path(__file__).with_name("prices.toml")
 DAY = 86_400
@@ -42,11 +53,12 @@ NAMELESS = frozenset({"", "simulated"})
 """Providers whose models are called after those of any service."""
 
 _BEGINNINGS = {
+    "google": ("gemini-", "gemma-"),
     "anthropic": ("claude-",),
     "mistral": ("codestral", "devstral", "magistral", "ministral", "mistral", "mixtral", "pixtral"),
     "openai": ("chatgpt-", "gpt-", "ft:", "o1", "o3", "o4", "text-embedding-"),
 }
-"""How models of a service are called; all others may be Google's."""
+"""How the models of a service are called."""
 
 _PREFIX = re.compile(
     r"^(?:simulated/|plain/|gemini-api/|vertex/|models/|publishers/google/models/|projects/[^/]+/locations/[^/]+/"
@@ -100,6 +112,18 @@ def models(provider: str = "vertex") -> list[str]:
     own = [_PREFIX.sub("", name) for file in _files() for name in file.models]
     services = sorted(set(SERVICES.values())) if provider in NAMELESS else [service_of(provider)]
     return list(dict.fromkeys([*own, *(each.name for one in services for each in published_models(one))]))
+
+
+def own_models(provider: str) -> list[str]:
+    """The models in the user's file that are a provider's: by their prefix, or called as its models are."""
+    if own_file() is None:
+        return []
+    prefix, service = f"{provider}/", service_of(provider)
+    return [
+        name.removeprefix(prefix)
+        for name in _files()[0].models
+        if name.startswith(prefix) or ("/" not in name and service and _service_named(name) == service)
+    ]
 
 
 def service_of(provider: str) -> str:
@@ -177,10 +201,8 @@ def _published(provider: str, name: str, lane: str, today: date) -> Price | None
 
 
 def _service_named(name: str) -> str:
-    """The service that has models called so; empty for made-up names, which have no number."""
-    if not any(map(str.isdigit, name)):
-        return ""
-    return next((key for key, each in _BEGINNINGS.items() if name.startswith(each)), "google")
+    """The service that has models called so; empty for names that users make up."""
+    return next((key for key, each in _BEGINNINGS.items() if name.startswith(each)), "")
 
 
 @lru_cache(maxsize=1)

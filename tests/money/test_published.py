@@ -9,8 +9,8 @@ import gemchain
 from gemchain.money import prices
 from gemchain.money.published import published_models, table_age
 from gemchain.ports import TokenCounts
-from gemchain.testing import embedded
 from tests.apps import flows
+from tests.support.engines import embedded
 
 ASKED = TokenCounts(input=1_000_000, output=100_000)
 

@@ -16,7 +16,9 @@ __all__ = ["configured", "environment", "existing", "settings_in_use"]
 
 
 @contextmanager
-def environment(state: str | None, application: Path | None = None) -> Iterator[None]:
+def environment(
+    state: str | None, application: Path | None = None, model: str | None = None, lane: str | None = None
+) -> Iterator[None]:
     """A block in which no runtime is configured yet, with the options set as environment variables.
 
     They are environment variables so that a chain's file that calls `configure()` itself uses them, too.
@@ -24,6 +26,8 @@ def environment(state: str | None, application: Path | None = None) -> Iterator[
     wanted = {
         "GEMCHAIN_STATE": state,
         "GEMCHAIN_APPLICATION": None if application is None else str(application),
+        "GEMCHAIN_DEFAULT_MODEL": model,
+        "GEMCHAIN_LANE": lane,
     }
     changes = {name: value for name, value in wanted.items() if value is not None}
     before = {name: os.environ.get(name) for name in changes}

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from gemchain.cli.output.json_data import print_json
 from gemchain.cli.output.tables import Column, fitted_table
-from gemchain.configuration.sources import current_settings
+from gemchain.cli.state.opening import providers_to_describe
 from gemchain.display.console import PlainConsole
 from gemchain.errors import GemchainError, InvalidInputError, ModelError
 from gemchain.money import prices
@@ -18,7 +18,6 @@ from gemchain.ports import Capabilities, Limits
 from gemchain.providers.choice import model_prefix
 from gemchain.records.lanes import BATCH, DIRECT
 from gemchain.runtime import Providers
-from gemchain.wiring import build, rehearsing
 
 __all__ = ["list_models"]
 
@@ -77,7 +76,7 @@ def list_models(provider: str | None, *, everything: bool, as_json: bool) -> Non
     Raises:
         InvalidInputError: There is no such provider; the message names those that there are.
     """
-    providers = _providers()
+    providers = providers_to_describe()
     if provider is not None and provider not in providers.names:
         raise InvalidInputError(f"no provider is called {provider!r}; there are {', '.join(providers.names)}")
     found = [_described(providers, name) for name in ([provider] if provider else providers.names)]
@@ -95,14 +94,6 @@ def list_models(provider: str | None, *, everything: bool, as_json: bool) -> Non
     console.print(Text(f"From genai-prices {age.version}, whose newest price is of {age.newest}."))
     for each in found:
         _print(console, each, everything=everything)
-
-
-def _providers() -> Providers:
-    """The providers, only to be asked for what they can do: nothing is opened, and nothing is kept."""
-    with rehearsing():
-        runtime = build(current_settings().changed(store="", blobs="gs://bucket/files", waker=""))
-    runtime.store.close()
-    return runtime.providers
 
 
 def _described(providers: Providers, name: str) -> Described:

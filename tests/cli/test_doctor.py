@@ -34,7 +34,7 @@ def _no_keys(monkeypatch):
 
 @contextmanager
 def serving(status):
-    """A server that answers every request with a status, or hangs up; yields its address and what it is asked."""
+    """A server that answers all requests with a status, or hangs up; its address, and what it is asked."""
     asked = []
 
     class Handler(BaseHTTPRequestHandler):

@@ -1,4 +1,4 @@
-"""Checks of the providers and their keys: each that is set up is asked for its models, which costs nothing."""
+"""Checks of providers and their keys: each that is set up is asked for its models, which costs nothing."""
 
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping

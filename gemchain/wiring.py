@@ -278,7 +278,12 @@ def _providers(settings: Settings, blobs: Blobs, clock: Clock, responder: Respon
 
         return GeminiApiProvider(blobs, endpoint=settings.gemini_api_endpoint)
 
-    constructors = {"simulated": simulated, "vertex": vertex, "gemini-api": gemini_api}
+    def openai() -> Provider:
+        from gemchain.providers.openai import OpenAIProvider
+
+        return OpenAIProvider(blobs)
+
+    constructors = {"simulated": simulated, "vertex": vertex, "gemini-api": gemini_api, "openai": openai}
     return Providers(constructors, choose_provider)
 
 

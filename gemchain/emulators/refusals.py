@@ -1,4 +1,4 @@
-"""Errors of the Vertex AI stand-in, with the texts of the service where they are known.
+"""Errors of Google's stand-ins, with the texts of the services where they are known.
 
 https://cloud.google.com/apis/design/errors
 """
@@ -24,6 +24,10 @@ class Refusal(Exception):  # noqa: N818 -- an answer of the service, not an erro
     def body(self) -> dict[str, Any]:
         """The answer's JSON."""
         return {"error": {"code": self.code, "message": str(self), "status": self.status}}
+
+    def headers(self) -> dict[str, str]:
+        """Headers of the answer, beside those that every answer has."""
+        return {}
 
 
 def invalid(message: str) -> Refusal:

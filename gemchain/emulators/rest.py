@@ -65,6 +65,7 @@ class Exchange(BaseHTTPRequestHandler):
 
     Attributes:
         extra: Headers of the answer, beside those that every answer has.
+        cut: Bytes of the answer after which the connection breaks; None when it does not.
     """
 
     protocol_version = "HTTP/1.1"
@@ -72,6 +73,7 @@ class Exchange(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     server: _Server
     extra: dict[str, str]
+    cut: int | None
 
     @abstractmethod
     def answered(self, body: bytes) -> dict[str, Any] | bytes:
@@ -83,20 +85,22 @@ class Exchange(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        self.extra = {}
+        self.extra, self.cut = {}, None
         try:
             if self.server.refusals:
                 raise self.server.refusals.pop(0)
             status, answer = 200, self.answered(body)
         except Refusal as refusal:
-            status, answer = refusal.code, refusal.body()
+            status, answer, self.extra = refusal.code, refusal.body(), refusal.headers()
         data = answer if isinstance(answer, bytes) else orjson.dumps(answer)
         self.send_response(status)
         headers = {"Content-Type": "application/json; charset=UTF-8", "Content-Length": str(len(data))}
         for name, value in (headers | self.extra).items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(data)
+        self.wfile.write(data[: self.cut])
+        if self.cut is not None:
+            self.close_connection = True
 
     do_GET = do_POST = do_DELETE = _answer  # noqa: N815 -- the names that http.server looks for
 

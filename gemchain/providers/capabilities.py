@@ -8,11 +8,13 @@ from gemchain.records.lanes import BATCH, DIRECT
 
 __all__ = ["TABLE"]
 
+OPENAI_FILES = ("image", "pdf", "audio", "text")
 GEMINI_FILES = ("image", "pdf", "audio", "video", "text")
 
 TABLE: dict[str, Capabilities] = {
     "vertex": Capabilities(lanes=(BATCH,), files=GEMINI_FILES),
     "gemini-api": Capabilities(lanes=(BATCH,), files=GEMINI_FILES, partial=False, webhook=True),
+    "openai": Capabilities(lanes=(BATCH,), files=OPENAI_FILES, webhook=True),
     "simulated": Capabilities(lanes=(BATCH, DIRECT), files=GEMINI_FILES),
 }
 """Capabilities by the provider's name. A provider may narrow them for a model."""

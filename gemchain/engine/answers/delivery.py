@@ -6,6 +6,7 @@ that raises, or a process that dies, leaves the prompt as it was.
 """
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from gemchain.api.returned import check_ended, check_returned
@@ -15,7 +16,7 @@ from gemchain.durable import values
 from gemchain.durable.program import Blocked, Ended, Raised
 from gemchain.engine.answers import branches, replay
 from gemchain.engine.answers.outcome import CallbackResult, Delivery, DeliveryContext, Outcome
-from gemchain.engine.answers.transitions import done, fail, park, postpone, send_again
+from gemchain.engine.answers.transitions import done, fail, give_back, park, postpone, send_again
 from gemchain.errors import DamagedError, DivergedError, StoreUnavailableError, UnresolvedError
 from gemchain.formats.response import PromptError, Response
 from gemchain.functions.calling import call
@@ -65,6 +66,10 @@ def _follow(case: DeliveryContext, failure: Failure | None) -> Delivery:
     if failure is None:
         first = outcome.value if case.response is None else case.response
         return _call(case, prompt.callback, first, None)
+    if outcome.unsent:
+        room_at = case.now + timedelta(seconds=runtime.settings.retry_delay_max)
+        if prompt.deadline_at is None or room_at < prompt.deadline_at:
+            return give_back(case, failure, room_at)
     if failure.retryable and prompt.progress.attempt < prompt.max_attempts:
         retry_at = case.now + rest(runtime.settings, prompt.progress.attempt, prompt.rules)
         if prompt.deadline_at is None or retry_at < prompt.deadline_at:

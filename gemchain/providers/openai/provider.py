@@ -7,7 +7,8 @@ uploads it if there is none, and then creates the job. A process that dies befor
 the next attempt uses; one that dies after it leaves a job, which `find` shows and the next launcher adopts.
 The SDK would repeat a call whose answer was lost, and so create two jobs; it is told never to. Results are
 copied into our own file storage before they are reported, as `files.py` tells; the service keeps its own for
-30 days.
+30 days. A job for which the account has no room (`token_limit_exceeded`) is reported as failed by `rate`, so
+that its prompts are sent again later, in smaller batches; see `room.py`.
 """
 
 import os

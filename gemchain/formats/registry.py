@@ -13,6 +13,9 @@ DEFAULT = "gemini"
 
 FORMATS = {
     "gemini": ("gemchain.formats.gemini.format", "GEMINI"),
+    "mistral": ("gemchain.formats.mistral.format", "MISTRAL"),
+    "openai_chat": ("gemchain.formats.openai_chat.format", "OPENAI_CHAT"),
+    "openai_compat": ("gemchain.formats.openai_chat.format", "OPENAI_COMPAT"),
     "plain": ("gemchain.formats.plain.format", "PLAIN"),
 }
 

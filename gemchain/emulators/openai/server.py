@@ -29,6 +29,7 @@ class _Exchange(Exchange):
     def answered(self, body: bytes) -> dict[str, Any] | bytes:
         """The answer; see `Exchange.answered`."""
         service: OpenAIService = self.server.service
+        service.counts[self.command, urlsplit(self.path).path] += 1
         if service.calls.latency:
             time.sleep(service.calls.latency)
         if not self.headers.get("Authorization", "").removeprefix("Bearer "):
@@ -65,7 +66,7 @@ class _Exchange(Exchange):
         if (found := _BATCH.match(path)) and not found.group(2):
             return service.get(found.group(1))
         if path == "/v1/models":
-            return {"object": "list", "data": [_model(each) for each in service.models()]}
+            return {"object": "list", "data": [_model(each) for each in service.known or ()]}
         if found := _MODEL.match(path):
             return _model(service.model(found.group(1)))
         raise self._unknown(path)
@@ -178,6 +179,10 @@ class OpenAIEmulator(RestEmulator[OpenAIService]):
     def batches(self) -> list[StoredBatch]:
         """All batches, the oldest first."""
         return self._service.batches()
+
+    def calls(self, method: str, path: str) -> int:
+        """How often a path was asked for, as `GET`, `/v1/batches`."""
+        return self._service.counts[method, path]
 
     def files(self) -> list[StoredFile]:
         """All files, the oldest first."""

@@ -5,6 +5,7 @@ Nothing runs between two calls. Each call first ends the batches whose time has 
 
 import itertools
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -77,7 +78,7 @@ class OpenAIService:
         self._responder = responder
         self._turnaround = timedelta(seconds=turnaround)
         self._seed = seed
-        self._known = known
+        self.known = known
         self._numbers = itertools.count(1)
         self._files = FileStore(self._numbers)
         self._batches: dict[str, StoredBatch] = {}
@@ -85,6 +86,7 @@ class OpenAIService:
         self._random = Random(seed)
         self._faults = Faults()
         self.calls = CallFaults()
+        self.counts: Counter[tuple[str, str]] = Counter()
 
     def set_faults(self, text: str) -> None:
         """What goes wrong from now on; batches that are not over draw by it too."""
@@ -182,10 +184,6 @@ class OpenAIService:
             answering = Answering(ENDPOINTS[path], self._responder, draws, int(self._now().timestamp()))
         return answering.answer(request, draws.style("one"))  # a responder may take its time
 
-    def models(self) -> tuple[str, ...]:
-        """The names of the models that are listed."""
-        return self._known or ()
-
     def model(self, name: str) -> str:
         """The model of this name.
 
@@ -207,7 +205,7 @@ class OpenAIService:
             return self._files.all()
 
     def _serves(self, model: str) -> bool:
-        return bool(model) and (self._known is None or model in self._known)
+        return bool(model) and (self.known is None or model in self.known)
 
     @contextmanager
     def _call(self) -> Iterator[None]:

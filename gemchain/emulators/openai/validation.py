@@ -79,7 +79,7 @@ def _read(text: bytes, endpoint: str) -> tuple[dict[str, Any] | None, Line | Non
     try:
         read = orjson.loads(text)
     except ValueError:
-        return _error("invalid_json_line", "This line is not parseable as valid JSON."), None
+        return _error("invalid_json_line", "This line is no JSON."), None
     for name, kind in (("custom_id", str), ("body", dict)):
         if not isinstance(read, dict) or not isinstance(read.get(name), kind):
             return _error("missing_required_parameter", f"Missing required parameter: '{name}'.", name), None

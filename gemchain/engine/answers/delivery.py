@@ -60,26 +60,35 @@ def deliver(runtime: Runtime, prompt: Prompt, outcome: Outcome, *, marked: bool 
 
 
 def _follow(case: DeliveryContext, failure: Failure | None) -> Delivery:
-    runtime, prompt, outcome = case.runtime, case.prompt, case.outcome
+    prompt, outcome = case.prompt, case.outcome
     if failure is None and _is_program(prompt):
         return _resume(case, outcome.value if case.response is None else case.response, None)
     if failure is None:
         first = outcome.value if case.response is None else case.response
         return _call(case, prompt.callback, first, None)
-    if outcome.unsent:
-        room_at = case.now + timedelta(seconds=runtime.settings.retry_delay_max)
-        if prompt.deadline_at is None or room_at < prompt.deadline_at:
-            return give_back(case, failure, room_at)
-    if failure.retryable and prompt.progress.attempt < prompt.max_attempts:
-        retry_at = case.now + rest(runtime.settings, prompt.progress.attempt, prompt.rules)
-        if prompt.deadline_at is None or retry_at < prompt.deadline_at:
-            return send_again(case, failure, retry_at)
+    again = _again(case, failure)
+    if again is not None:
+        return again
     if _is_program(prompt):
         return _resume(case, values.error_of(failure, prompt.id), failure)
     if prompt.on_error is None:
         return fail(case, failure)
     error = PromptError(failure, response=case.response, prompt_id=prompt.id)
     return _call(case, prompt.on_error, error, failure)
+
+
+def _again(case: DeliveryContext, failure: Failure) -> Delivery | None:
+    """Send the prompt again, if that may help and there is time; None when it has failed."""
+    settings, prompt = case.runtime.settings, case.prompt
+    if case.outcome.unsent:
+        rests, move = timedelta(seconds=settings.retry_delay_max), give_back
+    elif failure.retryable and prompt.progress.attempt < prompt.max_attempts:
+        rests, move = rest(settings, prompt.progress.attempt, prompt.rules), send_again
+    else:
+        return None
+    retry_at = case.now + rests
+    late = prompt.deadline_at is not None and retry_at >= prompt.deadline_at
+    return None if late else move(case, failure, retry_at)
 
 
 def _is_program(prompt: Prompt) -> bool:

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gemchain.errors import ConfigurationError, MissingExtraError, ProviderRejectedError
+from gemchain.errors import ConfigurationError, MissingExtraError, ProviderRejectedError, RequestError
 from gemchain.formats import files as local_files
 from gemchain.formats.registry import format_named
 from gemchain.ports import (
@@ -101,6 +101,8 @@ class OpenAIProvider:
 
     def check(self, model: str, request: dict[str, Any]) -> None:
         """Refuse what the API would refuse; see `Provider.check`."""
+        if request.get("stream"):
+            raise RequestError("a batch has no streams; leave 'stream' out of the request")
         self.format(model).check(endpoint_of(model)[1], request)
 
     def attach(self, path: Path) -> FileContent:

@@ -37,8 +37,8 @@ def close(response):
 @gemchain.chain
 async def described(text):
     """The same as an async chain."""
-    summary = await gemchain.submit(f"Summarise in one sentence: {text}", MODEL)
-    keywords = await gemchain.submit(f"List the keywords: {summary.text}", MODEL, schema=ANSWER)
+    summary = await gemchain.prompt(f"Summarise in one sentence: {text}", MODEL)
+    keywords = await gemchain.prompt(f"List the keywords: {summary.text}", MODEL, schema=ANSWER)
     return keywords.parsed["keywords"]
 
 

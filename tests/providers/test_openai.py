@@ -72,6 +72,20 @@ class TestOpenAIProvider(ProviderContract):
         return request.param
 
 
+class TestResponsesApi(TestOpenAIProvider):
+    """The contract again, for models that are asked by the Responses API."""
+
+    bad_row = ({"input": []}, "Missing required parameter: 'input'")
+
+    @pytest.fixture
+    def service(self, service):
+        return replace(service, model=f"responses/{MODEL}")
+
+    @pytest.fixture(params=[{}, {"input": []}, {"input": "x", "stream": True}], ids=repr)
+    def refused(self, request):
+        return request.param
+
+
 def test_a_line_names_its_prompt_the_endpoint_and_the_model(service):
     line = service.provider.input_line(service.batch(1), InputRow("p1", '{"messages": []}'))
     assert orjson.loads(line) == {

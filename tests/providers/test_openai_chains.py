@@ -74,6 +74,15 @@ def test_a_chain_of_two_levels_with_a_schema_runs_to_its_end(world):
     assert sent["messages"][0]["content"] == "Be short."
 
 
+def test_a_model_of_the_responses_api_is_asked_there(world):
+    engine, emulator = world
+    chain = gemchain.start(openai_chains.describe, openai_chains.TEXT, model="openai/responses/gpt-4.1-mini")
+    assert engine.run()
+    assert chain.result() == {"keywords": ["whales", "sing", "songs"], "finish": "STOP"}
+    assert {batch.endpoint for batch in emulator.batches()} == {"/v1/responses"}
+    assert emulator.batches()[1].lines[0].body["text"]["format"]["type"] == "json_schema"
+
+
 def test_an_async_chain_awaits_batches(world):
     engine, _ = world
     chain = gemchain.start(openai_chains.described, openai_chains.TEXT)

@@ -8,7 +8,7 @@ from gemchain.records.lanes import BATCH, DIRECT, FLEX
 
 __all__ = ["TABLE"]
 
-OPENAI_FILES = ("image", "pdf", "audio", "text")
+OPENAI_FILES = ("image", "pdf", "text")
 GEMINI_FILES = ("image", "pdf", "audio", "video", "text")
 
 TABLE: dict[str, Capabilities] = {

@@ -48,3 +48,16 @@ def ask(number):
 
 def tell(response, number):
     return f"{number}: {response.text}"
+
+
+def refine(text, model=MODEL):
+    """Two levels of free text."""
+    gemchain.submit(f"Summarise in one sentence: {text}", model, again, params={"model": model})
+
+
+def again(response, model):
+    gemchain.submit(f"Say it in other words: {response.text}", model, twice)
+
+
+def twice(response):
+    return f"{response.text}, twice"

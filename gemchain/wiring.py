@@ -289,7 +289,18 @@ def _providers(settings: Settings, blobs: Blobs, clock: Clock, responder: Respon
             slots=min(settings.local_slots, settings.concurrency) or 1, context=settings.local_context
         )
 
-    constructors = {"simulated": simulated, "vertex": vertex, "gemini-api": gemini_api, "local": local}
+    def openai() -> Provider:
+        from gemchain.providers.openai import OpenAIProvider
+
+        return OpenAIProvider(blobs)
+
+    constructors = {
+        "simulated": simulated,
+        "vertex": vertex,
+        "gemini-api": gemini_api,
+        "openai": openai,
+        "local": local,
+    }
     return Providers(constructors, choose_provider)
 
 

@@ -57,6 +57,9 @@ class Settings:
         location: Location of Vertex AI: `global`, `us`, `eu` or a region.
         vertex_endpoint: Address of a stand-in for Vertex AI, as `http://127.0.0.1:8890`; else empty.
         gemini_api_endpoint: Address of a stand-in for the Gemini API; else empty.
+        anthropic_endpoint: Address of a stand-in for Anthropic, or of a proxy; empty for ANTHROPIC_BASE_URL, else
+            for the service.
+        mistral_endpoint: Address of a stand-in for Mistral, or of a proxy; else empty.
         prices: File of prices that are added to the built-in table; see `prices.toml`.
         simulated_turnaround: How long a simulated job takes.
         simulated_seed: Seed of all random choices of a simulated job.
@@ -99,6 +102,8 @@ class Settings:
     location: str = "global"
     vertex_endpoint: str = ""
     gemini_api_endpoint: str = ""
+    anthropic_endpoint: str = ""
+    mistral_endpoint: str = ""
     prices: str = ""
     simulated_turnaround: float = 0.0
     simulated_seed: int = 0

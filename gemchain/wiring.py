@@ -279,7 +279,18 @@ def _providers(settings: Settings, blobs: Blobs, clock: Clock, responder: Respon
 
         return GeminiApiProvider(blobs, endpoint=settings.gemini_api_endpoint)
 
+    def anthropic() -> Provider:
+        from gemchain.providers.anthropic import AnthropicProvider
+
+        return AnthropicProvider(blobs, endpoint=settings.anthropic_endpoint)
+
+    def mistral() -> Provider:
+        from gemchain.providers.mistral import MistralProvider
+
+        return MistralProvider(blobs, endpoint=settings.mistral_endpoint)
+
     constructors = {"simulated": simulated, "vertex": vertex, "gemini-api": gemini_api}
+    constructors |= {"anthropic": anthropic, "mistral": mistral}
     return Providers(constructors, choose_provider)
 
 

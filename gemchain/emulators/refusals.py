@@ -14,12 +14,14 @@ class Refusal(Exception):  # noqa: N818 -- an answer of the service, not an erro
     Attributes:
         code: HTTP status.
         status: Canonical name of the error.
+        headers: Headers of the answer, as `Retry-After`.
     """
 
-    def __init__(self, code: int, status: str, message: str) -> None:
+    def __init__(self, code: int, status: str, message: str, headers: dict[str, str] | None = None) -> None:
         super().__init__(message)
         self.code = code
         self.status = status
+        self.headers = headers or {}
 
     def body(self) -> dict[str, Any]:
         """The answer's JSON."""

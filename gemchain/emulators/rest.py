@@ -41,6 +41,10 @@ class RestEmulator(StandIn, Generic[S]):
         """Answer the next call with this error."""
         self._server.refusals.append(refusal)
 
+    def cut_next(self, path: str) -> None:
+        """Cut the connection in the middle of the next answer to a path that contains this."""
+        self._server.cuts.append(path)
+
     def start(self) -> None:
         """Begin to serve. Connections made before are answered from now on."""
         self._thread.start()
@@ -58,6 +62,7 @@ class _Server(Listener, HTTPServer):
     def __init__(self, address: tuple[str, int], exchange: type[BaseHTTPRequestHandler]) -> None:
         super().__init__(address, exchange)
         self.refusals: list[Refusal] = []
+        self.cuts: list[str] = []
 
 
 class Exchange(BaseHTTPRequestHandler):
@@ -82,21 +87,34 @@ class Exchange(BaseHTTPRequestHandler):
         """
 
     def _answer(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        length = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(length)
+        if len(body) < length:
+            self.close_connection = True  # who asked is gone, and meant something else by the part it sent
+            return
         self.extra = {}
         try:
             if self.server.refusals:
                 raise self.server.refusals.pop(0)
             status, answer = 200, self.answered(body)
         except Refusal as refusal:
-            status, answer = refusal.code, refusal.body()
+            status, answer, self.extra = refusal.code, refusal.body(), refusal.headers
         data = answer if isinstance(answer, bytes) else orjson.dumps(answer)
         self.send_response(status)
         headers = {"Content-Type": "application/json; charset=UTF-8", "Content-Length": str(len(data))}
         for name, value in (headers | self.extra).items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(data)
+        self.wfile.write(self._cut(data))
+
+    def _cut(self, data: bytes) -> bytes:
+        """The part of an answer that is sent: all of it, unless the connection is to break."""
+        for path in self.server.cuts:
+            if path in self.path:
+                self.server.cuts.remove(path)
+                self.close_connection = True
+                return data[: len(data) // 2]
+        return data
 
     do_GET = do_POST = do_DELETE = _answer  # noqa: N815 -- the names that http.server looks for
 

@@ -13,6 +13,8 @@ GEMINI_FILES = ("image", "pdf", "audio", "video", "text")
 TABLE: dict[str, Capabilities] = {
     "vertex": Capabilities(lanes=(BATCH,), files=GEMINI_FILES),
     "gemini-api": Capabilities(lanes=(BATCH,), files=GEMINI_FILES, partial=False, webhook=True),
+    "anthropic": Capabilities(lanes=(BATCH,), files=("image", "pdf"), seed=False),
+    "mistral": Capabilities(lanes=(BATCH,), files=("image",)),
     "simulated": Capabilities(lanes=(FLEX, BATCH, DIRECT), files=GEMINI_FILES),
 }
 """Capabilities by the provider's name. A provider may narrow them for a model."""

@@ -13,6 +13,7 @@ DEFAULT = "gemini"
 
 FORMATS = {
     "gemini": ("gemchain.formats.gemini.format", "GEMINI"),
+    "anthropic": ("gemchain.formats.anthropic.format", "ANTHROPIC"),
     "plain": ("gemchain.formats.plain.format", "PLAIN"),
 }
 

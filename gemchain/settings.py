@@ -57,8 +57,8 @@ class Settings:
         location: Location of Vertex AI: `global`, `us`, `eu` or a region.
         vertex_endpoint: Address of a stand-in for Vertex AI, as `http://127.0.0.1:8890`; else empty.
         gemini_api_endpoint: Address of a stand-in for the Gemini API; else empty.
-        anthropic_endpoint: Address of a stand-in for Anthropic, or of a proxy; empty for ANTHROPIC_BASE_URL, else
-            for the service.
+        anthropic_endpoint: Address of a stand-in for Anthropic, or of a proxy; empty for that in
+            ANTHROPIC_BASE_URL, else for the service.
         mistral_endpoint: Address of a stand-in for Mistral, or of a proxy; else empty.
         prices: File of prices that are added to the built-in table; see `prices.toml`.
         simulated_turnaround: How long a simulated job takes.

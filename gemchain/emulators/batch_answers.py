@@ -1,4 +1,4 @@
-"""What the stand-ins of batch services share: answers of a simulated model, and what goes wrong with calls."""
+"""What stand-ins of batch services share: answers of a simulated model, and what goes wrong with calls."""
 
 import threading
 from collections.abc import Callable, Iterable, Iterator

@@ -14,6 +14,9 @@ DEFAULT = "gemini"
 FORMATS = {
     "gemini": ("gemchain.formats.gemini.format", "GEMINI"),
     "anthropic": ("gemchain.formats.anthropic.format", "ANTHROPIC"),
+    "mistral": ("gemchain.formats.mistral.format", "MISTRAL"),
+    "openai_chat": ("gemchain.formats.openai_chat.format", "OPENAI_CHAT"),
+    "openai_compat": ("gemchain.formats.openai_chat.format", "OPENAI_COMPAT"),
     "plain": ("gemchain.formats.plain.format", "PLAIN"),
 }
 

@@ -49,14 +49,14 @@ class _NotStrictError(Exception):
 
 
 def strict_schema(schema: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The schema in strict form; None when it has none."""
+    """The schema in strict form; None when it has none, as when it is no valid schema."""
     try:
         root = resolved(schema, schema)
         if root.get("type") != "object":
             return None
         named = schema.get("$defs")
         return _Making(schema).schema({**root, "$defs": named} if named else root, 0)
-    except (_NotStrictError, RecursionError):
+    except (_NotStrictError, RecursionError, TypeError, AttributeError):
         return None
 
 

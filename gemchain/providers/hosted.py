@@ -15,7 +15,7 @@ from gemchain.records import Batch
 __all__ = ["LISTING_LAG", "UPLOAD_SECONDS", "Deadline", "Hosted"]
 
 UPLOAD_SECONDS = 240.0
-"""How long the input of a batch may be on its way. Whoever takes the batch over after a crash counts on it."""
+"""How long the input of a batch may be on its way. A process that takes the batch over counts on it."""
 
 LISTING_LAG = 300.0
 """`UPLOAD_SECONDS`, and a minute for the service to make the job and to show it in its list."""

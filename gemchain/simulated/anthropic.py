@@ -9,7 +9,7 @@ from zlib import crc32
 
 import orjson
 
-from gemchain.formats.registry import format_named
+from gemchain.formats.anthropic.format import ANTHROPIC
 from gemchain.ports import Format
 from gemchain.simulated.dialect import TOKEN
 from gemchain.simulated.faults import RowFate, RowStyle
@@ -17,16 +17,14 @@ from gemchain.simulated.messages import answer, characters, content_text
 
 __all__ = ["AnthropicDialect"]
 
+ROLES = ("user", "assistant", "system")
 LEAST_MESSAGE = "messages: at least one message is required"
 
 
 class AnthropicDialect:
     """See `Dialect`."""
 
-    @property
-    def wire_format(self) -> Format:
-        """The format of the same name."""
-        return format_named("anthropic")
+    wire_format: Format = ANTHROPIC
 
     def builtin(self, request: dict[str, Any]) -> str:
         """See `Dialect.builtin`."""
@@ -108,8 +106,8 @@ def _schema(request: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def _message_problem(place: int, message: Any) -> str | None:
     role = message.get("role") if isinstance(message, dict) else None
-    if role not in ("user", "assistant"):
-        return f"messages.{place}.role: Input should be 'user' or 'assistant'"
+    if role not in ROLES:
+        return f"messages.{place}.role: Input should be {', '.join(map(repr, ROLES))}"
     if not content_text(message.get("content")).strip():
         return f"messages.{place}: all messages must have non-empty content"
     return None

@@ -1,4 +1,4 @@
-"""Requests that are a list of messages, each with a role and a content: what a simulated model reads in them."""
+"""What a simulated model reads in requests that are lists of messages, each with a role and a content."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -10,7 +10,7 @@ from zlib import crc32
 
 import orjson
 
-from gemchain.formats.registry import format_named
+from gemchain.formats.mistral.format import MISTRAL
 from gemchain.ports import Format
 from gemchain.simulated.dialect import TOKEN
 from gemchain.simulated.faults import RowFate, RowStyle
@@ -24,10 +24,7 @@ ROLES = ("system", "user", "assistant", "tool")
 class MistralDialect:
     """See `Dialect`."""
 
-    @property
-    def wire_format(self) -> Format:
-        """The format of the same name."""
-        return format_named("mistral")
+    wire_format: Format = MISTRAL
 
     def builtin(self, request: dict[str, Any]) -> str:
         """See `Dialect.builtin`."""

@@ -1,4 +1,7 @@
-"""Errors of the stand-in for Anthropic, in the service's own form. https://docs.claude.com/en/api/errors"""
+"""Errors of the stand-in for Anthropic, in the service's own form.
+
+https://docs.claude.com/en/api/errors
+"""
 
 from typing import Any
 

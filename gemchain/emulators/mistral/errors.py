@@ -1,4 +1,7 @@
-"""Errors of the stand-in for Mistral, in the service's own form. https://docs.mistral.ai/resources/error-glossary"""
+"""Errors of the stand-in for Mistral, in the service's own form.
+
+https://docs.mistral.ai/resources/error-glossary
+"""
 
 from typing import Any
 

@@ -1,4 +1,7 @@
-"""Reading a form with a file in it. https://www.rfc-editor.org/rfc/rfc7578"""
+"""Reading a form with a file in it.
+
+https://www.rfc-editor.org/rfc/rfc7578
+"""
 
 import re
 

@@ -78,7 +78,7 @@ class MistralEmulator(RestEmulator[MistralService]):
 
     exchange = _Exchange
 
-    def __init__(  # noqa: PLR0913 -- named options of a public call
+    def __init__(
         self,
         port: int = 0,
         host: str = "127.0.0.1",

@@ -1,4 +1,4 @@
-"""Message Batches of Anthropic. `docs/decisions/0027-batches-without-a-name.md` says how one is found again."""
+"""Message Batches of Anthropic. How one is found again: `docs/decisions/0027-batches-without-a-name.md`."""
 
 from gemchain.providers.anthropic.provider import AnthropicProvider
 

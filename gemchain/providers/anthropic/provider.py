@@ -37,8 +37,10 @@ if TYPE_CHECKING:
 __all__ = ["LIMITS", "AnthropicProvider"]
 
 LIMITS = Limits(max_requests=100_000, max_bytes=255_000_000, max_request_bytes=32_000_000)
-"""https://docs.claude.com/en/docs/build-with-claude/batch-processing: 256 MB, of which the body's own brackets
-and commas take some; a single request may have 32 MB."""
+"""256 MB, of which the body's own brackets and commas take some; 32 MB in a single request.
+
+https://docs.claude.com/en/docs/build-with-claude/batch-processing
+"""
 
 PATH = "/v1/messages/batches"
 GONE = "its results are gone: the service keeps them for 29 days"
@@ -96,10 +98,11 @@ class AnthropicProvider(Hosted):
             ours, undecided = self._ownership.sort(batch)
             job = first_going(self._report(each, batch) for each in ours)
         if undecided and (job is None or job.state is JobState.FAILED):
+            names = ", ".join(each.id for each in undecided)
             raise ProviderUnavailableError(
-                f"it is not certain whether batch {batch.id!r} was taken: {', '.join(e.id for e in undecided)} "
-                "was made at that time with as many requests. Whose it is can be read when it has ended; until "
-                "then nothing is sent, so that nothing is paid twice"
+                f"it is not certain whether batch {batch.id!r} was taken: {names} was made at that time with "
+                "as many requests. Whose it is can be read when it has ended; until then nothing is sent, so "
+                "that nothing is paid twice"
             )
         return job
 

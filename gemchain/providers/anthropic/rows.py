@@ -25,20 +25,6 @@ NOT_TRIED = {
 }
 """Results of requests that were never answered."""
 
-STATUS = {
-    "invalid_request_error": 400,
-    "authentication_error": 401,
-    "billing_error": 402,
-    "permission_error": 403,
-    "not_found_error": 404,
-    "request_too_large": 413,
-    "rate_limit_error": 429,
-    "api_error": 500,
-    "timeout_error": 504,
-    "overloaded_error": 529,
-}
-"""The HTTP status of each type of error. https://docs.claude.com/en/api/errors"""
-
 
 def input_line(batch: Batch, row: InputRow) -> bytes:
     """One line of an input file, newline included.
@@ -111,7 +97,5 @@ def _prompt(custom_id: str) -> str:
 
 
 def _failure(wire_format: Format, error: Any) -> Failure:
-    body = error if type(error) is dict else {}
-    inner = body.get("error")
-    kind = inner.get("type") if type(inner) is dict else body.get("type")
-    return wire_format.failure(STATUS.get(kind, 0) if type(kind) is str else 0, body)
+    """The type of the error stands in for a status, which a row does not have."""
+    return wire_format.failure(0, error if type(error) is dict else {})

@@ -17,7 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from gemchain.errors import ProviderUnavailableError
 from gemchain.ports import Blobs, Job, JobState, Limits, Row
@@ -42,7 +42,7 @@ LIMITS = Limits(max_requests=100_000, max_bytes=512_000_000, max_request_bytes=2
 METADATA = "gemchain"
 """The key in a job's metadata under which the batch's id stands."""
 
-ENDPOINT = "/v1/chat/completions"
+ENDPOINT: Final = "/v1/chat/completions"
 HOURS = 24
 PAGE = 100
 SKEW = timedelta(minutes=5)
@@ -136,7 +136,7 @@ class MistralProvider(Hosted):
     def close(self) -> None:
         """Let go of connections; the next call opens new ones."""
         if self._client is not None:
-            self._client.__exit__(None, None, None)
+            self._client.__exit__(None, None, None)  # type: ignore[no-untyped-call]
             self._client = None
 
     def _opened(self) -> "Mistral":

@@ -1,4 +1,4 @@
-"""Lines of input and output: `{"custom_id", "body"}` goes out, `{"custom_id", "response", "error"}` comes back.
+"""Lines of files: `{"custom_id", "body"}` goes out, `{"custom_id", "response", "error"}` comes back.
 
 https://docs.mistral.ai/studio-api/batch-processing
 
@@ -54,7 +54,7 @@ def read_row(wire_format: Format, line: bytes) -> Row:
         if status < ERROR and type(body) is dict and not error:
             return Row(custom_id, None, body, None)
         if status >= ERROR:
-            return Row(custom_id, None, None, _failure(wire_format, status, body if body else error))
+            return Row(custom_id, None, None, _failure(wire_format, status, body or error))
     if error:
         return Row(custom_id, None, None, _failure(wire_format, 0, error))
     raise ValueError(f"an output row carries neither an answer nor an error: {line[:200]!r}")

@@ -200,6 +200,16 @@ def test_a_batch_that_was_cancelled_before_it_answered_gives_way_to_a_later_one(
     assert service.provider.poll(first).state is JobState.FAILED
 
 
+def test_results_that_are_gone_are_nobodys_and_the_batch_has_failed(service, later):
+    batch = lost(service, service.batch(3))
+    sent = service.sent(service.batch(3))
+    service.clock.advance(timedelta(days=29).total_seconds())
+    assert later.find(batch) is None
+    job = later.poll(sent)
+    assert (job.state, job.output) == (JobState.FAILED, ())
+    assert "29 days" in job.failure.message
+
+
 def test_a_list_that_lags_is_waited_out_before_the_answer_is_none(service, later):
     batch = lost(service, service.batch())
     service.set_faults(f"list_lag={service.provider.listing_lag}")

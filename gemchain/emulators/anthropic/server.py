@@ -103,13 +103,8 @@ class AnthropicEmulator(RestEmulator[AnthropicService]):
         return self._service.batches()
 
     def bill(self) -> Counter[str]:
-        """For each custom_id, how many times it was answered: what has to be paid."""
-        paid: Counter[str] = Counter()
-        for batch in self.batches():
-            for line in batch.lines.splitlines():
-                if b'"result":{"type":"succeeded"' in line:
-                    paid[orjson.loads(line)["custom_id"]] += 1
-        return paid
+        """For each custom_id, how many batches have answered it: what has to be paid."""
+        return Counter(custom_id for batch in self.batches() for custom_id in batch.answered)
 
 
 def _model(name: str) -> dict[str, Any]:

@@ -18,7 +18,7 @@ import orjson
 from gemchain.emulators.anthropic.errors import AnthropicRefusal, error_type
 from gemchain.emulators.batch_answers import Answered, BatchOptions, CallService, timestamp
 from gemchain.simulated.anthropic import AnthropicDialect
-from gemchain.simulated.faults import JobFate
+from gemchain.simulated.faults import Draws, JobFate
 
 __all__ = ["AnthropicService", "StoredBatch"]
 
@@ -47,6 +47,7 @@ class StoredBatch:
     archived_at: datetime | None = None
     results: Counter[str] | None = None
     lines: bytes = b""
+    answered: frozenset[str] = frozenset()
 
 
 class AnthropicService(CallService):
@@ -144,6 +145,8 @@ class AnthropicService(CallService):
             for batch in self._batches.values():
                 if not batch.ended and self.options.now() >= batch.ready_at:
                     self._end(batch)
+                if self.options.now() >= batch.created_at + SHELF_LIFE:
+                    batch.archived_at = batch.created_at + SHELF_LIFE
             yield
 
     def _refuse_at_random(self) -> None:
@@ -159,13 +162,7 @@ class AnthropicService(CallService):
 
     def _end(self, batch: StoredBatch) -> None:
         draws = self.draws(batch.id)
-        fate, share = draws.job_fate(), 1.0
-        if batch.cancelled_at is not None:
-            share, left = (batch.cancelled_at - batch.created_at) / self.options.turnaround, "canceled"
-        elif fate in (JobFate.EXPIRED, JobFate.CANCELLED, JobFate.PARTIAL):
-            share, left = draws.share(), "canceled" if fate is JobFate.CANCELLED else "expired"
-        else:
-            left = "expired"
+        share, left = self._stopped(batch, draws)
         finished = self.finished(batch.requests, draws, share)
         asked = [(key, params) for key, params in batch.requests.items() if key in finished]
         model = next((str(params.get("model") or "") for _, params in asked), "")
@@ -173,11 +170,23 @@ class AnthropicService(CallService):
         untried = batch.requests.keys() - finished
         batch.lines = b"".join([*map(_line, found), *(_untried(key, left) for key in sorted(untried))])
         errored = {each.key for each in found if each.error}
+        batch.answered = frozenset(each.key for each in found if each.body is not None)
         batch.results = Counter(succeeded=len(finished) - len(errored), errored=len(errored))
         batch.results[left] += len(untried)
         batch.ended = True
-        if fate is JobFate.FAILED and batch.cancelled_at is None:
-            batch.archived_at = batch.ready_at
+
+    def _stopped(self, batch: StoredBatch, draws: Draws) -> tuple[float, str]:
+        """The share of requests that is answered, and what the others are called."""
+        if batch.cancelled_at is not None:
+            return (batch.cancelled_at - batch.created_at) / self.options.turnaround, "canceled"
+        match draws.job_fate():
+            case JobFate.SUCCEEDED:
+                return 1.0, "expired"
+            case JobFate.FAILED:
+                return 0.0, "expired"
+            case JobFate.CANCELLED:
+                return draws.share(), "canceled"
+        return draws.share(), "expired"
 
     def _resource(self, batch: StoredBatch) -> dict[str, Any]:
         state = "ended" if batch.ended else "canceling" if batch.cancelled_at else "in_progress"

@@ -102,12 +102,11 @@ class MistralEmulator(RestEmulator[MistralService]):
         return self._service.jobs()
 
     def bill(self) -> Counter[str]:
-        """For each custom_id, how many times it was answered: what has to be paid."""
+        """For each request of each batch of ours, how many jobs have answered it: what has to be paid."""
         paid: Counter[str] = Counter()
         for job in self.jobs():
-            if job.output_file is not None:
-                rows = map(orjson.loads, self._service.content(job.output_file).splitlines())
-                paid.update(row["custom_id"] for row in rows)
+            batch = job.metadata.get("gemchain", job.id)
+            paid.update(f"{batch}-{custom_id}" for custom_id in job.answered)
         return paid
 
 

@@ -52,6 +52,7 @@ class StoredJob:
     failed: int = 0
     output_file: str | None = None
     error_file: str | None = None
+    answered: frozenset[str] = frozenset()
 
 
 class MistralService(CallService):
@@ -199,6 +200,7 @@ class MistralService(CallService):
         good = [_line(each, number) for each in found if not each.error]
         bad = [_line(each, number) for each in found if each.error]
         job.succeeded, job.failed = len(good), len(bad)
+        job.answered = frozenset(each.key for each in found if each.body is not None)
         job.output_file = self._keep(b"".join(good)) if good else None
         job.error_file = self._keep(b"".join(bad)) if bad else None
 

@@ -23,19 +23,43 @@ from gemchain.engine.batches.leases import abandoned
 from gemchain.engine.batches.outages import Outages
 from gemchain.engine.batches.performance import Performance
 from gemchain.engine.endings.batches import close, is_complete
-from gemchain.errors import StoreConflictError, StoreError
+from gemchain.errors import BlobError, StoreConflictError, StoreError
 from gemchain.records import Batch
 from gemchain.records.lanes import is_own
 from gemchain.records.states import BatchState
 from gemchain.runtime import Runtime
 
-__all__ = ["Performer"]
+__all__ = ["Performer", "perform"]
 
 LOOK = 0.02
 """Seconds between two looks at what came in, while nothing else is to be done."""
 
 DRAIN = 5.0
 """Seconds that requests on their way are waited for when a run ends before they are answered."""
+
+
+def perform(runtime: Runtime, until: datetime, *, without: Container[str] = ()) -> bool:
+    """Perform batches until a time, then give back what is not done: for processes that must end.
+
+    Args:
+        runtime: What to perform in.
+        until: When to end, by the store's clock.
+        without: Providers to leave alone.
+
+    Returns:
+        Whether there is more to perform.
+
+    Raises:
+        NotSetUpError: A provider lacks something; the batches of all others were carried on.
+    """
+    performer = Performer(runtime)
+    try:
+        while performer.step(without) or (performer.is_busy and performer.wait(until)):
+            if runtime.store.now() >= until:
+                return True
+        return performer.is_busy
+    finally:
+        performer.release()
 
 
 class Performer:
@@ -75,10 +99,14 @@ class Performer:
         """
         moved = False
         outages = Outages(without)
-        for batch in self._runtime.store.open_batches():
-            if batch.state is BatchState.SENT and is_own(batch.lane) and batch.provider not in outages:
+        open_batches = self._runtime.store.open_batches()
+        ours = [each for each in open_batches if each.state is BatchState.SENT and is_own(each.lane)]
+        for batch in ours:
+            if batch.provider not in outages:
                 with suppress(StoreConflictError), outages.of(batch.provider):
                     moved |= self._carry_on(batch)
+        for name in self._going.keys() - {each.id for each in ours}:  # another process has ended it
+            self._going.pop(name).drop()
         for name, each in list(self._going.items()):
             if each.batch.provider in outages:
                 self._let_go(name)
@@ -128,5 +156,5 @@ class Performer:
             close(self._runtime, batch)
 
     def _let_go(self, name: str) -> None:
-        with suppress(StoreError):  # the lease runs out, and the piece is found
+        with suppress(StoreError, BlobError):  # the lease runs out, and the piece is found
             self._going.pop(name).leave(DRAIN)

@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 
+from gemchain.formats.anthropic.errors import failure
 from gemchain.ports import TokenCounts, ToolCall
 from gemchain.records import Failure
 
@@ -88,6 +89,8 @@ def finish_reason(body: Mapping[str, Any]) -> str:
 
 def judge(body: Mapping[str, Any]) -> Failure | None:
     """See `Format.judge`."""
+    if body.get("type") == "error":
+        return failure(0, body)
     raw = raw_finish_reason(body)
     if raw == "refusal":
         return Failure("blocked", f"the model refused to answer (refusal){_details(body)}")

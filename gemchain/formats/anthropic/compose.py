@@ -6,8 +6,11 @@ from typing import Any
 from gemchain.errors import RequestError
 from gemchain.formats.anthropic.answer import RESULT_TOOL
 from gemchain.formats.anthropic.schemas import enforced
+from gemchain.formats.anthropic.settings_table import SETTINGS
 from gemchain.formats.anthropic.spelling import SERVICE, file_block, spelled, tools
-from gemchain.formats.plain_data import config_fields, plain_data
+from gemchain.formats.config_names import read_config
+from gemchain.formats.own_messages import are_own
+from gemchain.formats.plain_data import plain_data
 from gemchain.formats.portable import portable
 from gemchain.formats.schema import as_schema
 from gemchain.ports import NO_OPTIONS, Attach, Composed, Options
@@ -20,6 +23,9 @@ MAX_TOKENS = 16_000
 Every model that the service lists takes it, and so many tokens can be had in one answer without streaming,
 in any lane. Unused ones cost nothing. https://platform.claude.com/docs/en/api/errors#long-requests
 """
+
+RENAMED = {"max_output_tokens": "max_tokens", "system_instruction": "system", "system": "system"}
+"""Names of Gemini's settings, and what they are called here."""
 
 SAMPLING = ("temperature", "top_p", "top_k")
 
@@ -39,8 +45,10 @@ def compose(
     """The request that will be sent; see `Format.compose`.
 
     Args:
-        given: A portable request, a dict in the form of the Messages API, or an object of Anthropic's SDK.
-        config: Fields of the Messages API; they win over those of `given`.
+        given: A portable request, a dict in the form of the Messages API, a list of its messages, or an
+            object of Anthropic's SDK.
+        config: Fields of the Messages API; they win over those of `given`. A few names of Gemini's settings
+            are understood, too.
         schema: A JSON schema or a pydantic model class. The service holds the model to it (`output_config`).
             What it cannot be held to, such as a schema that refers to itself, is asked for as the input of
             a tool that the model has to use.
@@ -52,7 +60,9 @@ def compose(
     """
     request = _request(given, attach)
     if config is not None:
-        request |= _fields(config, attach)
+        found = read_config(config, SETTINGS, RENAMED, schema)
+        request |= _fields(found.settings, attach)
+        schema = found.schema
     request |= _settings(options)
     if request:
         request.setdefault("max_tokens", MAX_TOKENS)
@@ -63,6 +73,8 @@ def compose(
 
 
 def _request(given: Any, attach: Attach | None) -> dict[str, Any]:
+    if are_own(given):
+        given = {"messages": list(given)}
     found = portable(given, attach)
     if found is not None:
         return spelled(found)
@@ -76,8 +88,7 @@ def _request(given: Any, attach: Attach | None) -> dict[str, Any]:
     )
 
 
-def _fields(config: Any, attach: Attach | None) -> dict[str, Any]:
-    fields = config_fields(config)
+def _fields(fields: dict[str, Any], attach: Attach | None) -> dict[str, Any]:
     if "messages" in fields:
         raise RequestError("config has 'messages', which are the request; hand them over as the request")
     found: dict[str, Any] = plain_data(fields, file_block, attach)

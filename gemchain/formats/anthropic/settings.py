@@ -30,10 +30,10 @@ def _check_text(text: bytes) -> None:
     for name in SAMPLING:
         if settings.get(name) is not None:
             raise RequestError(NO_SAMPLING.format(name=name))
-    check_fields(settings, SETTINGS, "request", _NAMES)
+    check_fields(settings, SETTINGS, "config", _NAMES)
     for place, tool in enumerate(settings.get("tools") or ()):
         if tool.get("type") in (None, "custom"):
-            _check_tool(tool, f"request.tools[{place}]")
+            _check_tool(tool, f"config.tools[{place}]")
 
 
 def _check_tool(tool: dict[str, Any], place: str) -> None:
@@ -49,7 +49,7 @@ def _is_known_to_sdk(name: str) -> bool:
 
 
 _NAMES = Names(
-    "request",
+    "config",
     newer=_is_known_to_sdk,
     others="its fields are those of Anthropic's Messages API. One that is newer than this gemchain is taken "
     "where an anthropic SDK that knows it is imported",

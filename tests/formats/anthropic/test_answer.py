@@ -90,6 +90,11 @@ def test_tokens_from_and_to_a_cache_are_input():
     assert ANTHROPIC.reported_usage(body)["service_tier"] == "batch"
 
 
+def test_an_error_in_place_of_an_answer_is_a_failure():
+    whole = ErrorResponse(type="error", error=OVERLOADED).model_dump(mode="json")
+    assert ANTHROPIC.judge(whole).reason == "server"
+
+
 def test_an_empty_answer_may_be_asked_for_again():
     assert ANTHROPIC.judge(message()).retryable
 

@@ -77,7 +77,7 @@ def test_a_request_of_another_form_is_refused_by_its_name(request_, words):
         ({"max_tokens": 0}, "at least 1"),
         ({"stop_sequences": "END"}, "a list of texts"),
         ({"thinking": {"type": "enabled", "budget_tokens": 5}}, "at least 1024"),
-        ({"thinking": {"typ": "enabled"}}, r"request\.thinking has no field 'typ'"),
+        ({"thinking": {"typ": "enabled"}}, r"config\.thinking has no field 'typ'"),
         ({"metadata": {"user": "x"}}, "did you mean 'user_id'"),
         ({"output_config": {"format": {"type": "json_schema", "schema": {"type": "strng"}}}}, "'string'"),
         ({"tools": {"name": "f"}}, "a list of objects"),

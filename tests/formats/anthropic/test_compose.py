@@ -170,6 +170,11 @@ def test_config_wins_over_the_request_and_options_win_over_both():
     }
 
 
+def test_a_list_of_messages_in_its_own_form_is_a_request():
+    messages = [{"role": "user", "content": [{"type": "text", "text": "x"}]}]
+    assert composed(messages) == {"messages": messages, "max_tokens": MAX_TOKENS}
+
+
 def test_an_object_of_the_sdk_is_a_request(tmp_path):
     class Whole(BaseModel):
         messages: list[dict]
@@ -219,9 +224,20 @@ def test_a_temperature_is_refused_with_who_takes_one():
         ANTHROPIC.compose("x", options=Options(temperature=0.5))
 
 
+def test_a_config_of_gemini_means_the_same_here():
+    config = {"maxOutputTokens": 7, "system_instruction": "Be brief.", "responseMimeType": "text/plain"}
+    request = composed("x", {**config, "stopSequences": ["END"]})
+    assert (request["max_tokens"], request["system"]) == (7, "Be brief.")
+    assert request["stop_sequences"] == ["END"]
+    made = ANTHROPIC.compose("x", {"response_schema": Bird, "response_mime_type": "application/json"})
+    assert (made.model, "output_config" in made.request) == (Bird, True)
+
+
 @pytest.mark.parametrize(
     ("config", "words"),
     [
+        ({"response_mime_type": "application/json"}, "pass schema="),
+        ({"response_mime_type": "text/x.enum"}, "text/plain"),
         ({"messages": []}, "hand them over as the request"),
         ({"timeout": 5}, "SDK's client"),
         ({1: 2}, "names as keys"),

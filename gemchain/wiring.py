@@ -289,7 +289,12 @@ def _providers(settings: Settings, blobs: Blobs, clock: Clock, responder: Respon
 
         return MistralProvider(blobs, endpoint=settings.mistral_endpoint)
 
-    constructors = {"simulated": simulated, "vertex": vertex, "gemini-api": gemini_api}
+    def openai() -> Provider:
+        from gemchain.providers.openai import OpenAIProvider
+
+        return OpenAIProvider(blobs)
+
+    constructors = {"simulated": simulated, "vertex": vertex, "gemini-api": gemini_api, "openai": openai}
     constructors |= {"anthropic": anthropic, "mistral": mistral}
     return Providers(constructors, choose_provider)
 

@@ -1,4 +1,4 @@
-"""Errors of the Vertex AI stand-in, with the texts of the service where they are known.
+"""Errors of Google's stand-ins, with the texts of the services where they are known.
 
 https://cloud.google.com/apis/design/errors
 """
@@ -14,18 +14,20 @@ class Refusal(Exception):  # noqa: N818 -- an answer of the service, not an erro
     Attributes:
         code: HTTP status.
         status: Canonical name of the error.
-        headers: Headers of the answer, as `Retry-After`.
     """
 
-    def __init__(self, code: int, status: str, message: str, headers: dict[str, str] | None = None) -> None:
+    def __init__(self, code: int, status: str, message: str) -> None:
         super().__init__(message)
         self.code = code
         self.status = status
-        self.headers = headers or {}
 
     def body(self) -> dict[str, Any]:
         """The answer's JSON."""
         return {"error": {"code": self.code, "message": str(self), "status": self.status}}
+
+    def headers(self) -> dict[str, str]:
+        """Headers of the answer, beside those that every answer has."""
+        return {}
 
 
 def invalid(message: str) -> Refusal:

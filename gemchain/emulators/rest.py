@@ -42,7 +42,7 @@ class RestEmulator(StandIn, Generic[S]):
         self._server.refusals.append(refusal)
 
     def cut_next(self, path: str) -> None:
-        """Cut the connection in the middle of the next answer to a path that contains this."""
+        """Break the connection in the middle of the next answer to a path that contains this."""
         self._server.cuts.append(path)
 
     def start(self) -> None:
@@ -70,6 +70,7 @@ class Exchange(BaseHTTPRequestHandler):
 
     Attributes:
         extra: Headers of the answer, beside those that every answer has.
+        cut: Bytes of the answer after which the connection breaks; None when it does not.
     """
 
     protocol_version = "HTTP/1.1"
@@ -77,6 +78,7 @@ class Exchange(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     server: _Server
     extra: dict[str, str]
+    cut: int | None
 
     @abstractmethod
     def answered(self, body: bytes) -> dict[str, Any] | bytes:
@@ -92,29 +94,25 @@ class Exchange(BaseHTTPRequestHandler):
         if len(body) < length:
             self.close_connection = True  # who asked is gone, and meant something else by the part it sent
             return
-        self.extra = {}
+        self.extra, self.cut = {}, None
         try:
             if self.server.refusals:
                 raise self.server.refusals.pop(0)
             status, answer = 200, self.answered(body)
         except Refusal as refusal:
-            status, answer, self.extra = refusal.code, refusal.body(), refusal.headers
+            status, answer, self.extra = refusal.code, refusal.body(), refusal.headers()
         data = answer if isinstance(answer, bytes) else orjson.dumps(answer)
         self.send_response(status)
         headers = {"Content-Type": "application/json; charset=UTF-8", "Content-Length": str(len(data))}
         for name, value in (headers | self.extra).items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(self._cut(data))
-
-    def _cut(self, data: bytes) -> bytes:
-        """The part of an answer that is sent: all of it, unless the connection is to break."""
-        for path in self.server.cuts:
-            if path in self.path:
-                self.server.cuts.remove(path)
-                self.close_connection = True
-                return data[: len(data) // 2]
-        return data
+        for path in [each for each in self.server.cuts if each in self.path]:
+            self.server.cuts.remove(path)
+            self.cut = len(data) // 2
+        self.wfile.write(data[: self.cut])
+        if self.cut is not None:
+            self.close_connection = True
 
     do_GET = do_POST = do_DELETE = _answer  # noqa: N815 -- the names that http.server looks for
 

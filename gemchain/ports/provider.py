@@ -65,7 +65,9 @@ class Job:
         name: The provider's own name of it.
         output: Once LANDED, all files that it delivered. While RUNNING, those that are finished: none of them
             changes any more, and later reports list them again, in any order. Output grows by new files.
-        failure: Why it failed, or why it delivered only a part.
+        failure: Why it failed, or why it delivered only a part. The reason `rate` of a FAILED job says that
+            the service had no room for it and looked at no prompt: they are sent again after the longest
+            rest, and it counts as no attempt.
         detail: The provider's own word for its state, for people.
     """
 

@@ -7,7 +7,7 @@ from gemchain.money import prices
 
 __all__ = ["PREFIXES", "VERTEX_MODEL", "choose_provider"]
 
-PREFIXES = {each: each for each in ("simulated", "gemini-api", "anthropic", "mistral")}
+PREFIXES = {each: each for each in ("simulated", "gemini-api", "openai", "anthropic", "mistral")}
 """Prefixes of model names, before a slash, and the provider that each chooses."""
 
 VERTEX_MODEL, VERTEX_PATH = "gemini-", "publishers/google/models/"

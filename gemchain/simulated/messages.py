@@ -1,4 +1,4 @@
-"""What a simulated model reads in requests that are lists of messages, each with a role and a content."""
+"""What a simulated model reads in messages whose contents are texts or lists of blocks."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,13 +9,7 @@ from gemchain.simulated.answers import plain_answer
 from gemchain.simulated.schemas import fitting
 from gemchain.simulated.texts import Asked, split_request
 
-__all__ = ["FREE_JSON", "answer", "characters", "content_text"]
-
-FREE_JSON = {
-    "type": "object",
-    "properties": {"summary": {}, "keywords": {"type": "array", "items": {"type": "string"}}},
-}
-"""What is answered when JSON is asked for without a schema."""
+__all__ = ["answer", "characters", "content_text"]
 
 
 def content_text(content: Any) -> str:

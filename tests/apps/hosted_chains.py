@@ -23,8 +23,10 @@ def finish(response, topic):
     return f"{topic}: {response.text}"
 
 
-def judge(text):
+def judge(text, is_open):
     schema = {"type": "object", "properties": {"kind": {"type": "string"}}, "required": ["kind"]}
+    if is_open:
+        schema |= {"additionalProperties": True}
     gemchain.submit(f"What kind of text is this? {text}", None, told, schema=schema)
 
 

@@ -47,8 +47,9 @@ def test_the_tokens_of_the_answers_are_counted(engine):
     assert all(each.progress.usage.answer_tokens > 0 for each in prompts)
 
 
-def test_an_answer_fits_the_schema_that_was_asked_for(engine):
-    chain = gemchain.start(hosted_chains.judge, "Once upon a time.")
+@pytest.mark.parametrize("is_open", [False, True], ids=["closed", "open"])
+def test_an_answer_fits_the_schema_that_was_asked_for(engine, is_open):
+    chain = gemchain.start(hosted_chains.judge, "Once upon a time.", is_open)
     engine.run()
     assert isinstance(chain.result(), str)
 

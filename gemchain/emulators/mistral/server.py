@@ -9,8 +9,8 @@ import orjson
 
 from gemchain.emulators.batch_answers import batch_options
 from gemchain.emulators.mistral.errors import MistralRefusal
-from gemchain.emulators.mistral.multipart import read_form
 from gemchain.emulators.mistral.service import MistralService, StoredJob
+from gemchain.emulators.openai.multipart import form
 from gemchain.emulators.rest import Exchange, RestEmulator
 from gemchain.ports import Clock
 from gemchain.simulated.dialect import Responder
@@ -38,8 +38,10 @@ class _Exchange(Exchange):
             case "POST", "/v1/chat/completions":
                 return service.chat(_object(body))
             case "POST", "/v1/files":
-                form = read_form(self.headers.get("Content-Type", ""), body)
-                return service.upload("input.jsonl", form.get("file", b""))
+                file = form(self.headers.get("Content-Type", ""), body).get("file")
+                if file is None:
+                    raise MistralRefusal(422, "The form has no file.")
+                return service.upload(file.filename, file.data)
             case "POST", "/v1/batch/jobs":
                 return service.create(_object(body))
             case "GET", "/v1/batch/jobs":

@@ -1,5 +1,6 @@
 """What stand-ins of batch services share: answers of a simulated model, and what goes wrong with calls."""
 
+import argparse
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ from gemchain.simulated.faults import Draws, Faults
 from gemchain.simulated.output import Simulation, output_rows
 from gemchain.simulated.responders import as_error, respond
 
-__all__ = ["Answered", "BatchOptions", "CallService", "batch_options", "timestamp"]
+__all__ = ["Answered", "BatchOptions", "CallService", "add_options", "batch_options", "timestamp"]
 
 
 class Answered(NamedTuple):
@@ -60,6 +61,14 @@ def batch_options(
     """The options of a stand-in from what it is given; what is not given is built in."""
     now = (clock or SystemClock()).now
     return BatchOptions(now, responder or dialect.builtin, timedelta(seconds=turnaround), seed)
+
+
+def add_options(made: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    """The arguments of a stand-in's program beside where it listens."""
+    made.add_argument("--turnaround", type=float, default=5.0, help="seconds that a batch takes (default 5)")
+    made.add_argument("--seed", type=int, default=0, help="seed of everything that is drawn (default 0)")
+    made.add_argument("--faults", default="", help="what goes wrong, as failed=0.1,create_lost=0.5")
+    return made
 
 
 class CallService:

@@ -14,8 +14,8 @@ GEMINI_FILES = ("image", "pdf", "audio", "video", "text")
 TABLE: dict[str, Capabilities] = {
     "vertex": Capabilities(lanes=(BATCH,), files=GEMINI_FILES),
     "gemini-api": Capabilities(lanes=(BATCH,), files=GEMINI_FILES, partial=False, webhook=True),
-    "anthropic": Capabilities(lanes=(BATCH,), files=("image", "pdf"), seed=False),
-    "mistral": Capabilities(lanes=(BATCH,), files=("image",)),
+    "anthropic": Capabilities(lanes=(BATCH,), files=("image", "pdf", "text"), seed=False),
+    "mistral": Capabilities(lanes=(BATCH,), files=("image", "pdf", "text")),
     "openai": Capabilities(lanes=(BATCH,), files=OPENAI_FILES, webhook=True),
     "simulated": Capabilities(lanes=(FLEX, BATCH, DIRECT), files=GEMINI_FILES),
 }

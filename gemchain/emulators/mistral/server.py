@@ -116,6 +116,7 @@ def _model(name: str) -> dict[str, Any]:
     return {
         "id": name,
         "object": "model",
+        "type": "base",
         "created": 1_760_000_000,
         "owned_by": "mistralai",
         "capabilities": {"completion_chat": True},

@@ -65,6 +65,9 @@ class Settings:
         gemini_api_endpoint: Address of a stand-in for the Gemini API; else empty.
         local_slots: Requests that a local model answers at the same time; each takes memory for its context.
         local_context: Tokens of a request to a local model and its answer, at most.
+        anthropic_endpoint: Address of a stand-in for Anthropic, or of a proxy; empty for that in
+            ANTHROPIC_BASE_URL, else for the service.
+        mistral_endpoint: Address of a stand-in for Mistral, or of a proxy; else empty.
         prices: File of prices that are added to the built-in table; see `prices.toml`.
         simulated_turnaround: How long a simulated job takes.
         simulated_seed: Seed of all random choices of a simulated job.
@@ -109,6 +112,8 @@ class Settings:
     gemini_api_endpoint: str = ""
     local_slots: int = 8
     local_context: int = 4096
+    anthropic_endpoint: str = ""
+    mistral_endpoint: str = ""
     prices: str = ""
     simulated_turnaround: float = 0.0
     simulated_seed: int = 0

@@ -53,6 +53,8 @@ class SettingsOptions(TypedDict, total=False):
     gemini_api_endpoint: str
     local_slots: int
     local_context: int
+    anthropic_endpoint: str
+    mistral_endpoint: str
     prices: Folder
     simulated_turnaround: float
     simulated_seed: int

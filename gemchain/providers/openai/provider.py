@@ -30,7 +30,7 @@ from gemchain.ports import (
     Row,
 )
 from gemchain.providers.capabilities import TABLE
-from gemchain.providers.gemini_batches import first_going
+from gemchain.providers.jobs import first_going
 from gemchain.providers.openai import rows
 from gemchain.providers.openai.endpoints import endpoint_of
 from gemchain.providers.openai.errors import KEY_HELP, translated

@@ -152,6 +152,10 @@ class _Reminder(Waker):
             self._due[batch_id] = due
         return self._due[batch_id]
 
+    def look(self, batch: Batch, /) -> None:
+        """See `Waker.look`."""
+        self.runtime.waker.look(batch)
+
     def hurry(self) -> None:
         """See `Waker.hurry`."""
         self.runtime.waker.hurry()

@@ -15,7 +15,7 @@ batch that nobody performs is found by the next run of this stage. When all requ
 ARRIVED, in the commit that records the last piece.
 """
 
-from collections.abc import Container
+from collections.abc import Callable, Container
 from contextlib import suppress
 from datetime import datetime
 
@@ -29,13 +29,26 @@ from gemchain.records.lanes import is_own
 from gemchain.records.states import BatchState
 from gemchain.runtime import Runtime
 
-__all__ = ["Performer"]
+__all__ = ["Nap", "Performer", "by_the_clock"]
+
+Nap = Callable[[float], bool]
+"""How to rest for so many seconds: returns whether somebody asked for a look, which ends the rest."""
 
 LOOK = 0.02
 """Seconds between two looks at what came in, while nothing else is to be done."""
 
 DRAIN = 5.0
 """Seconds that requests on their way are waited for when a run ends before they are answered."""
+
+
+def by_the_clock(runtime: Runtime) -> Nap:
+    """Rests that nobody can end."""
+
+    def nap(seconds: float) -> bool:
+        runtime.clock.sleep(seconds)
+        return False
+
+    return nap
 
 
 class Performer:
@@ -45,10 +58,12 @@ class Performer:
 
     Args:
         runtime: What to perform in.
+        nap: How to rest while nothing comes in.
     """
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, nap: Nap) -> None:
         self._runtime = runtime
+        self._nap = nap
         self._going: dict[str, Performance] = {}
 
     @property
@@ -86,17 +101,16 @@ class Performer:
         return moved
 
     def wait(self, until: datetime) -> bool:
-        """Keep requests on their way until then, or until there is something to write down.
+        """Keep requests on their way until then, until there is something to write down, or a nap is ended.
 
         Returns:
             Whether there is something to write down.
         """
-        clock = self._runtime.clock
         while not any(each.is_due() for each in self._going.values()):
-            clock.sleep(min(LOOK, max(0.0, (until - self._runtime.store.now()).total_seconds())))
+            asked = self._nap(min(LOOK, max(0.0, (until - self._runtime.store.now()).total_seconds())))
             for each in self._going.values():
                 each.exchange()
-            if self._runtime.store.now() >= until:
+            if asked or self._runtime.store.now() >= until:
                 return False
         return True
 

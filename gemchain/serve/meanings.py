@@ -50,8 +50,8 @@ def of_gemini(runtime: Runtime, call: Call) -> list[Batch]:
 
 def _job_of_event(event: dict[str, Any], known: frozenset[str]) -> str:
     data = event.get("data")
-    job = data.get("id") if isinstance(data, dict) else None
-    return job if event.get("type") in known and isinstance(job, str) else ""
+    job, kind = data.get("id") if isinstance(data, dict) else None, event.get("type")
+    return job if isinstance(job, str) and isinstance(kind, str) and kind in known else ""
 
 
 def of_anybody(runtime: Runtime, call: Call) -> list[Batch]:

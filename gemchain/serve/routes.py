@@ -5,10 +5,10 @@ itself is done by a driver or a task, never by the call, so that the sender gets
 
 Crash story. A call that dies before the commit changed nothing; the sender, who got no reply, sends it again,
 and the provider is polled in any case. One that dies after the commit left due batches, which every driver
-finds without the hint; the call that is sent again makes them due again, or finds them over and writes nothing. A call that
-never comes costs time only: polling finds the job. A call that is forged, too old, or too large is refused
-before anything is read. One that is repeated within its five minutes may make a running job be polled once
-more; it cannot make a batch arrive, since only the provider's own word does that.
+finds without the hint; sent again, it makes them due again, or finds them over and writes nothing. A call
+that never comes costs time only: polling finds the job. A call that is forged, too old, or too large is
+refused before anything is read. One that is repeated within its five minutes may make a running job be polled
+once more; it cannot make a batch arrive, since only the provider's own word does that.
 """
 
 import logging

@@ -261,6 +261,7 @@ def _providers(settings: Settings, blobs: Blobs, clock: Clock, responder: Respon
             turnaround=settings.simulated_turnaround,
             seed=settings.simulated_seed,
             faults=settings.simulated_faults,
+            concurrency=settings.concurrency,
         )
 
     def vertex() -> Provider:

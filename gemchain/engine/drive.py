@@ -4,20 +4,20 @@ It keeps no state of its own: all it knows was read from the store. So it can be
 and several processes can drive one state at the same time.
 """
 
-import gc
 import logging
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from gemchain.base.collections import rare_collections
 from gemchain.engine.batches.leases import abandoned
 from gemchain.engine.callback_retries import retry_callbacks
 from gemchain.engine.stages.assemble import assemble
 from gemchain.engine.stages.collect import collect
 from gemchain.engine.stages.dispatch import dispatch
 from gemchain.engine.stages.launch import launch
-from gemchain.engine.stages.perform import Nap, Performer, by_the_clock
+from gemchain.engine.stages.perform import Nap, Performer
 from gemchain.engine.stages.sweep import sweep
 from gemchain.errors import BlobNotFoundError, NotSetUpError, StoreConflictError, StoreUnavailableError
 from gemchain.records import Batch, queue_names
@@ -27,9 +27,6 @@ from gemchain.runtime import Runtime
 __all__ = ["Driver", "drive", "is_idle"]
 
 log = logging.getLogger("gemchain")
-
-COLLECT_EVERY = 500_000
-"""Objects between two garbage collections while driving: more than a group of answers holds at once."""
 
 MIN_SLEEP = 0.005
 """Shortest sleep in seconds: reading the store is not free."""
@@ -80,11 +77,9 @@ class Driver:
     lost: BlobNotFoundError | None = None
     _ask_again_at: datetime | None = None
     _performer: Performer = field(init=False)
-    _nap: Nap = field(init=False)
 
     def __post_init__(self) -> None:
-        self._nap = self.nap or by_the_clock(self.runtime)
-        self._performer = Performer(self.runtime, self._nap)
+        self._performer = Performer(self.runtime, self.nap)
 
     def release(self) -> None:
         """Give back what this process works on. Called at the end, however the run ends."""
@@ -219,10 +214,7 @@ class Driver:
             ends += self._due_times(now)
         if until is not None:
             ends.append(until)
-        if self._performer.is_busy:
-            self._going_on(lambda: self._performer.wait(min(ends)))
-        else:
-            self._nap(max(MIN_SLEEP, (min(ends) - now).total_seconds()))
+        self._going_on(lambda: self._performer.rest(max(min(ends), now + timedelta(seconds=MIN_SLEEP))))
 
     def _due_times(self, now: datetime) -> list[datetime]:
         store = self.runtime.store
@@ -281,23 +273,12 @@ def drive(
         BlobNotFoundError: An output is not there any more; all that does not need it is done.
     """
     served = runtime if owners is None else replace(runtime, store=runtime.store.owned_by(owners))
-    with _rare_collections():
+    with rare_collections():
         driver = Driver(served, watch, nap)
         try:
             return _drive(driver, until, until_idle=until_idle, timeout=timeout)
         finally:
             driver.release()
-
-
-@contextmanager
-def _rare_collections() -> Iterator[None]:
-    """Collect garbage rarely: records hold no cycles, and a collection at every 700th object costs 6 %."""
-    before = gc.get_threshold()
-    gc.set_threshold(max(before[0], COLLECT_EVERY), *before[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
 
 
 def _drive(driver: Driver, until: Callable[[], bool], *, until_idle: bool, timeout: float | None) -> bool:

@@ -20,6 +20,7 @@ from gemchain.durable.frames import Frame
 from gemchain.durable.program import Replay
 from gemchain.engine import drive
 from gemchain.engine.answers import branches, delivery, replay, stored, transitions
+from gemchain.engine.batches import output_parts
 from gemchain.engine.endings import batches as batch_endings
 from gemchain.engine.endings import chains as chain_endings
 from gemchain.engine.rows import correlation, unkeyed
@@ -293,7 +294,7 @@ def retried_value():
 
 def early_arrival():
     """A batch arrives with the first files of a job that still runs."""
-    old = "return _ask_later(runtime, batch, job.output)"
+    old = "return _ask_later(runtime, cancel_for_next_lane(runtime, batch), job.output)"
     new = "return [_arrive(runtime, batch, job)] if job.output else _ask_later(runtime, batch, ())"
     return patched((collect, "collect_one", rewritten(collect.collect_one, old, new)))
 
@@ -301,14 +302,21 @@ def early_arrival():
 def abandoned_output():
     """A job that fails takes with it what it had delivered."""
     return patched(
-        (collect, "collect_one", rewritten(collect.collect_one, "batch.output or job.output", "False"))
+        (
+            collect,
+            "collect_one",
+            rewritten(
+                collect.collect_one, "batch.output or job.output or batch.next_lane is not None", "False"
+            ),
+        )
     )
 
 
 def repeated_parts():
     """Each look at a running job makes parts of all its files."""
     old = "file for file in output if file not in batch.output"
-    return patched((collect, "_save", rewritten(collect._save, old, "file for file in output")))
+    mutated = rewritten(output_parts.save_with_parts, old, "file for file in output")
+    return patched((collect, "save_with_parts", mutated))
 
 
 def guessed_rows():

@@ -7,7 +7,6 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from itertools import islice
 
 import orjson
 
@@ -15,7 +14,7 @@ from gemchain.engine.batches.leases import leased_until
 from gemchain.engine.batches.output_parts import save_with_parts
 from gemchain.engine.batches.pieces import answered, pieces, write_piece
 from gemchain.engine.policy.escalation import goes_over_at, going_over
-from gemchain.errors import StoreConflictError
+from gemchain.errors import BlobError, StoreConflictError
 from gemchain.ports import DirectRun, Provider
 from gemchain.records import Batch, InputRow, OutputFile
 from gemchain.records.states import BatchState, PromptState
@@ -68,10 +67,11 @@ class Performance:
         """Look what was answered before, and start a run for the rest."""
         runtime, batch = self._runtime, self.batch
         self._output = pieces(runtime, batch)
-        done = answered(runtime, self._output)
-        provider = runtime.providers.named(batch.provider)
-        self._run: DirectRun = provider.start(batch)
-        self._rows = _unanswered(runtime, provider, batch, done)
+        self._known = answered(runtime, self._output)
+        self._provider = runtime.providers.named(batch.provider)
+        self._run: DirectRun = self._provider.start(batch)
+        self._rows = self._unread()
+        self._next: list[InputRow] = []
         self._written_at = runtime.store.now()
 
     @property
@@ -81,7 +81,7 @@ class Performance:
 
     @property
     def _is_over(self) -> bool:
-        return self._read and not self._run.pending
+        return self._is_fed and not self._run.pending
 
     def exchange(self) -> None:
         """Take what was answered, and feed what there is room for.
@@ -90,12 +90,43 @@ class Performance:
             ConfigurationError: The provider is not set up as it has to be.
         """
         self._lines += self._run.take()
-        room = 0 if self._read else self._run.room()
-        if room <= 0:
+        if self._is_fed:
             return
-        rows = list(islice(self._rows, room))
-        self._read = len(rows) < room
-        self._run.feed(self._still_wanted(rows))
+        self._read_on(self._run.room())
+        wanted = self._still_wanted(self._next)
+        if self._holds:
+            self._next = []
+            self._run.feed(wanted)
+
+    @property
+    def _is_fed(self) -> bool:
+        return self._read and not self._next
+
+    @property
+    def _holds(self) -> bool:
+        """Whether the lease still holds: nobody else asks these prompts in this moment."""
+        until = self.batch.leased_until_at
+        return until is not None and self._runtime.store.now() < until
+
+    def _read_on(self, room: int) -> None:
+        """Read requests from the input file until there are so many to feed.
+
+        When the file cannot be read, it is read from its start the next time, without what is known by then.
+        """
+        try:
+            while len(self._next) < room and not self._read:
+                row = next(self._rows, None)
+                if row is None:
+                    self._read = True
+                else:
+                    self._known.add(row.prompt_id)
+                    self._next.append(row)
+        except BlobError:
+            self._rows = self._unread()
+            raise
+
+    def _unread(self) -> Iterator[InputRow]:
+        return _unanswered(self._runtime, self._provider, self.batch, self._known)
 
     def _still_wanted(self, rows: Sequence[InputRow]) -> list[InputRow]:
         """Of these, the prompts that the batch still holds: others were answered, cancelled or given up."""
@@ -184,7 +215,7 @@ class Performance:
             return
         self.batch = stored
         if stored.failure is not None:  # cancelled: what is on its way may still come
-            self._read = True
+            self._read, self._next = True, []
 
 
 def _unanswered(runtime: Runtime, provider: Provider, batch: Batch, done: set[str]) -> Iterator[InputRow]:

@@ -46,9 +46,9 @@ def close(runtime: Runtime, batch: Batch) -> Batch:
     deferred = _to_repeat(parts)
     if deferred:
         return _repeat(runtime, batch, deferred)
-    if batch.next_lane is not None:
-        return runtime.store.save_batch(going_over(runtime, batch))
     lost = batch.failure or MISSING
+    if batch.next_lane is not None and lost.reason != "rejected":
+        return runtime.store.save_batch(going_over(runtime, batch))
     # What a service refuses to tell anything of stays lost; all else may be answered when it is sent again.
     failure = lost if lost.reason == "rejected" else replace(lost, retryable=True)
     missing = _release(runtime, batch, failure)

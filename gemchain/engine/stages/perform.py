@@ -23,13 +23,13 @@ from gemchain.engine.batches.leases import abandoned
 from gemchain.engine.batches.outages import Outages
 from gemchain.engine.batches.performance import Performance
 from gemchain.engine.endings.batches import close, is_complete
-from gemchain.errors import StoreConflictError, StoreError
+from gemchain.errors import BlobError, StoreConflictError, StoreError
 from gemchain.records import Batch
 from gemchain.records.lanes import is_own
 from gemchain.records.states import BatchState
 from gemchain.runtime import Runtime
 
-__all__ = ["Nap", "Performer", "by_the_clock"]
+__all__ = ["Nap", "Performer", "by_the_clock", "perform"]
 
 Nap = Callable[[float], bool]
 """How to rest for so many seconds: returns whether somebody asked for a look, which ends the rest."""
@@ -51,6 +51,33 @@ def by_the_clock(runtime: Runtime) -> Nap:
     return nap
 
 
+def perform(
+    runtime: Runtime, until: datetime, *, without: Container[str] = (), only: Container[str] | None = None
+) -> bool:
+    """Perform batches until a time, then give back what is not done: for processes that must end.
+
+    Args:
+        runtime: What to perform in.
+        until: When to end, by the store's clock.
+        without: Providers to leave alone.
+        only: The batches to perform, by id; all when None.
+
+    Returns:
+        Whether there is more to perform.
+
+    Raises:
+        NotSetUpError: A provider lacks something; the batches of all others were carried on.
+    """
+    performer = Performer(runtime, only=only)
+    try:
+        while performer.step(without) or (performer.is_busy and performer.wait(until)):
+            if runtime.store.now() >= until:
+                return True
+        return performer.is_busy
+    finally:
+        performer.release()
+
+
 class Performer:
     """Performs batches while a process drives the engine.
 
@@ -58,12 +85,16 @@ class Performer:
 
     Args:
         runtime: What to perform in.
-        nap: How to rest while nothing comes in.
+        nap: How to rest while nothing comes in; by the clock when None.
+        only: The batches to perform, by id; all when None.
     """
 
-    def __init__(self, runtime: Runtime, nap: Nap) -> None:
+    def __init__(
+        self, runtime: Runtime, nap: Nap | None = None, *, only: Container[str] | None = None
+    ) -> None:
         self._runtime = runtime
-        self._nap = nap
+        self._nap = nap or by_the_clock(runtime)
+        self._only = only
         self._going: dict[str, Performance] = {}
 
     @property
@@ -91,7 +122,7 @@ class Performer:
         moved = False
         outages = Outages(without)
         for batch in self._runtime.store.open_batches():
-            if batch.state is BatchState.SENT and is_own(batch.lane) and batch.provider not in outages:
+            if self._is_for_us(batch) and batch.provider not in outages:
                 with suppress(StoreConflictError), outages.of(batch.provider):
                     moved |= self._carry_on(batch)
         for name, each in list(self._going.items()):
@@ -99,6 +130,10 @@ class Performer:
                 self._let_go(name)
         outages.tell()
         return moved
+
+    def _is_for_us(self, batch: Batch) -> bool:
+        asked = self._only is None or batch.id in self._only
+        return asked and batch.state is BatchState.SENT and is_own(batch.lane)
 
     def wait(self, until: datetime) -> bool:
         """Keep requests on their way until then, until there is something to write down, or a nap is ended.
@@ -113,6 +148,17 @@ class Performer:
             if asked or self._runtime.store.now() >= until:
                 return False
         return True
+
+    def rest(self, until: datetime) -> bool:
+        """Wait while requests are on their way; else rest until then, or until the nap is ended.
+
+        Returns:
+            Whether there is something to write down.
+        """
+        if self.is_busy:
+            return self.wait(until)
+        self._nap((until - self._runtime.store.now()).total_seconds())
+        return False
 
     def release(self) -> None:
         """Stop: wait a little for what is on its way, write it down, and give the batches back."""
@@ -142,5 +188,5 @@ class Performer:
             close(self._runtime, batch)
 
     def _let_go(self, name: str) -> None:
-        with suppress(StoreError):  # the lease runs out, and the piece is found
+        with suppress(StoreError, BlobError):  # the lease runs out, and the piece is found
             self._going.pop(name).leave(DRAIN)

@@ -17,8 +17,8 @@ def open_batches(runtime: Runtime, provider: str = "") -> list[Batch]:
 
 
 def named(runtime: Runtime, batch_id: str) -> list[Batch]:
-    """The batch with this id, if there is one."""
-    return list(runtime.store.batches([batch_id]).values())
+    """The batch with this id, if there is one. What is no id at all leads nowhere."""
+    return list(runtime.store.batches([batch_id]).values()) if batch_id.isalnum() else []
 
 
 def with_job(runtime: Runtime, job: str, provider: str = "") -> list[Batch]:

@@ -55,6 +55,11 @@ class SettingsOptions(TypedDict, total=False):
     local_context: int
     anthropic_endpoint: str
     mistral_endpoint: str
+    openai_webhook_secret: str
+    gemini_webhook_secret: str
+    push_secret: str
+    push_audience: str
+    push_account: str
     prices: Folder
     simulated_turnaround: float
     simulated_seed: int

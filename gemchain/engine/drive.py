@@ -216,7 +216,7 @@ class Driver:
         if until is not None:
             ends.append(until)
         if self._performer.is_busy:
-            self._going_on(lambda: self._performer.wait(min(ends)))
+            self.patiently(lambda: self._going_on(lambda: self._performer.wait(min(ends))), otherwise=False)
         else:
             runtime.clock.sleep(max(MIN_SLEEP, (min(ends) - now).total_seconds()))
 

@@ -15,15 +15,16 @@ batch that nobody performs is found by the next run of this stage. When all requ
 ARRIVED, in the commit that records the last piece.
 """
 
+import logging
 from collections.abc import Container
 from contextlib import suppress
 from datetime import datetime
 
 from gemchain.engine.batches.leases import abandoned
 from gemchain.engine.batches.outages import Outages
-from gemchain.engine.batches.performance import Performance
+from gemchain.engine.batches.performance import DRAIN, LOOK, Performance
 from gemchain.engine.endings.batches import close, is_complete
-from gemchain.errors import StoreConflictError, StoreError
+from gemchain.errors import BlobError, StoreConflictError, StoreError
 from gemchain.records import Batch
 from gemchain.records.lanes import is_own
 from gemchain.records.states import BatchState
@@ -31,11 +32,7 @@ from gemchain.runtime import Runtime
 
 __all__ = ["Performer"]
 
-LOOK = 0.02
-"""Seconds between two looks at what came in, while nothing else is to be done."""
-
-DRAIN = 5.0
-"""Seconds that requests on their way are waited for when a run ends before they are answered."""
+log = logging.getLogger("gemchain")
 
 
 class Performer:
@@ -50,6 +47,7 @@ class Performer:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._going: dict[str, Performance] = {}
+        self._told: set[str] = set()
 
     @property
     def is_busy(self) -> bool:
@@ -75,12 +73,14 @@ class Performer:
         """
         moved = False
         outages = Outages(without)
-        for batch in self._runtime.store.open_batches():
+        batches = self._runtime.store.open_batches()
+        for batch in batches:
             if batch.state is BatchState.SENT and is_own(batch.lane) and batch.provider not in outages:
                 with suppress(StoreConflictError), outages.of(batch.provider):
                     moved |= self._carry_on(batch)
+        sent = {each.id for each in batches if each.state is BatchState.SENT}
         for name, each in list(self._going.items()):
-            if each.batch.provider in outages:
+            if each.batch.provider in outages or name not in sent:
                 self._let_go(name)
         outages.tell()
         return moved
@@ -90,15 +90,28 @@ class Performer:
 
         Returns:
             Whether there is something to write down.
+
+        Raises:
+            NotSetUpError: A provider lacks something; the requests of all others were carried on.
         """
-        clock = self._runtime.clock
+        clock, store, outages = self._runtime.clock, self._runtime.store, Outages()
         while not any(each.is_due() for each in self._going.values()):
-            clock.sleep(min(LOOK, max(0.0, (until - self._runtime.store.now()).total_seconds())))
+            clock.sleep(min(LOOK, max(0.0, (until - store.now()).total_seconds())))
             for each in self._going.values():
-                each.exchange()
-            if self._runtime.store.now() >= until:
+                with outages.of(each.batch.provider):
+                    each.exchange()
+            outages.tell()
+            self._tell()
+            if store.now() >= until:
                 return False
         return True
+
+    def _tell(self) -> None:
+        """Log once what is waited for."""
+        held_up = {each.batch.id: each.held_up for each in self._going.values() if each.held_up}
+        for name in held_up.keys() - self._told:
+            log.warning("batch %s: %s", name, held_up[name])
+        self._told = set(held_up)
 
     def release(self) -> None:
         """Stop: wait a little for what is on its way, write it down, and give the batches back."""
@@ -128,5 +141,7 @@ class Performer:
             close(self._runtime, batch)
 
     def _let_go(self, name: str) -> None:
-        with suppress(StoreError):  # the lease runs out, and the piece is found
+        try:
             self._going.pop(name).leave(DRAIN)
+        except (StoreError, BlobError) as error:  # the lease runs out, and what was written is found
+            log.warning("batch %s could not be given back: %s", name, error)

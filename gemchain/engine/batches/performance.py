@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
-from itertools import islice
 
 import orjson
 
@@ -16,7 +15,7 @@ from gemchain.engine.batches.leases import giving_back, leased_until
 from gemchain.engine.batches.output_parts import save_with_parts
 from gemchain.engine.batches.pieces import answered, pieces, write_piece
 from gemchain.engine.policy.escalation import goes_over_at, going_over
-from gemchain.errors import ConfigurationError, StoreConflictError
+from gemchain.errors import BlobError, ConfigurationError, StoreConflictError
 from gemchain.formats.direct_rows import write_row
 from gemchain.ports import DirectRun, Provider
 from gemchain.records import Batch, Failure, InputRow, OutputFile, Progress
@@ -79,10 +78,11 @@ class Performance:
         """Look what was answered before, and start a run for the rest."""
         runtime, batch = self._runtime, self.batch
         self._output = pieces(runtime, batch)
-        done = answered(runtime, self._output)
-        provider = runtime.providers.named(batch.provider)
-        self._run: DirectRun = provider.start(batch)
-        self._rows = _unanswered(runtime, provider, batch, done)
+        self._known = answered(runtime, self._output)
+        self._provider = runtime.providers.named(batch.provider)
+        self._run: DirectRun = self._provider.start(batch)
+        self._rows = self._unread()
+        self._next: list[InputRow] = []
         self._written_at = runtime.store.now()
 
     @property
@@ -92,7 +92,7 @@ class Performance:
 
     @property
     def _is_over(self) -> bool:
-        return self._read and not self._run.pending
+        return self._is_fed and not self._run.pending
 
     def exchange(self) -> None:
         """Take what was answered, and feed what there is room for.
@@ -101,33 +101,67 @@ class Performance:
             ConfigurationError: The provider is not set up as it has to be.
         """
         self._lines += self._run.take()
-        room = 0 if self._read else self._run.room()
-        if room <= 0:
+        if self._is_fed:
             return
-        rows = list(islice(self._rows, room))
-        self._read = len(rows) < room
-        self._run.feed(self._still_wanted(rows))
+        self._read_on(self._run.room())
+        wanted, late = self._still_wanted(self._next)
+        if self._holds:
+            self._next = []
+            self._lines += late
+            self._run.feed(wanted)
 
-    def _still_wanted(self, rows: Sequence[InputRow]) -> list[InputRow]:
+    @property
+    def _is_fed(self) -> bool:
+        return self._read and not self._next
+
+    @property
+    def _holds(self) -> bool:
+        """Whether the lease still holds: nobody else asks these prompts in this moment."""
+        until = self.batch.leased_until_at
+        return until is not None and self._runtime.store.now() < until
+
+    def _read_on(self, room: int) -> None:
+        """Read requests from the input file until there are so many to feed.
+
+        When the file cannot be read, it is read from its start the next time, without what is known by then.
+        """
+        try:
+            while len(self._next) < room and not self._read:
+                row = next(self._rows, None)
+                if row is None:
+                    self._read = True
+                else:
+                    self._known.add(row.prompt_id)
+                    self._next.append(row)
+        except BlobError:
+            self._rows = self._unread()
+            raise
+
+    def _unread(self) -> Iterator[InputRow]:
+        return _unanswered(self._runtime, self._provider, self.batch, self._known)
+
+    def _still_wanted(self, rows: Sequence[InputRow]) -> tuple[list[InputRow], list[bytes]]:
         """Of these, the prompts that the batch still holds: others were answered, cancelled or given up.
 
         One that is past its deadline is not asked: it gets a row that says so.
         """
+        wanted: list[InputRow] = []
+        late: list[bytes] = []
         if not rows:
-            return []
-        now, wanted = self._runtime.store.now(), []
+            return wanted, late
+        now = self._runtime.store.now()
         found = self._runtime.store.prompts({each.prompt_id for each in rows})
         for row in rows:
             prompt = found.get(row.prompt_id)
-            if prompt is None or not self._holds(prompt.progress):
+            if prompt is None or not self._is_ours(prompt.progress):
                 continue
             if prompt.deadline_at is not None and prompt.deadline_at <= now:
-                self._lines.append(write_row(row.prompt_id, self.batch.lane, 0, None, TOO_LATE))
+                late.append(write_row(row.prompt_id, self.batch.lane, 0, None, TOO_LATE))
             else:
                 wanted.append(row)
-        return wanted
+        return wanted, late
 
-    def _holds(self, progress: Progress) -> bool:
+    def _is_ours(self, progress: Progress) -> bool:
         return progress.state is PromptState.CLAIMED and progress.batch_id == self.batch.id
 
     def is_due(self) -> bool:
@@ -175,6 +209,11 @@ class Performance:
             clock.sleep(LOOK)
             self._lines += self._run.take()
 
+    def drop(self) -> None:
+        """Stop, and write nothing: the batch is over, or another process works on it."""
+        self.ended = True
+        self._run.stop()
+
     def _arrived(self, batch: Batch) -> Batch:
         return replace(
             batch, state=BatchState.ARRIVED, arrived_at=self._runtime.store.now(), leased_until_at=None
@@ -198,17 +237,18 @@ class Performance:
             self._output = (*self._output, file)
             self._lines = []
         self._written_at = self._runtime.store.now()
-        while True:
-            changed = change(self.batch)
-            arrived = changed.state is BatchState.ARRIVED
-            output = self._whole_output() if arrived else self._output
-            try:
-                self.batch = save_with_parts(self._runtime, changed, output)
-            except StoreConflictError:
-                if not self._adopt():
-                    return
-            else:
+        while not self._try_save(change(self.batch)):
+            if not self._adopt():
                 return
+
+    def _try_save(self, changed: Batch) -> bool:
+        """Save the batch; False when somebody else changed it."""
+        output = self._whole_output() if changed.state is BatchState.ARRIVED else self._output
+        try:
+            self.batch = save_with_parts(self._runtime, changed, output)
+        except StoreConflictError:
+            return False
+        return True
 
     def _whole_output(self) -> tuple[OutputFile, ...]:
         """All pieces, also those of a holder that was slow to see that the batch was taken over."""
@@ -221,15 +261,14 @@ class Performance:
             stored is None
             or stored.fence != self.batch.fence
             or stored.state is not BatchState.SENT
-            or stored.version == self.batch.version  # what it was saved as is not what conflicts
+            or stored.version == self.batch.version  # the conflict is about something else
         ):
             log.warning("batch %s: another process works on it by now", self.batch.id)
-            self._run.stop()
-            self.ended = True
+            self.drop()
             return False
         self.batch = stored
-        if stored.failure is not None and not self._read:
-            self._read = True
+        if stored.failure is not None and not self._is_fed:  # cancelled
+            self._read, self._next = True, []
             self._run.stop(DRAIN)
         return True
 

@@ -10,14 +10,13 @@ from gemchain.runtime import Runtime
 
 __all__ = ["cancel_batch"]
 
-CANCELLED = Failure("job", "the batch was cancelled", retryable=True)
-"""Why prompts of a batch that we send ourselves have no answer after it was cancelled."""
+CANCELLED = Failure("job", "the batch was cancelled; what was answered is kept", retryable=True)
 
 
 def cancel_batch(runtime: Runtime, batch_id: str) -> Batch:
     """Ask the provider to stop the job of a SENT batch, and look at it at once.
 
-    A batch of the lanes `direct` and `flex` has no job: whoever sends it asks nothing more.
+    A batch that a process of ours sends is marked; whoever performs it sends nothing more.
 
     Prompts whose rows are delivered all the same go on; the others are queued again, as after a job that
     expired. To stop a chain for good, cancel the chain.

@@ -20,6 +20,9 @@ __all__ = ["Connections", "proxy_of"]
 IDLE = 60.0
 """Seconds after which a connection that nobody used is not used any more."""
 
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+"""Servers on this machine, which no proxy can reach."""
+
 
 @cache
 def _trusted() -> ssl.SSLContext:
@@ -32,7 +35,8 @@ def _trusted() -> ssl.SSLContext:
 def proxy_of(url: str) -> str | None:
     """The proxy that the environment names for an address (`HTTPS_PROXY`, `NO_PROXY`, …); None for none."""
     address = urlsplit(url)
-    if proxy_bypass(address.hostname or ""):
+    host = address.hostname or ""
+    if host in LOOPBACK or proxy_bypass(host):
         return None
     known = getproxies()
     found = known.get(address.scheme) or known.get("all")

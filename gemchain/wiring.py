@@ -293,17 +293,19 @@ def _providers(settings: Settings, blobs: Blobs, clock: Clock, responder: Respon
     def anthropic() -> Provider:
         from gemchain.providers.anthropic import AnthropicProvider
 
-        return AnthropicProvider(blobs, endpoint=settings.anthropic_endpoint)
+        return AnthropicProvider(
+            blobs, endpoint=settings.anthropic_endpoint, concurrency=settings.concurrency
+        )
 
     def mistral() -> Provider:
         from gemchain.providers.mistral import MistralProvider
 
-        return MistralProvider(blobs, endpoint=settings.mistral_endpoint)
+        return MistralProvider(blobs, endpoint=settings.mistral_endpoint, concurrency=settings.concurrency)
 
     def openai() -> Provider:
         from gemchain.providers.openai import OpenAIProvider
 
-        return OpenAIProvider(blobs)
+        return OpenAIProvider(blobs, concurrency=settings.concurrency)
 
     constructors = {
         "simulated": simulated,

@@ -5,11 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from gemchain.errors import ConfigurationError, ProviderUnavailableError
+from gemchain.errors import ProviderUnavailableError
 from gemchain.formats import files
 from gemchain.formats.registry import format_named
 from gemchain.ports import Capabilities, DirectRun, FileContent, Format
 from gemchain.providers.capabilities import TABLE
+from gemchain.providers.direct import DirectLane
 from gemchain.records import Batch
 
 __all__ = ["LISTING_LAG", "UPLOAD_SECONDS", "Deadline", "Hosted"]
@@ -54,6 +55,7 @@ class Hosted:
 
     name: str
     speaks: str
+    _lane: DirectLane
 
     def format(self, model: str) -> Format:
         """The format that the service speaks; see `Provider.format`."""
@@ -66,12 +68,8 @@ class Hosted:
         return TABLE[self.name]
 
     def start(self, batch: Batch) -> DirectRun:
-        """No single requests are sent; see `Provider.start`.
-
-        Raises:
-            ConfigurationError: Always: a prompt of such a lane comes from a newer gemchain.
-        """
-        raise ConfigurationError(f"provider {self.name!r} has no lane {batch.lane!r}; upgrade gemchain")
+        """Single requests of this batch; see `Provider.start`."""
+        return self._lane.start(batch)
 
     def check(self, model: str, request: dict[str, Any]) -> None:
         """Refuse what the service would refuse; see `Provider.check`."""

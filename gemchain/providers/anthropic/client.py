@@ -23,7 +23,7 @@ from gemchain.providers.http_refusals import Service, refused
 if TYPE_CHECKING:
     from anthropic import Anthropic
 
-__all__ = ["open_client", "translated"]
+__all__ = ["found_key", "open_client", "translated"]
 
 SERVICE = Service(
     "Anthropic",
@@ -32,6 +32,18 @@ SERVICE = Service(
 )
 TIMEOUT = 120.0
 """Seconds without a byte after which a call is given up."""
+
+
+def found_key(key: str, endpoint: str) -> str:
+    """The key that is given, or that of ANTHROPIC_API_KEY; any for a stand-in.
+
+    Raises:
+        ConfigurationError: There is none.
+    """
+    found = key or os.environ.get("ANTHROPIC_API_KEY", "") or ("emulated" if endpoint else "")
+    if not found:
+        raise ConfigurationError(f"Anthropic needs a key; {SERVICE.key_help}")
+    return found
 
 
 def open_client(key: str, endpoint: str) -> "Anthropic":
@@ -48,10 +60,9 @@ def open_client(key: str, endpoint: str) -> "Anthropic":
         from anthropic import Anthropic
     except ImportError as error:
         raise MissingExtraError("Anthropic", "anthropic") from error
-    key = key or os.environ.get("ANTHROPIC_API_KEY", "")
-    if not key and not endpoint:
-        raise ConfigurationError(f"Anthropic needs a key; {SERVICE.key_help}")
-    return Anthropic(api_key=key or "emulated", base_url=endpoint or None, max_retries=0, timeout=TIMEOUT)
+    return Anthropic(
+        api_key=found_key(key, endpoint), base_url=endpoint or None, max_retries=0, timeout=TIMEOUT
+    )
 
 
 @contextmanager

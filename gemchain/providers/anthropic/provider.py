@@ -14,6 +14,7 @@ before. The body of the call is on its way for `UPLOAD_SECONDS` at most, so `LIS
 batch can come of it any more. A process that dies while it downloads leaves nothing; see `downloads`.
 """
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
@@ -22,8 +23,9 @@ from gemchain.errors import ProviderUnavailableError
 from gemchain.ports import Blobs, Job, JobState, Limits, Row
 from gemchain.providers.anthropic import rows
 from gemchain.providers.anthropic.adoption import Ownership, has_ended
-from gemchain.providers.anthropic.client import open_client, translated
+from gemchain.providers.anthropic.client import found_key, open_client, translated
 from gemchain.providers.anthropic.request_body import request_body
+from gemchain.providers.direct import DirectLane, Endpoint, endpoints
 from gemchain.providers.downloads import fetched
 from gemchain.providers.hosted import LISTING_LAG, Deadline, Hosted
 from gemchain.providers.jobs import first_going
@@ -54,6 +56,7 @@ class AnthropicProvider(Hosted):
         key: The API key; that of ANTHROPIC_API_KEY when empty.
         endpoint: Address of a stand-in; that of ANTHROPIC_BASE_URL, else the API itself, when empty.
         seconds: A clock that never goes back, for the time that an upload takes.
+        concurrency: Single requests of one model that are on their way at the same time, at most.
     """
 
     name = "anthropic"
@@ -68,13 +71,24 @@ class AnthropicProvider(Hosted):
         key: str = "",
         endpoint: str = "",
         seconds: Callable[[], float] = time.monotonic,
+        concurrency: int = 64,
     ) -> None:
+        self._concurrency = concurrency
+        self._lane = DirectLane(self._single)
         self._blobs = blobs
         self._key = key
         self._endpoint = endpoint
         self._seconds = seconds
         self._client: Anthropic | None = None
         self._ownership = Ownership(self._opened)
+
+    def _single(self, batch: Batch) -> Endpoint:
+        """Where single requests of a batch go."""
+        key = found_key(self._key, self._endpoint)
+        base = self._endpoint or os.environ.get("ANTHROPIC_BASE_URL", "")
+        return endpoints.anthropic(
+            batch, self.format(batch.model), key, base_url=base, concurrency=self._concurrency
+        )
 
     def input_line(self, batch: Batch, row: InputRow) -> bytes:
         """One line of an input file, with the model; see `Provider.input_line`."""

@@ -21,11 +21,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gemchain.errors import ProviderUnavailableError
 from gemchain.ports import Blobs, Job, JobState, Limits, Row
+from gemchain.providers.direct import DirectLane, Endpoint, endpoints
 from gemchain.providers.downloads import fetched
 from gemchain.providers.hosted import LISTING_LAG, Deadline, Hosted
 from gemchain.providers.jobs import first_going
 from gemchain.providers.mistral import rows
-from gemchain.providers.mistral.client import open_client, translated
+from gemchain.providers.mistral.client import found_key, open_client, translated
 from gemchain.providers.output_files import output_folder
 from gemchain.records import Batch, Failure, InputRow, OutputFile
 from gemchain.records.identity import job_name
@@ -64,6 +65,7 @@ class MistralProvider(Hosted):
         key: The API key; that of MISTRAL_API_KEY when empty.
         endpoint: Address of a stand-in; empty for the API itself.
         seconds: A clock that never goes back, for the time that an upload takes.
+        concurrency: Single requests of one model that are on their way at the same time, at most.
     """
 
     name = "mistral"
@@ -78,12 +80,23 @@ class MistralProvider(Hosted):
         key: str = "",
         endpoint: str = "",
         seconds: Callable[[], float] = time.monotonic,
+        concurrency: int = 64,
     ) -> None:
+        self._concurrency = concurrency
+        self._lane = DirectLane(self._single)
         self._blobs = blobs
         self._key = key
         self._endpoint = endpoint
         self._seconds = seconds
         self._client: Mistral | None = None
+
+    def _single(self, batch: Batch) -> Endpoint:
+        """Where single requests of a batch go."""
+        key = found_key(self._key, self._endpoint)
+        base = f"{self._endpoint}/v1" if self._endpoint else ""
+        return endpoints.mistral(
+            batch, self.format(batch.model), key, base_url=base, concurrency=self._concurrency
+        )
 
     def input_line(self, batch: Batch, row: InputRow) -> bytes:
         """One line of an input file that names the prompt; see `Provider.input_line`."""

@@ -274,6 +274,7 @@ def _providers(settings: Settings, blobs: Blobs, clock: Clock, responder: Respon
             project=settings.project,
             location=settings.location,
             endpoint=settings.vertex_endpoint,
+            concurrency=settings.concurrency,
         )
 
     def gemini_api() -> Provider:

@@ -23,7 +23,7 @@ TABLE = Path(__file__).with_name("prices.toml")
 MILLION = 1_000_000
 
 _PREFIX = re.compile(
-    r"^(?:simulated/|plain/|gemini-api/|vertex/|models/|publishers/google/models/|projects/[^/]+/locations/[^/]+/)+"
+    r"^(?:simulated/|plain/|embeddings/|gemini-api/|vertex/|models/|publishers/google/models/|projects/[^/]+/locations/[^/]+/)+"
 )
 _VERSION = re.compile(r"@.*$|-\d{3}$|-latest$")
 

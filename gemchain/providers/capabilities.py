@@ -13,6 +13,6 @@ GEMINI_FILES = ("image", "pdf", "audio", "video", "text")
 TABLE: dict[str, Capabilities] = {
     "vertex": Capabilities(lanes=(BATCH,), files=GEMINI_FILES),
     "gemini-api": Capabilities(lanes=(BATCH,), files=GEMINI_FILES, partial=False, webhook=True),
-    "simulated": Capabilities(lanes=(BATCH, DIRECT), files=GEMINI_FILES),
+    "simulated": Capabilities(lanes=(BATCH, DIRECT), kinds=("generate", "embed"), files=GEMINI_FILES),
 }
 """Capabilities by the provider's name. A provider may narrow them for a model."""

@@ -13,7 +13,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from gemchain.emulators.refusals import invalid, not_found, precondition
+from gemchain.formats.gemini.fields import field_of
 from gemchain.simulated.dialect import Responder
+from gemchain.simulated.dialects import GEMINI, GEMINI_EMBEDDINGS
 from gemchain.simulated.faults import Draws, Faults, JobFate
 from gemchain.simulated.output import Simulation, write_output
 
@@ -55,6 +57,7 @@ class StoredBatch:
     fate: JobFate | None = None
     is_cancelled: bool = False
     responses_file: str | None = None
+    embeds: bool = False
 
 
 class GeminiApiService:
@@ -62,7 +65,7 @@ class GeminiApiService:
 
     Args:
         now: The present.
-        responder: Answers the requests.
+        responder: Answers the requests in place of the built-in one.
         turnaround: Seconds that a batch takes.
         seed: Seed of everything that is drawn.
         serves: Whether a model exists.
@@ -72,7 +75,7 @@ class GeminiApiService:
         self,
         now: Callable[[], datetime],
         *,
-        responder: Responder,
+        responder: Responder | None,
         turnaround: float,
         seed: int,
         serves: Callable[[str], bool],
@@ -112,18 +115,27 @@ class GeminiApiService:
         with self._call():
             return self._found_file(name).data
 
-    def create(self, model: str, body: dict[str, Any]) -> dict[str, Any]:
-        """A new batch, whether or not one of this display name exists."""
+    def create(self, model: str, body: dict[str, Any], *, embeds: bool = False) -> dict[str, Any]:
+        """A new batch, whether or not one of this display name exists.
+
+        Args:
+            model: The model that is asked.
+            body: What was sent.
+            embeds: Whether its requests are those of `embedContent`.
+        """
         with self._call():
             asked = body.get("batch") or {}
-            file = (asked.get("inputConfig") or {}).get("fileName") or ""
+            # google-genai spells the name for embeddings in snake_case, and the service takes both.
+            file = field_of(asked.get("inputConfig") or {}, "fileName") or ""
             if not self._serves(model):
                 raise not_found(f"models/{model} is not found for API version v1beta, or is not supported.")
             if not file:
                 raise invalid("The batch needs an input file (emulated).")
             self._found_file(file)
             name, now = f"batches/b{next(self._numbers):012d}", self._now()
-            batch = StoredBatch(name, asked.get("displayName", ""), model, file, now, now + self._turnaround)
+            batch = StoredBatch(
+                name, asked.get("displayName", ""), model, file, now, now + self._turnaround, embeds=embeds
+            )
             self._batches[name] = batch
             return self._resource(batch)
 
@@ -184,7 +196,9 @@ class GeminiApiService:
             return
         seen_at = batch.ready_at.isoformat(timespec="microseconds")
         rows: list[bytes] = []
-        simulation = Simulation(self._responder, batch.model, draws, seen_at, bare=True)
+        dialect = GEMINI_EMBEDDINGS if batch.embeds else GEMINI
+        responder = self._responder or dialect.builtin
+        simulation = Simulation(responder, batch.model, draws, seen_at, bare=True, dialect=dialect)
         write_output([self._files[batch.input_file].data], rows.append, simulation)
         name = f"files/batch-{batch.name.rpartition('/')[2]}"
         self._files[name] = StoredFile(name, b"".join(rows), batch.ready_at)
@@ -194,7 +208,7 @@ class GeminiApiService:
         """The batch as a long-running operation."""
         state = _WORDS[batch.fate] if batch.fate else "PENDING" if self._is_young(batch) else "RUNNING"
         metadata: dict[str, Any] = {
-            "@type": "type.googleapis.com/google.ai.generativelanguage.v1main.GenerateContentBatch",
+            "@type": f"type.googleapis.com/google.ai.generativelanguage.v1main.{_type(batch)}",
             "name": batch.name,
             "displayName": batch.display_name,
             "model": f"models/{batch.model}",
@@ -215,6 +229,10 @@ class GeminiApiService:
 
     def _is_young(self, batch: StoredBatch) -> bool:
         return self._now() < batch.created_at + self._turnaround / 10
+
+
+def _type(batch: StoredBatch) -> str:
+    return "EmbedContentBatch" if batch.embeds else "GenerateContentBatch"
 
 
 def _file_resource(file: StoredFile) -> dict[str, Any]:

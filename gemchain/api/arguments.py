@@ -16,6 +16,7 @@ from gemchain.records.retry_policy import (
     checked_attempts,
     checked_backoff,
     checked_deadline,
+    checked_escalation,
 )
 from gemchain.runtime import Runtime
 
@@ -178,6 +179,7 @@ def chain_rules(runtime: Runtime, now: datetime, *defaults: ChainDefaults | None
         signed.get("retry_if"),
         checked_lane(said.get("lane") or settings.lane or None),
         said.get("model") or settings.default_model or None,
+        checked_escalation(said.get("escalate_after")),
     )
 
 

@@ -54,6 +54,7 @@ class OtherOptions(TypedDict, total=False):
     max_output_tokens: int | None
     tools: Sequence[Any] | None
     lane: str | None
+    escalate_after: float | timedelta | None
     kind: Literal["generate", "embed"]
 
 
@@ -83,13 +84,14 @@ class PromptSpec(Awaited[Response[Parsed_co]], Generic[Parsed_co]):
     retry_if: Callable[..., Any] | None = None
     config: Any = None
     allow_unknown_model: bool = False
-    schema: Any = None
     system: str | None = None
     temperature: float | None = None
     max_output_tokens: int | None = None
     tools: Sequence[Any] | None = None
     lane: str | None = None
+    escalate_after: float | timedelta | None = None
     kind: str = GENERATE
+    schema: Any = None
 
     @property
     def digest(self) -> str:

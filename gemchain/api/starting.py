@@ -78,7 +78,8 @@ def start(  # type: ignore[misc]
         key: Makes the start repeatable: the same function, key and arguments return the chain that exists,
             and the function does not run again. Each function has keys of its own.
         defaults: What all prompts of this chain inherit unless they say otherwise: a dict of `max_attempts`,
-            `backoff`, `deadline` (of the chain: a time, or a time from now), `retry_if`, `lane` and `model`.
+            `backoff`, `deadline` (of the chain: a time, or a time from now), `retry_if`, `lane`,
+            `escalate_after` and `model`.
             It wins over what `@gemchain.chain` says.
         existing: What to do when the key belongs to a chain with other arguments: `raise`, or `return` that
             chain. Arguments that are not JSON are not compared.

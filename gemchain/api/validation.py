@@ -17,11 +17,13 @@ from gemchain.formats.response import MODEL
 from gemchain.ports import Composed, Options
 from gemchain.records import QUEUED, Draft, Failure, Progress, Prompt
 from gemchain.records.identity import branch_id, check_text, keyed_child_id, nested_join_id
+from gemchain.records.lanes import escalating
 from gemchain.records.retry_policy import (
     RetryPolicy,
     checked_attempts,
     checked_backoff,
     checked_deadline,
+    checked_escalation,
     policy_to_text,
 )
 from gemchain.records.states import PromptState
@@ -75,6 +77,7 @@ def make_draft(runtime: Runtime, scope: Scope, spec: PromptSpec) -> Draft:
     deadline_at = _deadline(scope, spec.deadline, inherited)
     asked = checked_lane(spec.lane) or inherited.lane
     lane = chosen_lane(named, can, asked or runtime.settings.lane or None, deadline_at, scope.created_at)
+    escalates = checked_escalation(spec.escalate_after)
     prompt = Prompt(
         _prompt_id(scope, spec.key),
         scope.chain_id,
@@ -85,7 +88,7 @@ def make_draft(runtime: Runtime, scope: Scope, spec: PromptSpec) -> Draft:
         parent.id if parent else None,
         parent.path if parent else "0",
         parent.depth + 1 if parent else 0,
-        lane,
+        escalating(lane, inherited.escalate_after if escalates is None else escalates),
         kind,
         after.callback,
         after.params,

@@ -4,20 +4,20 @@ It keeps no state of its own: all it knows was read from the store. So it can be
 and several processes can drive one state at the same time.
 """
 
-import gc
 import logging
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from gemchain.base.collections import rare_collections
 from gemchain.engine.batches.leases import abandoned
 from gemchain.engine.callback_retries import retry_callbacks
 from gemchain.engine.stages.assemble import assemble
 from gemchain.engine.stages.collect import collect
 from gemchain.engine.stages.dispatch import dispatch
 from gemchain.engine.stages.launch import launch
-from gemchain.engine.stages.perform import Performer
+from gemchain.engine.stages.perform import Nap, Performer
 from gemchain.engine.stages.sweep import sweep
 from gemchain.errors import BlobNotFoundError, NotSetUpError, StoreConflictError, StoreUnavailableError
 from gemchain.records import Batch, queue_names
@@ -27,9 +27,6 @@ from gemchain.runtime import Runtime
 __all__ = ["Driver", "drive", "is_idle"]
 
 log = logging.getLogger("gemchain")
-
-COLLECT_EVERY = 500_000
-"""Objects between two garbage collections while driving: more than a group of answers holds at once."""
 
 MIN_SLEEP = 0.005
 """Shortest sleep in seconds: reading the store is not free."""
@@ -63,6 +60,7 @@ class Driver:
 
     Attributes:
         watch: Called after every piece of work, for a display of progress; keep it quick.
+        nap: How to rest; by the clock when None.
         aside: Providers that a person has to set up first, and what each lacks. They are asked again when
             they were left alone for `poll_max`, since a person may have mended it.
         lost: Why a part of an output could not be read in the last turn.
@@ -70,6 +68,7 @@ class Driver:
 
     runtime: Runtime
     watch: Callable[[], None] = _nothing
+    nap: Nap | None = None
     _turned_at: datetime | None = None
     _look_at: datetime | None = None
     _sweep_at: datetime | None = None
@@ -80,7 +79,7 @@ class Driver:
     _performer: Performer = field(init=False)
 
     def __post_init__(self) -> None:
-        self._performer = Performer(self.runtime)
+        self._performer = Performer(self.runtime, self.nap)
 
     def release(self) -> None:
         """Give back what this process works on. Called at the end, however the run ends."""
@@ -215,10 +214,8 @@ class Driver:
             ends += self._due_times(now)
         if until is not None:
             ends.append(until)
-        if self._performer.is_busy:
-            self._going_on(lambda: self._performer.wait(min(ends)))
-        else:
-            runtime.clock.sleep(max(MIN_SLEEP, (min(ends) - now).total_seconds()))
+        end = max(min(ends), now + timedelta(seconds=MIN_SLEEP))
+        self.patiently(lambda: self._going_on(lambda: self._performer.rest(end)), otherwise=False)
 
     def _due_times(self, now: datetime) -> list[datetime]:
         store = self.runtime.store
@@ -255,6 +252,7 @@ def drive(
     until_idle: bool = True,
     timeout: float | None = None,
     watch: Callable[[], None] = _nothing,
+    nap: Nap | None = None,
 ) -> bool:
     """Drive the engine.
 
@@ -266,6 +264,7 @@ def drive(
         until_idle: Stop when nothing is left that the engine could carry on.
         timeout: Seconds after which to stop, whatever is left.
         watch: Called after every piece of work.
+        nap: How to rest when nothing is due; by the clock when None.
 
     Returns:
         Whether it stopped for `until` or for idleness, and not for the timeout.
@@ -275,23 +274,12 @@ def drive(
         BlobNotFoundError: An output is not there any more; all that does not need it is done.
     """
     served = runtime if owners is None else replace(runtime, store=runtime.store.owned_by(owners))
-    with _rare_collections():
-        driver = Driver(served, watch)
+    with rare_collections():
+        driver = Driver(served, watch, nap)
         try:
             return _drive(driver, until, until_idle=until_idle, timeout=timeout)
         finally:
             driver.release()
-
-
-@contextmanager
-def _rare_collections() -> Iterator[None]:
-    """Collect garbage rarely: records hold no cycles, and a collection at every 700th object costs 6 %."""
-    before = gc.get_threshold()
-    gc.set_threshold(max(before[0], COLLECT_EVERY), *before[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
 
 
 def _drive(driver: Driver, until: Callable[[], bool], *, until_idle: bool, timeout: float | None) -> bool:

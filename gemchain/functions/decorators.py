@@ -6,7 +6,13 @@ from inspect import iscoroutinefunction
 from typing import Any, NamedTuple, ParamSpec, TypeVar, overload
 
 from gemchain.errors import ContinuationError
-from gemchain.records.retry_policy import Backoff, ChainDefaults, checked_attempts, checked_backoff
+from gemchain.records.retry_policy import (
+    Backoff,
+    ChainDefaults,
+    checked_attempts,
+    checked_backoff,
+    checked_escalation,
+)
 
 __all__ = ["ALIASES", "CallbackNames", "ChainOptions", "callback", "callback_names", "chain", "chain_options"]
 
@@ -44,6 +50,7 @@ def chain(
     deadline: timedelta | None = ...,
     retry_if: Callable[..., Any] | None = ...,
     lane: str | None = ...,
+    escalate_after: float | timedelta | None = ...,
     model: str | None = ...,
 ) -> Callable[[AsyncFunction[P, T]], AsyncFunction[P, T]]: ...
 def chain(  # noqa: PLR0913 -- named options of a public decorator
@@ -56,6 +63,7 @@ def chain(  # noqa: PLR0913 -- named options of a public decorator
     deadline: timedelta | None = None,
     retry_if: Callable[..., Any] | None = None,
     lane: str | None = None,
+    escalate_after: float | timedelta | None = None,
     model: str | None = None,
 ) -> Any:
     """Make an `async def` function a chain, to be started with `gemchain.start`.
@@ -79,6 +87,7 @@ def chain(  # noqa: PLR0913 -- named options of a public decorator
             waits end: the program gets a `PromptError` whose `reason` is `deadline`.
         retry_if: Looks at each usable answer and may ask for another; see `gemchain.submit`.
         lane: How its prompts are sent; see `gemchain.submit`.
+        escalate_after: Seconds that a batch may take before what is not answered goes over to a faster lane.
         model: The model of its prompts that name none.
 
     Raises:
@@ -91,10 +100,12 @@ def chain(  # noqa: PLR0913 -- named options of a public decorator
         deadline=deadline,
         retry_if=retry_if,
         lane=lane,
+        escalate_after=escalate_after,
         model=model,
     )
     checked_attempts(max_attempts)
     checked_backoff(backoff)
+    checked_escalation(escalate_after)
 
     def mark(marked: F) -> F:
         if not iscoroutinefunction(marked):

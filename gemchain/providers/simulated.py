@@ -18,8 +18,9 @@ import secrets
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,15 +30,18 @@ from gemchain.errors import BlobError, BlobNotFoundError, ProviderRejectedError,
 from gemchain.formats.files import Uploads
 from gemchain.formats.gemini import rows
 from gemchain.formats.gemini.format import GEMINI
-from gemchain.ports import Blobs, Clock, FileContent, Format, Job, JobState, Limits
-from gemchain.providers.gemini_batches import BY_HAND, GeminiBatches, first_going
+from gemchain.ports import Blobs, Clock, DirectRun, FileContent, Format, Job, JobState, Limits
+from gemchain.providers.gemini_batches import BY_HAND, GeminiBatches
+from gemchain.providers.jobs import first_going
 from gemchain.providers.output_files import output_folder
 from gemchain.records import Batch, Failure, InputRow, OutputFile
 from gemchain.records.identity import job_name
 from gemchain.simulated.bill import answered_prompts
 from gemchain.simulated.dialect import Responder
 from gemchain.simulated.dialects import dialect_of
+from gemchain.simulated.direct import SimulatedRun
 from gemchain.simulated.faults import Draws, Faults, JobFate
+from gemchain.simulated.jobs import JOBS, WORDS, JobRecord, failure_of
 from gemchain.simulated.output import Simulation, write_output
 
 __all__ = ["LIMITS", "SimulatedProvider"]
@@ -45,36 +49,12 @@ __all__ = ["LIMITS", "SimulatedProvider"]
 LIMITS = Limits(max_requests=200_000, max_bytes=1_000_000_000, max_request_bytes=20_000_000)
 """Those of Vertex AI. https://docs.cloud.google.com/gemini-enterprise-agent-platform/models/capabilities/batch-inference"""
 
-JOBS = "simulated/jobs"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobRecord:
-    """What the service keeps of a job. Times are in ISO format.
-
-    Attributes:
-        draw: Seeds what the job draws: display name and number among the jobs of that name.
-        ready_at: When it is over.
-        stopped: Share of its rows that were finished when it was cancelled; None when it was not.
-        state: The word for its state, once over.
-        output_uri: Its output, once over.
-    """
-
-    name: str
-    display_name: str
-    draw: str
-    batch_id: str
-    model: str
-    input_uri: str
-    created_at: str
-    ready_at: str
-    stopped: float | None = None
-    state: str | None = None
-    output_uri: str | None = None
-
 
 class SimulatedProvider(GeminiBatches):
     """Answers `simulated/…` models, whatever their name, from the requests' own texts.
+
+    Attributes:
+        asked: For each prompt, how often this object was asked it as a single request.
 
     Args:
         blobs: Where the input files are and where jobs and outputs are kept.
@@ -83,6 +63,8 @@ class SimulatedProvider(GeminiBatches):
         turnaround: Seconds that a job takes.
         seed: Seed of everything that a job draws.
         faults: What goes wrong, as `Faults` or as `failed=0.1,blocked=0.05`.
+        latency: Seconds that a single request takes in the lanes `flex` and `direct`.
+        concurrency: Single requests on their way at the same time, for each batch.
 
     Raises:
         ConfigurationError: The faults cannot be read.
@@ -92,7 +74,7 @@ class SimulatedProvider(GeminiBatches):
     limits = LIMITS
     listing_lag = 0.0
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- the settings of the service
         self,
         blobs: Blobs,
         clock: Clock,
@@ -101,6 +83,8 @@ class SimulatedProvider(GeminiBatches):
         turnaround: float = 0.0,
         seed: int = 0,
         faults: str | Faults = "",
+        latency: float = 0.0,
+        concurrency: int = 64,
     ) -> None:
         self._blobs = blobs
         self._uploads = Uploads(blobs, BY_HAND)
@@ -108,6 +92,9 @@ class SimulatedProvider(GeminiBatches):
         self._responder: Responder | None = responder
         self._turnaround = timedelta(seconds=turnaround)
         self._seed = seed
+        self._latency = latency
+        self._concurrency = concurrency
+        self.asked: Counter[str] = Counter()
         self.faults = Faults.parse(faults) if isinstance(faults, str) else faults
 
     def format(self, model: str) -> Format:
@@ -162,6 +149,20 @@ class SimulatedProvider(GeminiBatches):
             if record.state is None and now < ready:
                 self._save(replace(record, ready_at=now.isoformat(), stopped=(now - begun) / (ready - begun)))
 
+    def start(self, batch: Batch) -> DirectRun:
+        """Answer the requests of a batch one at a time; see `Provider.start`."""
+        draws = Draws(self.faults, self._seed, f"direct/{batch.id}/{batch.fence}")
+        return SimulatedRun(
+            batch,
+            self._simulation(batch.model, draws, self._clock.now()),
+            self._clock,
+            input_line=partial(self.input_line, batch),
+            read_row=self.read_row,
+            concurrency=self._concurrency,
+            latency=self._latency,
+            asked=self.asked,
+        )
+
     def paid_rows(self) -> Counter[str]:
         """For each prompt, how many jobs have answered it: what a bill would show. For tests."""
         paid: Counter[str] = Counter()
@@ -215,10 +216,10 @@ class SimulatedProvider(GeminiBatches):
         draws = Draws(self.faults, self._seed, record.draw)
         fate = JobFate.CANCELLED if record.stopped is not None else draws.job_fate()
         if fate is JobFate.FAILED:
-            ended = replace(record, state=_WORDS[fate])
+            ended = replace(record, state=WORDS[fate])
         else:
             uri = self._write(record, draws, fate, ready_at)
-            ended = replace(record, state=_WORDS[fate], output_uri=uri)
+            ended = replace(record, state=WORDS[fate], output_uri=uri)
         self._save(ended)
         self._check_not_removed(ended)
         return ended
@@ -238,15 +239,8 @@ class SimulatedProvider(GeminiBatches):
 
     def _write(self, record: JobRecord, draws: Draws, fate: JobFate, ready_at: datetime) -> str:
         share = record.stopped if record.stopped is not None else draws.share()
-        dialect = dialect_of(record.model)
-        simulation = Simulation(
-            responder=self._responder or dialect.builtin,
-            dialect=dialect,
-            model=record.model,
-            draws=draws,
-            seen_at=ready_at.isoformat(timespec="microseconds"),
-            share=1.0 if fate is JobFate.SUCCEEDED else share,
-        )
+        finished = 1.0 if fate is JobFate.SUCCEEDED else share
+        simulation = replace(self._simulation(record.model, draws, ready_at), share=finished)
         # The microseconds keep two pollers of one job apart; see the crash story.
         stamp = ready_at.replace(microsecond=secrets.randbelow(1_000_000)).astimezone(UTC)
         folder = f"prediction-model-{stamp.isoformat(timespec='microseconds').replace('+00:00', 'Z')}"
@@ -255,36 +249,26 @@ class SimulatedProvider(GeminiBatches):
             write_output(self._blobs.stream(record.input_uri), out.write, simulation)
         return self._blobs.uri(name)
 
+    def _simulation(self, model: str, draws: Draws, seen_at: datetime) -> Simulation:
+        dialect = dialect_of(model)
+        return Simulation(
+            responder=self._responder or dialect.builtin,
+            dialect=dialect,
+            model=model,
+            draws=draws,
+            seen_at=seen_at.isoformat(timespec="microseconds"),
+        )
+
     def _report(self, record: JobRecord) -> Job:
         if record.state is None:
             return Job(record.name, JobState.RUNNING, detail="JOB_STATE_RUNNING (simulated)")
         detail = f"{record.state} (simulated)"
-        failure = _failure(record.state)
+        failure = failure_of(record.state)
         info = self._blobs.stat(record.output_uri) if record.output_uri else None
         if info is None:
             lost = Failure("job", "the output of the simulated job is gone", retryable=True)
             return Job(record.name, JobState.FAILED, failure=failure or lost, detail=detail)
         return Job(record.name, JobState.LANDED, (OutputFile(*info),), failure, detail)
-
-
-_WORDS = {
-    JobFate.SUCCEEDED: "JOB_STATE_SUCCEEDED",
-    JobFate.EXPIRED: "JOB_STATE_EXPIRED",
-    JobFate.CANCELLED: "JOB_STATE_CANCELLED",
-    JobFate.PARTIAL: "JOB_STATE_PARTIALLY_SUCCEEDED",
-    JobFate.FAILED: "JOB_STATE_FAILED",
-}
-_REASONS = {
-    "JOB_STATE_EXPIRED": "the simulated job expired; the rows it finished are kept",
-    "JOB_STATE_CANCELLED": "the simulated job was cancelled; the rows it finished are kept",
-    "JOB_STATE_PARTIALLY_SUCCEEDED": "the simulated job succeeded partially; the rows it finished are kept",
-    "JOB_STATE_FAILED": "the simulated job failed: internal error (simulated fault 'job_failed')",
-}
-
-
-def _failure(state: str) -> Failure | None:
-    words = _REASONS.get(state)
-    return Failure("job", words, retryable=True) if words else None
 
 
 @contextmanager

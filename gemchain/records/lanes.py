@@ -29,9 +29,10 @@ def escalating(lane: str, seconds: float | None) -> str:
     """How a queue names a lane that its prompts leave for a faster one after so many seconds.
 
     Prompts that escalate after different times wait in different queues, so that no job is cancelled for one
-    prompt that others could go on waiting for.
+    prompt that others could go on waiting for. With 0 they stay where they are, whatever the setting says;
+    None leaves it to the setting.
     """
-    return f"{lane}{MARK}{seconds:g}" if seconds and lane != DIRECT else lane
+    return lane if seconds is None or lane == DIRECT else f"{lane}{MARK}{seconds:.15g}"
 
 
 def split(name: str) -> tuple[str, float | None]:

@@ -24,6 +24,7 @@ __all__ = [
     "checked_attempts",
     "checked_backoff",
     "checked_deadline",
+    "checked_escalation",
     "inherited",
     "policy_to_text",
     "rest",
@@ -48,6 +49,7 @@ class ChainDefaults(TypedDict, total=False):
     deadline: datetime | timedelta | None
     retry_if: Callable[..., Any] | None
     lane: str | None
+    escalate_after: float | timedelta | None
     model: str | None
 
 
@@ -60,6 +62,7 @@ class RetryPolicy:
         signed: The function itself, where it is stored by value.
         lane: How its prompts are sent that name no lane themselves.
         model: The model of its prompts that name none.
+        escalate_after: Seconds that a batch may take before what is not answered goes over to a faster lane.
     """
 
     max_attempts: int | None = None
@@ -69,6 +72,7 @@ class RetryPolicy:
     signed: str | None = None
     lane: str | None = None
     model: str | None = None
+    escalate_after: float | None = None
 
 
 NO_POLICY = RetryPolicy()
@@ -114,6 +118,19 @@ def _is_length(given: Any) -> bool:
 
 def _seconds(given: float | timedelta) -> float:
     return given.total_seconds() if isinstance(given, timedelta) else given
+
+
+def checked_escalation(given: Any) -> float | None:
+    """A time after which a faster lane is taken, checked, in seconds.
+
+    Raises:
+        InvalidInputError: It is none.
+    """
+    if given is None:
+        return None
+    if _is_length(given) and not isinstance(given, bool):
+        return float(_seconds(given))
+    raise InvalidInputError(f"escalate_after must be a number of seconds or a timedelta, not {given!r:.60}")
 
 
 def checked_deadline(given: Any, now: datetime, *, past: bool = False) -> datetime | None:
@@ -177,6 +194,7 @@ def _read(text: str) -> tuple[Delays | None, RetryPolicy]:
             chain.get("signed"),
             chain.get("lane"),
             chain.get("model"),
+            checked_escalation(chain.get("escalate_after")),
         )
         return checked_backoff(read["backoff"]), rules
     except (InvalidInputError, LookupError, TypeError, ValueError, AttributeError) as error:

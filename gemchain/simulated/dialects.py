@@ -1,7 +1,10 @@
 """Which wire format a simulated model speaks: its name says so."""
 
-from functools import lru_cache
+from functools import cache
 
+from gemchain.formats.registry import format_named
+from gemchain.simulated.anthropic import AnthropicDialect
+from gemchain.simulated.chat import ChatDialect
 from gemchain.simulated.dialect import Dialect
 from gemchain.simulated.embeddings import GeminiEmbeddingDialect, OpenAIEmbeddingDialect
 from gemchain.simulated.gemini import GeminiDialect
@@ -10,23 +13,27 @@ from gemchain.simulated.plain import PlainDialect
 __all__ = ["GEMINI", "GEMINI_EMBEDDINGS", "dialect_of"]
 
 GEMINI: Dialect = GeminiDialect()
-PLAIN: Dialect = PlainDialect()
+OTHERS: dict[str, Dialect] = {"plain": PlainDialect(), "anthropic": AnthropicDialect()}
 EMBEDDINGS: Dialect = OpenAIEmbeddingDialect()
 GEMINI_EMBEDDINGS: Dialect = GeminiEmbeddingDialect()
-
-_BY_PREFIX = {
-    "plain/": PLAIN,
-    "embeddings/gemini/": GEMINI_EMBEDDINGS,
-    "embeddings/": EMBEDDINGS,
-}
-"""Beginnings of names; the first that fits decides."""
+CHATS = ("openai_chat", "openai_compat", "mistral")
 
 
-@lru_cache(maxsize=1024)
 def dialect_of(model: str) -> Dialect:
     """The dialect of a simulated model.
 
-    `plain/…` speaks the plain format, `embeddings/…` that of OpenAI's embeddings, `embeddings/gemini/…` that
-    of Gemini's, any other name Gemini's own.
+    `plain/…`, `anthropic/…`, `openai_chat/…`, `openai_compat/…` and `mistral/…` speak the formats of these
+    names, `embeddings/…` that of OpenAI's embeddings, `embeddings/gemini/…` that of Gemini's, and any other
+    speaks Gemini's own.
     """
-    return next((found for prefix, found in _BY_PREFIX.items() if model.startswith(prefix)), GEMINI)
+    first, slash, rest = model.partition("/")
+    if slash and first == "embeddings":
+        return GEMINI_EMBEDDINGS if rest.startswith("gemini/") else EMBEDDINGS
+    if slash and first in CHATS:
+        return _chat(first)
+    return OTHERS.get(first, GEMINI) if slash else GEMINI
+
+
+@cache
+def _chat(name: str) -> Dialect:
+    return ChatDialect(format_named(name))

@@ -7,10 +7,15 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "gemchain"
 FOLDERS = ("gemchain", "tests", "benchmarks", "examples", "tools")
-CODE = [path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py"))]
+CODE = [
+    path
+    for folder in FOLDERS
+    for path in sorted((ROOT / folder).rglob("*.py"))
+    if "node_modules" not in path.parts
+]
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
-KNOW_GEMINI = ("formats/gemini/", "providers/", "emulators/", "simulated/")
+KNOW_GEMINI = ("formats/gemini/", "formats/foreign_forms.py", "providers/", "emulators/", "simulated/")
 """Where the fields of Gemini's requests and answers may be named."""
 
 FIELDS = """

@@ -5,6 +5,7 @@ import pytest
 import gemchain
 from gemchain.blobs.local import LocalBlobs
 from gemchain.emulators.gemini_api import GeminiApiEmulator
+from gemchain.emulators.openai import OpenAIEmulator
 from gemchain.errors import RequestError
 from gemchain.formats.embeddings.gemini import GEMINI_EMBEDDINGS
 from gemchain.providers.gemini_api import GeminiApiProvider
@@ -80,13 +81,33 @@ class TestSimulatedEmbeddings(EmbeddingContract):
         return Embedding(provider, blobs, clock, set_faults, jobs_named, "embeddings/gemini/small")
 
 
-def test_a_chain_gets_vectors_from_the_gemini_api_through_googles_own_library(tmp_path):
+@pytest.mark.parametrize(("lane", "batches"), [("batch", [True]), ("direct", [])])
+def test_a_chain_gets_vectors_from_the_gemini_api(tmp_path, lane, batches):
     with GeminiApiEmulator(turnaround=0, serves=lambda _: True) as emulator:
-        with embedded(tmp_path, gemini_api_endpoint=emulator.url, allow_unknown_models=True) as engine:
-            handle = gemchain.submit("Hello", "gemini-api/gemini-embedding-001", kind="embed")
+        with embedded(tmp_path, gemini_api_endpoint=emulator.url) as engine:
+            handle = gemchain.submit("Hello", "gemini-api/gemini-embedding-001", kind="embed", lane=lane)
             engine.run()
             assert handle.chain.result() == pytest.approx(list(vector("Hello")))
-        assert [batch.embeds for batch in emulator.batches()] == [True]
+        assert [batch.embeds for batch in emulator.batches()] == batches
+
+
+@pytest.mark.parametrize("lane", ["batch", "direct"])
+def test_a_chain_gets_vectors_from_openai(tmp_path, clock, monkeypatch, lane):
+    with OpenAIEmulator(clock=clock, turnaround=1) as emulator:
+        monkeypatch.setenv("OPENAI_BASE_URL", emulator.url)
+        monkeypatch.setenv("OPENAI_API_KEY", "emulated")
+        with embedded(tmp_path, clock=clock) as engine:
+            model, config = "openai/text-embedding-3-small", {"dimensions": 16}
+            one, again, other = (
+                gemchain.submit(text, model, kind="embed", lane=lane, config=config)
+                for text in ("Hello", "Hello", "Bye")
+            )
+            engine.run()
+            found = [each.chain.result() for each in (one, again, other)]
+            (prompt,) = engine.runtime.store.prompts([one.id]).values()
+    assert found[0] == found[1] != found[2]
+    assert [len(each) for each in found] == [16, 16, 16]
+    assert prompt.progress.usage.cost > 0
 
 
 def test_a_model_for_vectors_is_asked_for_nothing_else(blobs):

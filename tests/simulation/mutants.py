@@ -20,8 +20,11 @@ from gemchain.durable.frames import Frame
 from gemchain.durable.program import Replay
 from gemchain.engine import drive
 from gemchain.engine.answers import branches, delivery, replay, stored, transitions
+from gemchain.engine.batches import output_parts, performance
+from gemchain.engine.batches.performance import Performance
 from gemchain.engine.endings import batches as batch_endings
 from gemchain.engine.endings import chains as chain_endings
+from gemchain.engine.policy import escalation
 from gemchain.engine.rows import correlation, unkeyed
 from gemchain.engine.stages import collect, dispatch, launch, sweep
 from gemchain.functions.closures import Signer
@@ -32,7 +35,7 @@ from gemchain.stores.sqlite import SqliteStore
 from gemchain.stores.sqlite import commit as sqlite_commit
 from tests.simulation import world
 from tests.simulation.ports import FaultyStore
-from tests.simulation.service import FaultyProvider
+from tests.simulation.service import FaultyProvider, Service
 from tests.simulation.stores import Even
 
 unchanged = nullcontext
@@ -293,7 +296,7 @@ def retried_value():
 
 def early_arrival():
     """A batch arrives with the first files of a job that still runs."""
-    old = "return _ask_later(runtime, batch, job.output)"
+    old = "return _ask_later(runtime, cancel_for_next_lane(runtime, batch), job.output)"
     new = "return [_arrive(runtime, batch, job)] if job.output else _ask_later(runtime, batch, ())"
     return patched((collect, "collect_one", rewritten(collect.collect_one, old, new)))
 
@@ -301,14 +304,21 @@ def early_arrival():
 def abandoned_output():
     """A job that fails takes with it what it had delivered."""
     return patched(
-        (collect, "collect_one", rewritten(collect.collect_one, "batch.output or job.output", "False"))
+        (
+            collect,
+            "collect_one",
+            rewritten(
+                collect.collect_one, "batch.output or job.output or batch.next_lane is not None", "False"
+            ),
+        )
     )
 
 
 def repeated_parts():
     """Each look at a running job makes parts of all its files."""
     old = "file for file in output if file not in batch.output"
-    return patched((collect, "_save", rewritten(collect._save, old, "file for file in output")))
+    mutated = rewritten(output_parts.save_with_parts, old, "file for file in output")
+    return patched((collect, "save_with_parts", mutated))
 
 
 def guessed_rows():
@@ -347,6 +357,57 @@ def work_of_everyone():
 def someone_elses_answers():
     """A process runs the callbacks again of everyone."""
     return patched((SqliteStore, "due_answers", _unowned(SqliteStore.due_answers)))
+
+
+def answers_after_the_commit():
+    """Answers are written down after the commit that says that they are there."""
+    save = Performance._save
+
+    def late(self, **changes):
+        lines, self._lines = self._lines, []
+        save(self, **changes)
+        if lines:
+            self._lines = lines
+            save(self)
+
+    return patched((Performance, "_save", late))
+
+
+def escalation_that_pays_twice():
+    """A batch goes over to another lane while its job may still answer."""
+
+    def at_once(runtime, batch):
+        at = escalation.goes_over_at(runtime, batch)
+        if at is None or runtime.store.now() < at:
+            return batch
+        return runtime.store.save_batch(escalation.going_over(runtime, batch))
+
+    return patched((collect, "cancel_for_next_lane", at_once))
+
+
+def adoption_without_metadata():
+    """Any job of the model is taken for the batch's own."""
+
+    def any_job(self, batch):
+        made = [each for each in self.jobs if each.model == batch.model]
+        return self.report(made[-1]) if made else None
+
+    return patched((Service, "find", any_job))
+
+
+def forgotten_pieces():
+    """Whoever takes a batch over does not look what was answered before."""
+    return patched((performance, "answered", lambda runtime, files: set()))
+
+
+def requests_without_a_lease():
+    """A process that slept through its lease goes on asking."""
+    return patched((Performance, "_holds", True))
+
+
+def unwanted_requests():
+    """What was cancelled or answered meanwhile is asked all the same."""
+    return patched((Performance, "_still_wanted", lambda self, rows: list(rows)))
 
 
 def _unowned(method):
@@ -396,5 +457,11 @@ MUTANTS: dict[str, Callable[[], AbstractContextManager[None]]] = {
         ownerless_children,
         work_of_everyone,
         someone_elses_answers,
+        answers_after_the_commit,
+        escalation_that_pays_twice,
+        adoption_without_metadata,
+        forgotten_pieces,
+        requests_without_a_lease,
+        unwanted_requests,
     )
 }

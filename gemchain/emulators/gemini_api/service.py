@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from gemchain.emulators.refusals import invalid, not_found, precondition
+import orjson
+
+from gemchain.emulators.refusals import Refusal, invalid, not_found, precondition
 from gemchain.formats.gemini.fields import field_of
 from gemchain.simulated.dialect import Responder
 from gemchain.simulated.dialects import GEMINI, GEMINI_EMBEDDINGS
@@ -86,6 +88,7 @@ class GeminiApiService:
         self._seed = seed
         self._serves = serves
         self._numbers = itertools.count(1)
+        self.latency = 0.0
         self.upload_numbers = itertools.count(1)
         self.uploads: dict[str, bytearray] = {}
         self._files: dict[str, StoredFile] = {}
@@ -138,6 +141,28 @@ class GeminiApiService:
             )
             self._batches[name] = batch
             return self._resource(batch)
+
+    def answer(self, model: str, request: dict[str, Any], *, embeds: bool = False) -> dict[str, Any]:
+        """Answer one request at once.
+
+        Args:
+            model: The model that is asked.
+            request: What was sent.
+            embeds: Whether it is one of `embedContent`.
+
+        Raises:
+            Refusal: No such model, or what the faults drew.
+        """
+        if not self._serves(model):
+            raise not_found(f"models/{model} is not found for API version v1beta, or is not supported.")
+        with self._lock:
+            number, draws = next(self._numbers), Draws(self._faults, self._seed, "generate")
+        seen_at = self._now().isoformat(timespec="microseconds")
+        status, body = self._simulation(model, draws, seen_at, embeds=embeds).answer(request, str(number))
+        if status:
+            error = orjson.loads(status[status.index("{") :])["error"]
+            raise Refusal(error["code"], error.get("status", ""), error["message"])
+        return body
 
     def get(self, name: str) -> dict[str, Any]:
         """One batch."""
@@ -196,13 +221,16 @@ class GeminiApiService:
             return
         seen_at = batch.ready_at.isoformat(timespec="microseconds")
         rows: list[bytes] = []
-        dialect = GEMINI_EMBEDDINGS if batch.embeds else GEMINI
-        responder = self._responder or dialect.builtin
-        simulation = Simulation(responder, batch.model, draws, seen_at, bare=True, dialect=dialect)
+        simulation = self._simulation(batch.model, draws, seen_at, embeds=batch.embeds)
         write_output([self._files[batch.input_file].data], rows.append, simulation)
         name = f"files/batch-{batch.name.rpartition('/')[2]}"
         self._files[name] = StoredFile(name, b"".join(rows), batch.ready_at)
         batch.responses_file = name
+
+    def _simulation(self, model: str, draws: Draws, seen_at: str, *, embeds: bool) -> Simulation:
+        dialect = GEMINI_EMBEDDINGS if embeds else GEMINI
+        responder = self._responder or dialect.builtin
+        return Simulation(responder, model, draws, seen_at, bare=True, dialect=dialect)
 
     def _resource(self, batch: StoredBatch) -> dict[str, Any]:
         """The batch as a long-running operation."""

@@ -20,6 +20,7 @@ from datetime import timedelta
 
 from gemchain.engine.batches.input_file import plan, write_input
 from gemchain.engine.batches.leases import giving_back
+from gemchain.engine.policy.escalation import direct_now
 from gemchain.engine.policy.limits import LINE, rules
 from gemchain.engine.policy.outlook import Outlook, decide
 from gemchain.errors import ConfigurationError, GemchainError, ModelError, StoreConflictError
@@ -139,9 +140,12 @@ def _filled(
         return
     rest = sorted(prompts, key=_urgency)
     while fitting := _fitting(runtime, queue, rest):
-        if not decide(runtime, _grown(runtime, queue, rest), outlook).send:
+        grown = _grown(runtime, queue, rest)
+        decision = decide(runtime, grown, outlook)
+        if not decision.send:
             return
-        yield plan(runtime, queue.queue), {each.id for each in fitting}
+        lane = direct_now(runtime, grown, decision.reason)
+        yield plan(runtime, queue.queue, lane), {each.id for each in fitting}
         rest = rest[len(fitting) :]
         queue = queue._replace(ready=0, size=0, oldest_at=None)  # what waited has its place in the first
 

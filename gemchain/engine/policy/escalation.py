@@ -1,14 +1,28 @@
-"""When a batch goes over to a faster lane, and how it looks then."""
+"""When prompts are sent in a faster lane than their own, and how a batch looks then."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from gemchain.records import Batch
+from gemchain.records import Batch, QueueStatus, queue_names
 from gemchain.records.lanes import DIRECT, LANES, split
 from gemchain.records.states import BatchState
 from gemchain.runtime import Runtime
 
-__all__ = ["faster_lane", "goes_over_at", "going_over"]
+__all__ = ["direct_now", "faster_lane", "goes_over_at", "going_over"]
+
+
+def direct_now(runtime: Runtime, queue: QueueStatus, reason: str) -> str | None:
+    """The lane `direct` for the last few prompts of a run, which do not wait for a batch; else None.
+
+    Args:
+        runtime: Where the queue is.
+        queue: The queue as it is sent now.
+        reason: Why it is sent now; see `policy.Decision`.
+    """
+    lane, provider, model = queue_names(queue.queue)
+    if reason != "quiet" or queue.ready > runtime.settings.direct_below or split(lane)[0] == DIRECT:
+        return None
+    return DIRECT if DIRECT in runtime.providers.named(provider).capabilities(model).lanes else None
 
 
 def goes_over_at(runtime: Runtime, batch: Batch) -> datetime | None:

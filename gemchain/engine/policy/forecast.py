@@ -14,7 +14,8 @@ def turnarounds(batches: Iterable[Batch]) -> dict[str, timedelta]:
     """The median time between sending and arrival, for each queue that has an arrived batch among these."""
     took: defaultdict[str, list[float]] = defaultdict(list)
     for batch in batches:
-        if batch.sent_at is not None and batch.arrived_at is not None:
+        own = batch.source is None  # sent in the lane of its queue
+        if own and batch.sent_at is not None and batch.arrived_at is not None:
             took[batch.queue].append((batch.arrived_at - batch.sent_at).total_seconds())
     return {queue: timedelta(seconds=median(times)) for queue, times in took.items()}
 

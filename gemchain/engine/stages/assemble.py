@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from gemchain.engine.batches.input_file import is_over, plan, write_input
 from gemchain.engine.batches.outages import Outages
+from gemchain.engine.policy.escalation import direct_now
 from gemchain.engine.policy.outlook import Outlook, decide, observe
 from gemchain.records import Batch, QueueStatus, queue_names
 from gemchain.records.states import BatchState
@@ -66,11 +67,13 @@ def _bring(
     """Bring one queue to as many batches as the policy wants; when to look at it again."""
     decision = decide(runtime, queue, outlook)
     while decision.send and not is_over(runtime, until):
-        batch = write_input(runtime, plan(runtime, queue.queue), until)
+        planned = plan(runtime, queue.queue, direct_now(runtime, queue, decision.reason))
+        batch = write_input(runtime, planned, until)
         if batch.state is not BatchState.WRITTEN:
             break
         batches.append(batch)
-        decision = decide(runtime, _reread(runtime, queue.queue), outlook)
+        queue = _reread(runtime, queue.queue)
+        decision = decide(runtime, queue, outlook)
     return decision.look_at
 
 

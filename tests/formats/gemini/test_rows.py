@@ -60,11 +60,11 @@ def test_a_row_of_vertex_is_read():
     row = read_row(
         line(request=REQUEST, status="", response=BODY, processed_time="2026-07-29T15:23:47+00:00")
     )
-    assert row == (None, REQUEST, BODY, None)
+    assert row == (None, REQUEST, BODY, None, "batch")
 
 
 def test_a_row_of_the_gemini_api_is_read():
-    assert read_row(line(key="p1", response=BODY)) == ("p1", None, BODY, None)
+    assert read_row(line(key="p1", response=BODY)) == ("p1", None, BODY, None, "batch")
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_a_row_is_named_by_its_key_else_by_its_label(fields, prompt_id):
 
 
 def test_an_empty_status_and_an_empty_response_is_an_empty_answer_not_an_error():
-    assert read_row(line(status="", response={})) == (None, None, {}, None)
+    assert read_row(line(status="", response={})) == (None, None, {}, None, "batch")
 
 
 def test_a_status_with_json_inside_is_an_error_in_the_words_of_the_service():

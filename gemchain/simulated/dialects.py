@@ -1,5 +1,9 @@
 """Which wire format a simulated model speaks: its name says so."""
 
+from functools import cache
+
+from gemchain.formats.registry import format_named
+from gemchain.simulated.chat import ChatDialect
 from gemchain.simulated.dialect import Dialect
 from gemchain.simulated.gemini import GeminiDialect
 from gemchain.simulated.plain import PlainDialect
@@ -8,8 +12,21 @@ __all__ = ["GEMINI", "dialect_of"]
 
 GEMINI: Dialect = GeminiDialect()
 PLAIN: Dialect = PlainDialect()
+CHATS = ("openai_chat", "openai_compat", "mistral")
 
 
 def dialect_of(model: str) -> Dialect:
-    """The dialect of a simulated model: `plain/…` speaks the plain format, any other Gemini's."""
+    """The dialect of a simulated model.
+
+    `plain/…` speaks the plain format, `openai_chat/…`, `openai_compat/…` and `mistral/…` speak those of these
+    names, and any other speaks Gemini's.
+    """
+    first, slash, _ = model.partition("/")
+    if slash and first in CHATS:
+        return _chat(first)
     return PLAIN if model.startswith("plain/") else GEMINI
+
+
+@cache
+def _chat(name: str) -> Dialect:
+    return ChatDialect(format_named(name))

@@ -99,10 +99,14 @@ class Performer:
         """
         moved = False
         outages = Outages(without)
-        for batch in self._runtime.store.open_batches():
-            if batch.state is BatchState.SENT and is_own(batch.lane) and batch.provider not in outages:
+        open_batches = self._runtime.store.open_batches()
+        ours = [each for each in open_batches if each.state is BatchState.SENT and is_own(each.lane)]
+        for batch in ours:
+            if batch.provider not in outages:
                 with suppress(StoreConflictError), outages.of(batch.provider):
                     moved |= self._carry_on(batch)
+        for name in self._going.keys() - {each.id for each in ours}:  # another process has ended it
+            self._going.pop(name).drop()
         for name, each in list(self._going.items()):
             if each.batch.provider in outages:
                 self._let_go(name)

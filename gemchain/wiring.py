@@ -292,7 +292,7 @@ def _providers(settings: Settings, blobs: Blobs, clock: Clock, responder: Respon
     def openai() -> Provider:
         from gemchain.providers.openai import OpenAIProvider
 
-        return OpenAIProvider(blobs)
+        return OpenAIProvider(blobs, concurrency=settings.concurrency)
 
     constructors = {
         "simulated": simulated,

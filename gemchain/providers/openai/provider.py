@@ -1,6 +1,7 @@
-"""Batches of OpenAI's API: the `Provider` port for `openai/…` models.
+"""OpenAI's API: the `Provider` port for `openai/…` models.
 
-https://developers.openai.com/api/docs/guides/batch
+Batches: https://developers.openai.com/api/docs/guides/batch. Single requests: `providers/direct`, whose crash
+story holds for them.
 
 Crash story. A job bears its batch's id in its metadata. `create` looks for an upload of the same input,
 uploads it if there is none, and then creates the job. A process that dies before the job leaves a file, which
@@ -29,7 +30,9 @@ from gemchain.ports import (
     Limits,
     Row,
 )
+from gemchain.providers import direct
 from gemchain.providers.capabilities import TABLE
+from gemchain.providers.direct.endpoints import openai as direct_endpoint
 from gemchain.providers.gemini_batches import first_going
 from gemchain.providers.openai import rows
 from gemchain.providers.openai.endpoints import endpoint_of
@@ -64,21 +67,24 @@ LARGER = "pass the https address of a larger image yourself, or send a smaller o
 
 
 class OpenAIProvider:
-    """Batch jobs of one project of OpenAI. Nothing is opened before the first call.
+    """Batch jobs and single requests of one project of OpenAI. Nothing is opened before the first call.
 
     Args:
         blobs: Where the input files are, and where results are put.
         key: The API key; that of OPENAI_API_KEY when empty.
         endpoint: Address of the API; that of OPENAI_BASE_URL, or OpenAI's own, when empty.
+        concurrency: Single requests that are on their way at the same time, at most.
     """
 
     name = "openai"
     listing_lag = LISTING_LAG
 
-    def __init__(self, blobs: Blobs, *, key: str = "", endpoint: str = "") -> None:
+    def __init__(self, blobs: Blobs, *, key: str = "", endpoint: str = "", concurrency: int = 64) -> None:
         self._blobs = blobs
         self._key = key
         self._endpoint = endpoint
+        self._concurrency = concurrency
+        self._lane = direct.DirectLane(self._endpoint_of)
         self._client: OpenAI | None = None
         self._room = Room(LIMITS)
         self.limits = LIMITS
@@ -92,17 +98,25 @@ class OpenAIProvider:
         return TABLE[self.name]._replace(kinds=endpoint_of(model)[0].kinds)
 
     def start(self, batch: Batch) -> DirectRun:
-        """No single requests are sent; see `Provider.start`.
+        """Single requests of this batch; see `Provider.start`."""
+        return self._lane.start(batch)
 
-        Raises:
-            ConfigurationError: Always: a prompt of such a lane comes from a newer gemchain.
-        """
-        raise ConfigurationError(f"provider {self.name!r} has no lane {batch.lane!r}; upgrade gemchain")
+    def _endpoint_of(self, batch: Batch) -> direct.Endpoint:
+        endpoint, model = endpoint_of(batch.model)
+        return direct_endpoint(
+            batch,
+            self.format(batch.model),
+            self._found_key(),
+            model=model,
+            path=endpoint.path.removeprefix("/v1/"),
+            base_url=self._endpoint or os.environ.get("OPENAI_BASE_URL", ""),
+            concurrency=self._concurrency,
+        )
 
     def check(self, model: str, request: dict[str, Any]) -> None:
         """Refuse what the API would refuse; see `Provider.check`."""
         if request.get("stream"):
-            raise RequestError("a batch has no streams; leave 'stream' out of the request")
+            raise RequestError("answers are not streamed; leave 'stream' out of the request")
         self.format(model).check(endpoint_of(model)[1], request)
 
     def attach(self, path: Path) -> FileContent:
@@ -173,13 +187,16 @@ class OpenAIProvider:
                 from openai import OpenAI
             except ImportError as error:
                 raise MissingExtraError("OpenAI", "openai") from error
-            key = self._key or os.environ.get("OPENAI_API_KEY")
-            if not key:
-                raise ConfigurationError(f"OpenAI needs a key; {KEY_HELP}")
             self._client = OpenAI(
-                api_key=key, base_url=self._endpoint or None, timeout=TIMEOUT, max_retries=0
+                api_key=self._found_key(), base_url=self._endpoint or None, timeout=TIMEOUT, max_retries=0
             )
         return self._client
+
+    def _found_key(self) -> str:
+        key = self._key or os.environ.get("OPENAI_API_KEY")
+        if not key:
+            raise ConfigurationError(f"OpenAI needs a key; {KEY_HELP}")
+        return key
 
     def _shown(self, batch: Batch) -> "OpenAIBatch":
         with translated(f"show job {batch.job!r}"):

@@ -75,6 +75,11 @@ def _dies(**_):
     raise KeyboardInterrupt
 
 
+def test_a_large_input_goes_up_and_its_rows_come_down(service):
+    batch = service.batch(requests=[service.asking("x" * 1_000_000) for _ in range(10)])
+    assert named(service.rows(service.landed(batch))) == Counter(ids(batch))
+
+
 def test_an_upload_that_is_about_to_expire_is_not_used_again(service, emulator):
     batch = service.batch(2)
     service.provider.create(batch)

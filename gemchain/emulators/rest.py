@@ -46,9 +46,9 @@ class RestEmulator(StandIn, Generic[S]):
         """Answer the next call with this error."""
         self._server.refusals.append(refusal)
 
-    def cut_next(self, times: int = 1) -> None:
-        """Answer so many calls with half of the answer, and close the connection."""
-        self._server.cuts += [""] * times
+    def cut_next(self, path: str = "", times: int = 1) -> None:
+        """Break the connection in the middle of the next answers to a path that contains this."""
+        self._server.cuts += [path] * times
 
     def start(self) -> None:
         """Begin to serve. Connections made before are answered from now on."""
@@ -100,7 +100,11 @@ class Exchange(BaseHTTPRequestHandler):
         """
 
     def _answer(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        length = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(length)
+        if len(body) < length:
+            self.close_connection = True  # who asked is gone, and meant something else by the part it sent
+            return
         self.extra, self.cut = {}, None
         try:
             if self.server.refusals:

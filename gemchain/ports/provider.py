@@ -153,7 +153,13 @@ class Provider(Protocol):
         """
 
     def find(self, batch: Batch) -> Job | None:
-        """The job that was created for this batch, found by its deterministic name; None when none shows."""
+        """The job that was created for this batch, found by its deterministic name; None when none shows.
+
+        Of a service whose jobs bear no name: None only when no job of the service can be this batch's.
+
+        Raises:
+            ProviderUnavailableError: It cannot be told yet whether there is one, however long that takes.
+        """
 
     def create(self, batch: Batch) -> Job:
         """Create the job for a WRITTEN batch, under its deterministic name."""

@@ -17,7 +17,9 @@ TABLE: dict[str, Capabilities] = {
         lanes=(FLEX, BATCH, DIRECT), files=GEMINI_FILES, partial=False, webhook=True
     ),  # https://ai.google.dev/gemini-api/docs/flex-inference
     "local": Capabilities(lanes=(DIRECT,), files=("text",), batch_price=1.0),
-    "openai": Capabilities(lanes=(BATCH,), files=OPENAI_FILES, webhook=True),
+    "anthropic": Capabilities(lanes=(BATCH, DIRECT), files=("image", "pdf", "text"), seed=False),
+    "mistral": Capabilities(lanes=(BATCH, DIRECT), files=("image", "pdf", "text")),
+    "openai": Capabilities(lanes=(FLEX, BATCH, DIRECT), files=OPENAI_FILES, webhook=True),
     "simulated": Capabilities(lanes=(FLEX, BATCH, DIRECT), files=GEMINI_FILES),
 }
 """Capabilities by the provider's name. A provider may narrow them for a model."""

@@ -8,6 +8,7 @@ import pytest
 from gemchain.ports import JobState
 from gemchain.providers.openai import LIMITS
 from gemchain.records import InputRow
+from gemchain.records.lanes import BATCH, DIRECT, FLEX
 from tests.contracts.provider_contract import (
     MANY,
     TURNAROUND,
@@ -170,3 +171,22 @@ def test_the_name_of_a_model_chooses_its_endpoint(service, model, path, kinds):
     assert line["url"] == path
     assert line["body"]["model"] in model
     assert service.provider.capabilities(model).kinds == kinds
+
+
+@pytest.mark.parametrize(
+    ("model", "lanes"),
+    [
+        ("gpt-5", (FLEX, BATCH, DIRECT)),
+        ("responses/gpt-5-mini-2025-08-07", (FLEX, BATCH, DIRECT)),
+        ("gpt-4.1-mini", (BATCH, DIRECT)),
+        ("a-model-of-tomorrow", (BATCH, DIRECT)),
+    ],
+)
+def test_only_models_with_a_price_for_it_have_the_lane_flex(service, model, lanes):
+    assert service.provider.capabilities(model).lanes == lanes
+
+
+def test_what_an_endpoint_lacks_is_not_among_what_its_models_can_do(service):
+    assert service.provider.capabilities("gpt-5").seed
+    assert not service.provider.capabilities("responses/gpt-5").seed
+    assert service.provider.capabilities("responses/gpt-5").schema == "strict"

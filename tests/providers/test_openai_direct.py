@@ -10,10 +10,9 @@ from gemchain.blobs.local import LocalBlobs
 from gemchain.emulators.openai import OpenAIEmulator
 from gemchain.errors import ConfigurationError
 from gemchain.formats.direct_rows import read_row
-from gemchain.providers.capabilities import TABLE
 from gemchain.providers.openai import OpenAIProvider
 from gemchain.records import Batch, InputRow
-from gemchain.records.lanes import BATCH, DIRECT, FLEX
+from gemchain.records.lanes import DIRECT, FLEX
 from gemchain.testing import embedded
 from tests.apps import openai_chains
 
@@ -70,7 +69,6 @@ def test_a_run_without_a_key_says_where_to_get_one(tmp_path, clock, monkeypatch)
 def test_a_whole_chain_goes_by_single_requests_without_a_batch(emulator, tmp_path, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "any")
     monkeypatch.setenv("OPENAI_BASE_URL", emulator.url)
-    monkeypatch.setitem(TABLE, "openai", TABLE["openai"]._replace(lanes=(BATCH, DIRECT)))
     with embedded(tmp_path, lane=DIRECT) as engine:
         chain = gemchain.start(openai_chains.describe, openai_chains.TEXT)
         assert engine.run()

@@ -32,6 +32,11 @@ class RestEmulator(StandIn, Generic[S]):
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
 
     @property
+    def connections(self) -> int:
+        """How many connections were made so far."""
+        return self._server.connections
+
+    @property
     def url(self) -> str:
         """`http://HOST:PORT`, as the setting for its address wants it."""
         host, port = self._server.server_address[:2]
@@ -41,9 +46,14 @@ class RestEmulator(StandIn, Generic[S]):
         """Answer the next call with this error."""
         self._server.refusals.append(refusal)
 
-    def cut_next(self, path: str) -> None:
-        """Break the connection in the middle of the next answer to a path that contains this."""
-        self._server.cuts.append(path)
+    def cut_next(self, times: int = 1, path: str = "") -> None:
+        """Answer so many calls with half of the answer, and close the connection.
+
+        Args:
+            times: How many.
+            path: What their paths contain.
+        """
+        self._server.cuts += [path] * times
 
     def start(self) -> None:
         """Begin to serve. Connections made before are answered from now on."""
@@ -63,6 +73,12 @@ class _Server(Listener, HTTPServer):
         super().__init__(address, exchange)
         self.refusals: list[Refusal] = []
         self.cuts: list[str] = []
+        self.connections = 0
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Count the connection, and serve it."""
+        self.connections += 1
+        super().process_request(request, client_address)
 
 
 class Exchange(BaseHTTPRequestHandler):
@@ -107,8 +123,9 @@ class Exchange(BaseHTTPRequestHandler):
         for name, value in (headers | self.extra).items():
             self.send_header(name, value)
         self.end_headers()
-        for path in [each for each in self.server.cuts if each in self.path]:
-            self.server.cuts.remove(path)
+        due = next((each for each in self.server.cuts if each in self.path), None)
+        if due is not None:
+            self.server.cuts.remove(due)
             self.cut = len(data) // 2
         self.wfile.write(data[: self.cut])
         if self.cut is not None:

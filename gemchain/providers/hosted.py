@@ -1,15 +1,17 @@
 """What providers have in common whose services take JSON over HTTPS with an API key."""
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from gemchain.errors import ConfigurationError, ProviderUnavailableError
+from gemchain.errors import ProviderUnavailableError
 from gemchain.formats import files
 from gemchain.formats.registry import format_named
 from gemchain.ports import Capabilities, DirectRun, FileContent, Format
 from gemchain.providers.capabilities import TABLE
+from gemchain.providers.direct import DirectLane, Endpoint
 from gemchain.records import Batch
 
 __all__ = ["LISTING_LAG", "UPLOAD_SECONDS", "Deadline", "Hosted"]
@@ -45,7 +47,7 @@ class Deadline:
             )
 
 
-class Hosted:
+class Hosted(ABC):
     """Base class of such providers.
 
     Attributes:
@@ -54,6 +56,17 @@ class Hosted:
 
     name: str
     speaks: str
+
+    def __init__(self) -> None:
+        self._lane = DirectLane(self._endpoint_of)
+
+    @abstractmethod
+    def _endpoint_of(self, batch: Batch) -> Endpoint:
+        """Where single requests of a batch go.
+
+        Raises:
+            ConfigurationError: There is no key.
+        """
 
     def format(self, model: str) -> Format:
         """The format that the service speaks; see `Provider.format`."""
@@ -66,12 +79,8 @@ class Hosted:
         return TABLE[self.name]
 
     def start(self, batch: Batch) -> DirectRun:
-        """No single requests are sent; see `Provider.start`.
-
-        Raises:
-            ConfigurationError: Always: a prompt of such a lane comes from a newer gemchain.
-        """
-        raise ConfigurationError(f"provider {self.name!r} has no lane {batch.lane!r}; upgrade gemchain")
+        """Single requests of this batch; see `Provider.start`."""
+        return self._lane.start(batch)
 
     def check(self, model: str, request: dict[str, Any]) -> None:
         """Refuse what the service would refuse; see `Provider.check`."""

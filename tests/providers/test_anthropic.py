@@ -271,7 +271,7 @@ def test_a_connection_that_breaks_amid_the_results_leaves_nothing_and_is_tried_a
     service, emulator, blobs
 ):
     batch = service.sent(service.batch(3))
-    emulator.cut_next("/results")
+    emulator.cut_next(path="/results")
     with pytest.raises(ProviderUnavailableError, match="cannot be reached"):
         service.landed(batch)
     assert not list(blobs.list(f"batches/{batch.id}/output/"))
@@ -280,7 +280,7 @@ def test_a_connection_that_breaks_amid_the_results_leaves_nothing_and_is_tried_a
 
 def test_an_answer_that_breaks_off_after_a_batch_was_made_does_not_say_that_there_is_none(service, emulator):
     batch = service.batch(3)
-    emulator.cut_next("/v1/messages/batches")
+    emulator.cut_next(path="/v1/messages/batches")
     with pytest.raises(ProviderUnavailableError):
         service.provider.create(batch)
     assert len(emulator.batches()) == 1

@@ -144,7 +144,7 @@ def test_a_connection_that_breaks_amid_the_results_leaves_nothing_and_is_tried_a
     service, emulator, blobs
 ):
     batch = service.sent(service.batch(3))
-    emulator.cut_next("/content")
+    emulator.cut_next(path="/content")
     with pytest.raises(ProviderUnavailableError, match="cannot be reached"):
         service.landed(batch)
     assert not list(blobs.list(f"batches/{batch.id}/output/"))
@@ -153,7 +153,7 @@ def test_a_connection_that_breaks_amid_the_results_leaves_nothing_and_is_tried_a
 
 def test_an_answer_that_breaks_off_after_a_job_was_made_does_not_say_that_there_is_none(service, emulator):
     batch = service.batch(3)
-    emulator.cut_next("/v1/batch/jobs")
+    emulator.cut_next(path="/v1/batch/jobs")
     with pytest.raises(ProviderUnavailableError):
         service.provider.create(batch)
     assert service.provider.find(batch).name == emulator.jobs()[0].id

@@ -186,6 +186,29 @@ def test_a_download_that_breaks_in_the_middle_leaves_nothing_and_is_made_again(s
     assert named(service.rows(service.provider.poll(batch))) == Counter(ids(batch))
 
 
+def test_a_download_that_is_shorter_than_the_service_says_is_made_again(service, emulator, blobs):
+    batch = service.sent(service.batch(3))
+    service.clock.advance(TURNAROUND + 1)
+    client = service.provider._opened()
+    shown = client.files.retrieve
+
+    def asked_first(file):
+        emulator.answer_next(b"<html>a proxy</html>")
+        return told
+
+    told = shown(service_output(client, batch))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(client.files, "retrieve", asked_first)
+        with pytest.raises(ProviderUnavailableError, match="and 20 came"):
+            service.provider.poll(batch)
+    assert not list(blobs.list(f"batches/{batch.id}/output/"))
+    assert named(service.rows(service.provider.poll(batch))) == Counter(ids(batch))
+
+
+def service_output(client, batch):
+    return client.batches.retrieve(batch.job).output_file_id
+
+
 def test_a_collector_that_dies_between_two_files_has_the_first_and_gets_the_second(service, blobs):
     service.set_faults("failed=0.5")
     batch = service.sent(service.batch(MANY))
@@ -319,6 +342,21 @@ def test_an_error_says_what_was_refused_and_what_to_do(service, emulator, refusa
     emulator.refuse_next(refusal)
     with pytest.raises(kind, match=words):
         service.provider.poll(batch)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [b"<html>a proxy</html>", b"{half", b"{}", b"[]", b'"x"', b"null", b"\xff", b'{"id": 1, "status": 2}'],
+)
+def test_an_answer_that_is_no_batch_is_asked_for_again_later(service, emulator, answer):
+    batch = service.sent(service.batch())
+    emulator.answer_next(answer)
+    with pytest.raises(ProviderUnavailableError, match="show job"):
+        service.provider.poll(batch)
+    emulator.answer_next(answer)
+    with pytest.raises(ProviderUnavailableError, match="list the jobs"):
+        service.provider.find(batch)
+    assert service.provider.poll(batch).state is JobState.RUNNING
 
 
 def test_no_call_is_repeated_behind_our_back(service, emulator):

@@ -30,6 +30,8 @@ class _Exchange(Exchange):
         """The answer; see `Exchange.answered`."""
         service: OpenAIService = self.server.service
         service.counts[self.command, urlsplit(self.path).path] += 1
+        if service.instead:
+            return service.instead.pop(0)
         if service.calls.latency:
             time.sleep(service.calls.latency)
         if not self.headers.get("Authorization", "").removeprefix("Bearer "):
@@ -179,6 +181,10 @@ class OpenAIEmulator(RestEmulator[OpenAIService]):
     def batches(self) -> list[StoredBatch]:
         """All batches, the oldest first."""
         return self._service.batches()
+
+    def answer_next(self, body: bytes) -> None:
+        """Answer the next call with these bytes, as a broken proxy does."""
+        self._service.instead.append(body)
 
     def calls(self, method: str, path: str) -> int:
         """How often a path was asked for, as `GET`, `/v1/batches`."""

@@ -86,6 +86,7 @@ class OpenAIService:
         self._random = Random(seed)
         self._faults = Faults()
         self.calls = CallFaults()
+        self.instead: list[bytes] = []
         self.counts: Counter[tuple[str, str]] = Counter()
 
     def set_faults(self, text: str) -> None:

@@ -23,7 +23,7 @@ from gemchain.providers.http_refusals import Service, refused
 if TYPE_CHECKING:
     from anthropic import Anthropic
 
-__all__ = ["open_client", "translated"]
+__all__ = ["found_key", "open_client", "translated"]
 
 SERVICE = Service(
     "Anthropic",
@@ -48,10 +48,20 @@ def open_client(key: str, endpoint: str) -> "Anthropic":
         from anthropic import Anthropic
     except ImportError as error:
         raise MissingExtraError("Anthropic", "anthropic") from error
+    key = found_key(key, endpoint)
+    return Anthropic(api_key=key, base_url=endpoint or None, max_retries=0, timeout=TIMEOUT)
+
+
+def found_key(key: str, endpoint: str) -> str:
+    """The key that is sent; a stand-in takes any.
+
+    Raises:
+        ConfigurationError: There is none.
+    """
     key = key or os.environ.get("ANTHROPIC_API_KEY", "")
     if not key and not endpoint:
         raise ConfigurationError(f"Anthropic needs a key; {SERVICE.key_help}")
-    return Anthropic(api_key=key or "emulated", base_url=endpoint or None, max_retries=0, timeout=TIMEOUT)
+    return key or "emulated"
 
 
 @contextmanager

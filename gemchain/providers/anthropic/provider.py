@@ -14,6 +14,7 @@ before. The body of the call is on its way for `UPLOAD_SECONDS` at most, so `LIS
 batch can come of it any more. A process that dies while it downloads leaves nothing; see `downloads`.
 """
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
@@ -22,8 +23,10 @@ from gemchain.errors import ProviderUnavailableError
 from gemchain.ports import Blobs, Job, JobState, Limits, Row
 from gemchain.providers.anthropic import rows
 from gemchain.providers.anthropic.adoption import Ownership, has_ended
-from gemchain.providers.anthropic.client import open_client, translated
+from gemchain.providers.anthropic.client import found_key, open_client, translated
 from gemchain.providers.anthropic.request_body import request_body
+from gemchain.providers.direct import Endpoint
+from gemchain.providers.direct.endpoints import anthropic
 from gemchain.providers.downloads import fetched
 from gemchain.providers.hosted import LISTING_LAG, Deadline, Hosted
 from gemchain.providers.jobs import first_going
@@ -53,6 +56,7 @@ class AnthropicProvider(Hosted):
         blobs: Where the input files are, and where results are put.
         key: The API key; that of ANTHROPIC_API_KEY when empty.
         endpoint: Address of a stand-in; that of ANTHROPIC_BASE_URL, else the API itself, when empty.
+        concurrency: Single requests that are on their way at the same time, at most.
         seconds: A clock that never goes back, for the time that an upload takes.
     """
 
@@ -67,14 +71,23 @@ class AnthropicProvider(Hosted):
         *,
         key: str = "",
         endpoint: str = "",
+        concurrency: int = 64,
         seconds: Callable[[], float] = time.monotonic,
     ) -> None:
+        super().__init__()
         self._blobs = blobs
         self._key = key
         self._endpoint = endpoint
+        self._concurrency = concurrency
         self._seconds = seconds
         self._client: Anthropic | None = None
         self._ownership = Ownership(self._opened)
+
+    def _endpoint_of(self, batch: Batch) -> Endpoint:
+        base = self._endpoint or os.environ.get("ANTHROPIC_BASE_URL", "")
+        key = found_key(self._key, self._endpoint)
+        speaks = self.format(batch.model)
+        return anthropic(batch, speaks, key, base_url=base, concurrency=self._concurrency)
 
     def input_line(self, batch: Batch, row: InputRow) -> bytes:
         """One line of an input file, with the model; see `Provider.input_line`."""

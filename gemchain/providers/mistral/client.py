@@ -24,7 +24,7 @@ from gemchain.providers.http_refusals import Service, refused
 if TYPE_CHECKING:
     from mistralai.client import Mistral
 
-__all__ = ["open_client", "translated"]
+__all__ = ["found_key", "open_client", "translated"]
 
 SERVICE = Service(
     "Mistral",
@@ -49,10 +49,20 @@ def open_client(key: str, endpoint: str) -> "Mistral":
         from mistralai.client import Mistral
     except ImportError as error:
         raise MissingExtraError("Mistral", "mistral") from error
+    key = found_key(key, endpoint)
+    return Mistral(api_key=key, server_url=endpoint or None, timeout_ms=TIMEOUT_MS)
+
+
+def found_key(key: str, endpoint: str) -> str:
+    """The key that is sent; a stand-in takes any.
+
+    Raises:
+        ConfigurationError: There is none.
+    """
     key = key or os.environ.get("MISTRAL_API_KEY", "")
     if not key and not endpoint:
         raise ConfigurationError(f"Mistral needs a key; {SERVICE.key_help}")
-    return Mistral(api_key=key or "emulated", server_url=endpoint or None, timeout_ms=TIMEOUT_MS)
+    return key or "emulated"
 
 
 @contextmanager

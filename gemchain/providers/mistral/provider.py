@@ -21,11 +21,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gemchain.errors import ProviderUnavailableError
 from gemchain.ports import Blobs, Job, JobState, Limits, Row
+from gemchain.providers.direct import Endpoint
+from gemchain.providers.direct.endpoints import mistral
 from gemchain.providers.downloads import fetched
 from gemchain.providers.hosted import LISTING_LAG, Deadline, Hosted
 from gemchain.providers.jobs import first_going
 from gemchain.providers.mistral import rows
-from gemchain.providers.mistral.client import open_client, translated
+from gemchain.providers.mistral.client import found_key, open_client, translated
 from gemchain.providers.output_files import output_folder
 from gemchain.records import Batch, Failure, InputRow, OutputFile
 from gemchain.records.identity import job_name
@@ -63,6 +65,7 @@ class MistralProvider(Hosted):
         blobs: Where the input files are, and where results are put.
         key: The API key; that of MISTRAL_API_KEY when empty.
         endpoint: Address of a stand-in; empty for the API itself.
+        concurrency: Single requests that are on their way at the same time, at most.
         seconds: A clock that never goes back, for the time that an upload takes.
     """
 
@@ -77,13 +80,22 @@ class MistralProvider(Hosted):
         *,
         key: str = "",
         endpoint: str = "",
+        concurrency: int = 64,
         seconds: Callable[[], float] = time.monotonic,
     ) -> None:
+        super().__init__()
         self._blobs = blobs
         self._key = key
         self._endpoint = endpoint
+        self._concurrency = concurrency
         self._seconds = seconds
         self._client: Mistral | None = None
+
+    def _endpoint_of(self, batch: Batch) -> Endpoint:
+        base = f"{self._endpoint.rstrip('/')}/v1" if self._endpoint else ""
+        key = found_key(self._key, self._endpoint)
+        speaks = self.format(batch.model)
+        return mistral(batch, speaks, key, base_url=base, concurrency=self._concurrency)
 
     def input_line(self, batch: Batch, row: InputRow) -> bytes:
         """One line of an input file that names the prompt; see `Provider.input_line`."""

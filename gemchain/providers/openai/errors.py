@@ -5,6 +5,7 @@ https://developers.openai.com/api/docs/guides/error-codes
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from json import JSONDecodeError
 from typing import TYPE_CHECKING
 
 from gemchain.errors import (
@@ -61,8 +62,9 @@ def _of_library(what: str, error: Exception) -> Exception | None:
     if isinstance(error, APIConnectionError | httpx2.HTTPError | OSError):
         why = error.__cause__ or error
         return ProviderUnavailableError(f"OpenAI cannot be reached to {what}: {why}")
-    if isinstance(error, OpenAIError):
-        return ProviderUnavailableError(f"OpenAI answered what cannot be read, to {what}: {error}")
+    # A proxy may answer with a page of its own: the SDK hands out text, or objects without their fields.
+    if isinstance(error, OpenAIError | JSONDecodeError | UnicodeDecodeError | AttributeError | TypeError):
+        return ProviderUnavailableError(f"what was answered to {what} cannot be read: {error}")
     return None
 
 

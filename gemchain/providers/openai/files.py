@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from gemchain.errors import ProviderUnavailableError
 from gemchain.ports import Blobs
+from gemchain.providers.openai.listing import since
 from gemchain.providers.output_files import is_output, output_folder
 from gemchain.records import Batch, OutputFile
 from gemchain.records.identity import job_name
@@ -20,16 +21,13 @@ from gemchain.records.identity import job_name
 if TYPE_CHECKING:
     from openai import OpenAI
 
-__all__ = ["CLOCKS_DIFFER", "fetched", "uploaded"]
+__all__ = ["fetched", "uploaded"]
 
 KEPT = timedelta(days=5)
 """How long an input file is kept: an attempt may be late, and then the batch reads it for a day."""
 
 NEEDED = timedelta(days=2)
 """How long an earlier upload must live on to be used again."""
-
-CLOCKS_DIFFER = timedelta(hours=1)
-"""How far the service's clock may be from ours."""
 
 PIECE = 1 << 20
 
@@ -51,6 +49,8 @@ def uploaded(client: "OpenAI", blobs: Blobs, batch: Batch) -> str:
             purpose="batch",
             expires_after={"anchor": "created_at", "seconds": int(KEPT.total_seconds())},
         )
+    if not isinstance(sent.id, str):
+        raise TypeError(f"it is no file: {sent!r:.200}")
     return sent.id
 
 
@@ -61,17 +61,12 @@ def _input_name(batch: Batch) -> str:
 
 def _earlier(client: "OpenAI", batch: Batch, name: str) -> str | None:
     """An upload of this very input, found among the files that are not older than the batch."""
-    since = (batch.created_at - CLOCKS_DIFFER).timestamp()
     until = ((batch.create_at or batch.created_at) + NEEDED).timestamp()
-    page = client.files.list(purpose="batch", order="desc", limit=100)
-    while True:
-        for each in page.data:
-            lives = each.expires_at is None or each.expires_at > until
-            if each.filename == name and each.bytes == batch.size and lives:
-                return each.id
-        if all(each.created_at < since for each in page.data) or not page.has_next_page():
-            return None
-        page = page.get_next_page()
+    for each in since(client.files.list(purpose="batch", order="desc", limit=100), batch.created_at):
+        lives = each.expires_at is None or each.expires_at > until
+        if each.filename == name and each.bytes == batch.size and lives:
+            return str(each.id)
+    return None
 
 
 def fetched(client: "OpenAI", blobs: Blobs, batch: Batch, file: str, folder: str) -> OutputFile:
@@ -89,12 +84,14 @@ def fetched(client: "OpenAI", blobs: Blobs, batch: Batch, file: str, folder: str
         if is_output(info.uri):
             return OutputFile(*info)
     name = f"{place}/{secrets.token_hex(4)}/predictions.jsonl"
+    announced = client.files.retrieve(file).bytes or 0  # servers like it may not tell
     with (
         client.files.with_streaming_response.content(file) as response,
         blobs.writer(name) as out,
     ):
-        for piece in response.iter_bytes(PIECE):
-            out.write(piece)
+        size = sum(out.write(piece) for piece in response.iter_bytes(PIECE))
+        if size < announced:  # the answer of something between us, or the beginning of the file
+            raise ProviderUnavailableError(f"file {file!r} has {announced:,} bytes, and {size:,} came")
     there = blobs.stat(blobs.uri(name))
     if there is None:
         raise ProviderUnavailableError(f"file {file!r} was downloaded and is gone")

@@ -12,7 +12,6 @@ that its prompts are sent again later, in smaller batches; see `room.py`.
 """
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,9 +34,10 @@ from gemchain.providers.jobs import first_going
 from gemchain.providers.openai import rows
 from gemchain.providers.openai.endpoints import endpoint_of
 from gemchain.providers.openai.errors import KEY_HELP, translated
-from gemchain.providers.openai.files import CLOCKS_DIFFER, fetched, uploaded
+from gemchain.providers.openai.files import fetched, uploaded
+from gemchain.providers.openai.listing import since
 from gemchain.providers.openai.room import Room
-from gemchain.providers.openai.states import detail_of, failure_of, is_over, lacks_room
+from gemchain.providers.openai.states import detail_of, failure_of, is_over, lacks_room, whole
 from gemchain.records import Batch, Failure, InputRow
 
 if TYPE_CHECKING:
@@ -124,7 +124,8 @@ class OpenAIProvider:
     def find(self, batch: Batch) -> Job | None:
         """The first job of this batch that has not failed; see `Provider.find`."""
         with translated(f"list the jobs of batch {batch.id!r}"):
-            ours = [each for each in self._listed(batch) if (each.metadata or {}).get(METADATA) == batch.id]
+            listed = since(self._opened().batches.list(limit=100), batch.created_at)
+            ours = [whole(each) for each in listed if (each.metadata or {}).get(METADATA) == batch.id]
         ours.sort(key=lambda each: (each.created_at, each.id))
         return first_going(self._report(each, batch) for each in ours)
 
@@ -140,8 +141,8 @@ class OpenAIProvider:
                 completion_window="24h",
                 metadata={METADATA: batch.id},
             )
-        # Whether it is over already, `poll` tells: from here on no error may say that there is no job.
-        return Job(job.id, JobState.RUNNING, detail=str(job.status))
+            # Whether it is over already, `poll` tells: from here on no error may say that there is no job.
+            return Job(whole(job).id, JobState.RUNNING, detail=job.status)
 
     def poll(self, batch: Batch) -> Job:
         """The job as it stands; results are downloaded first. See `Provider.poll`."""
@@ -180,19 +181,9 @@ class OpenAIProvider:
             )
         return self._client
 
-    def _listed(self, batch: Batch) -> "Iterator[OpenAIBatch]":
-        """The jobs of the project, the newest first, down to those that are older than the batch."""
-        since = (batch.created_at - CLOCKS_DIFFER).timestamp()
-        page = self._opened().batches.list(limit=100)
-        while True:
-            yield from page.data
-            if all(each.created_at < since for each in page.data) or not page.has_next_page():
-                return
-            page = page.get_next_page()
-
     def _shown(self, batch: Batch) -> "OpenAIBatch":
         with translated(f"show job {batch.job!r}"):
-            return self._opened().batches.retrieve(batch.job or "")
+            return whole(self._opened().batches.retrieve(batch.job or ""))
 
     def _report(self, job: "OpenAIBatch", batch: Batch) -> Job:
         detail = detail_of(job)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from openai.types import Batch as OpenAIBatch
     from openai.types import BatchError
 
-__all__ = ["TOO_MANY_TOKENS", "detail_of", "failure_of", "is_over", "lacks_room"]
+__all__ = ["detail_of", "failure_of", "is_over", "lacks_room", "whole"]
 
 OVER = frozenset({"completed", "failed", "expired", "cancelled"})
 """States in which nothing changes any more; a word that is not known yet counts as running."""
@@ -30,6 +30,17 @@ _WHY = {
     "expired": "the batch expired after 24 hours; the rows that it finished are kept",
     "cancelled": "the batch was cancelled; the rows that it finished are kept",
 }
+
+
+def whole(job: "OpenAIBatch") -> "OpenAIBatch":
+    """The batch, if it was read whole: the SDK checks nothing.
+
+    Raises:
+        TypeError: It lacks what every batch has.
+    """
+    if not (isinstance(job.id, str) and isinstance(job.status, str) and isinstance(job.created_at, int)):
+        raise TypeError(f"it is no batch: {job!r:.200}")
+    return job
 
 
 def is_over(job: "OpenAIBatch") -> bool:

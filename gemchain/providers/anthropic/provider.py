@@ -1,6 +1,7 @@
-"""Message Batches: the `Provider` port for `anthropic/…` models and an API key.
+"""Message Batches and single messages: the `Provider` port for `anthropic/…` models and an API key.
 
-https://docs.claude.com/en/docs/build-with-claude/batch-processing
+Batches: https://docs.claude.com/en/docs/build-with-claude/batch-processing. Single requests:
+`providers/direct`, whose crash story is its own.
 
 The input goes out as the body of the call that makes a batch. Results come down into the file storage, where
 they are read like any other output. The service keeps them for 29 days.

@@ -1,6 +1,7 @@
-"""Batch jobs of Mistral: the `Provider` port for `mistral/…` models and an API key.
+"""Batch jobs of Mistral and single requests: the `Provider` port for `mistral/…` models and an API key.
 
-https://docs.mistral.ai/studio-api/batch-processing
+Batches: https://docs.mistral.ai/studio-api/batch-processing. Single requests: `providers/direct`, whose crash
+story is its own.
 
 The input goes up as a file, and a job is made over it. The results, a file of answers and one of errors, come
 down into the file storage, where they are read like any other output.

@@ -289,11 +289,6 @@ def _providers(settings: Settings, blobs: Blobs, clock: Clock, responder: Respon
             slots=min(settings.local_slots, settings.concurrency) or 1, context=settings.local_context
         )
 
-    def openai() -> Provider:
-        from gemchain.providers.openai import OpenAIProvider
-
-        return OpenAIProvider(blobs)
-
     def anthropic() -> Provider:
         from gemchain.providers.anthropic import AnthropicProvider
 
@@ -305,6 +300,11 @@ def _providers(settings: Settings, blobs: Blobs, clock: Clock, responder: Respon
         from gemchain.providers.mistral import MistralProvider
 
         return MistralProvider(blobs, endpoint=settings.mistral_endpoint, concurrency=settings.concurrency)
+
+    def openai() -> Provider:
+        from gemchain.providers.openai import OpenAIProvider
+
+        return OpenAIProvider(blobs, concurrency=settings.concurrency)
 
     constructors = {
         "simulated": simulated,

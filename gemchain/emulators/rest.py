@@ -46,13 +46,8 @@ class RestEmulator(StandIn, Generic[S]):
         """Answer the next call with this error."""
         self._server.refusals.append(refusal)
 
-    def cut_next(self, times: int = 1, path: str = "") -> None:
-        """Answer so many calls with half of the answer, and close the connection.
-
-        Args:
-            times: How many.
-            path: What their paths contain.
-        """
+    def cut_next(self, path: str = "", times: int = 1) -> None:
+        """Break the connection in the middle of the next answers to a path that contains this."""
         self._server.cuts += [path] * times
 
     def start(self) -> None:
@@ -123,9 +118,8 @@ class Exchange(BaseHTTPRequestHandler):
         for name, value in (headers | self.extra).items():
             self.send_header(name, value)
         self.end_headers()
-        due = next((each for each in self.server.cuts if each in self.path), None)
-        if due is not None:
-            self.server.cuts.remove(due)
+        for path in [each for each in self.server.cuts if each in self.path]:
+            self.server.cuts.remove(path)
             self.cut = len(data) // 2
         self.wfile.write(data[: self.cut])
         if self.cut is not None:

@@ -1,7 +1,6 @@
 """What providers have in common whose services take JSON over HTTPS with an API key."""
 
 import time
-from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from gemchain.formats import files
 from gemchain.formats.registry import format_named
 from gemchain.ports import Capabilities, DirectRun, FileContent, Format
 from gemchain.providers.capabilities import TABLE
-from gemchain.providers.direct import DirectLane, Endpoint
+from gemchain.providers.direct import DirectLane
 from gemchain.records import Batch
 
 __all__ = ["LISTING_LAG", "UPLOAD_SECONDS", "Deadline", "Hosted"]
@@ -47,7 +46,7 @@ class Deadline:
             )
 
 
-class Hosted(ABC):
+class Hosted:
     """Base class of such providers.
 
     Attributes:
@@ -56,17 +55,7 @@ class Hosted(ABC):
 
     name: str
     speaks: str
-
-    def __init__(self) -> None:
-        self._lane = DirectLane(self._endpoint_of)
-
-    @abstractmethod
-    def _endpoint_of(self, batch: Batch) -> Endpoint:
-        """Where single requests of a batch go.
-
-        Raises:
-            ConfigurationError: There is no key.
-        """
+    _lane: DirectLane
 
     def format(self, model: str) -> Format:
         """The format that the service speaks; see `Provider.format`."""

@@ -111,7 +111,9 @@ def _launch_one(runtime: Runtime, batch: Batch) -> list[Batch]:
 def _hand_over(runtime: Runtime, batch: Batch) -> Batch:
     """Let the `perform` stage send the batch, in this process or in another."""
     now = runtime.store.now()
-    return runtime.store.save_batch(replace(batch, state=BatchState.SENT, sent_at=now, poll_at=None))
+    saved = runtime.store.save_batch(replace(batch, state=BatchState.SENT, sent_at=now, poll_at=None))
+    runtime.waker.look(saved)
+    return saved
 
 
 def _create(runtime: Runtime, provider: Provider, asked: Batch, earlier: datetime | None) -> list[Batch]:

@@ -15,13 +15,14 @@ batch that nobody performs is found by the next run of this stage. When all requ
 ARRIVED, in the commit that records the last piece.
 """
 
-from collections.abc import Container
+import logging
+from collections.abc import Callable, Container
 from contextlib import suppress
 from datetime import datetime
 
 from gemchain.engine.batches.leases import abandoned
 from gemchain.engine.batches.outages import Outages
-from gemchain.engine.batches.performance import Performance
+from gemchain.engine.batches.performance import DRAIN, LOOK, Performance
 from gemchain.engine.endings.batches import close, is_complete
 from gemchain.errors import BlobError, StoreConflictError, StoreError
 from gemchain.records import Batch
@@ -29,22 +30,34 @@ from gemchain.records.lanes import is_own
 from gemchain.records.states import BatchState
 from gemchain.runtime import Runtime
 
-__all__ = ["Performer", "perform"]
+__all__ = ["Nap", "Performer", "by_the_clock", "perform"]
 
-LOOK = 0.02
-"""Seconds between two looks at what came in, while nothing else is to be done."""
+Nap = Callable[[float], bool]
+"""How to rest for so many seconds: returns whether somebody asked for a look, which ends the rest."""
 
-DRAIN = 5.0
-"""Seconds that requests on their way are waited for when a run ends before they are answered."""
+log = logging.getLogger("gemchain")
 
 
-def perform(runtime: Runtime, until: datetime, *, without: Container[str] = ()) -> bool:
+def by_the_clock(runtime: Runtime) -> Nap:
+    """Rests that nobody can end."""
+
+    def nap(seconds: float) -> bool:
+        runtime.clock.sleep(seconds)
+        return False
+
+    return nap
+
+
+def perform(
+    runtime: Runtime, until: datetime, *, without: Container[str] = (), only: Container[str] | None = None
+) -> bool:
     """Perform batches until a time, then give back what is not done: for processes that must end.
 
     Args:
         runtime: What to perform in.
         until: When to end, by the store's clock.
         without: Providers to leave alone.
+        only: The batches to perform, by id; all when None.
 
     Returns:
         Whether there is more to perform.
@@ -52,7 +65,7 @@ def perform(runtime: Runtime, until: datetime, *, without: Container[str] = ()) 
     Raises:
         NotSetUpError: A provider lacks something; the batches of all others were carried on.
     """
-    performer = Performer(runtime)
+    performer = Performer(runtime, only=only)
     try:
         while performer.step(without) or (performer.is_busy and performer.wait(until)):
             if runtime.store.now() >= until:
@@ -69,11 +82,18 @@ class Performer:
 
     Args:
         runtime: What to perform in.
+        nap: How to rest while nothing comes in; by the clock when None.
+        only: The batches to perform, by id; all when None.
     """
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(
+        self, runtime: Runtime, nap: Nap | None = None, *, only: Container[str] | None = None
+    ) -> None:
         self._runtime = runtime
+        self._nap = nap or by_the_clock(runtime)
+        self._only = only
         self._going: dict[str, Performance] = {}
+        self._told: set[str] = set()
 
     @property
     def is_busy(self) -> bool:
@@ -100,7 +120,7 @@ class Performer:
         moved = False
         outages = Outages(without)
         open_batches = self._runtime.store.open_batches()
-        ours = [each for each in open_batches if each.state is BatchState.SENT and is_own(each.lane)]
+        ours = [each for each in open_batches if self._is_for_us(each)]
         for batch in ours:
             if batch.provider not in outages:
                 with suppress(StoreConflictError), outages.of(batch.provider):
@@ -113,20 +133,48 @@ class Performer:
         outages.tell()
         return moved
 
+    def _is_for_us(self, batch: Batch) -> bool:
+        asked = self._only is None or batch.id in self._only
+        return asked and batch.state is BatchState.SENT and is_own(batch.lane)
+
     def wait(self, until: datetime) -> bool:
-        """Keep requests on their way until then, or until there is something to write down.
+        """Keep requests on their way until then, until there is something to write down, or a nap is ended.
+
+        Returns:
+            Whether there is something to write down.
+
+        Raises:
+            NotSetUpError: A provider lacks something; the requests of all others were carried on.
+        """
+        outages = Outages()
+        while not any(each.is_due() for each in self._going.values()):
+            asked = self._nap(min(LOOK, max(0.0, (until - self._runtime.store.now()).total_seconds())))
+            for each in self._going.values():
+                with outages.of(each.batch.provider):
+                    each.exchange()
+            outages.tell()
+            self._tell()
+            if asked or self._runtime.store.now() >= until:
+                return False
+        return True
+
+    def _tell(self) -> None:
+        """Log once what is waited for."""
+        held_up = {each.batch.id: each.held_up for each in self._going.values() if each.held_up}
+        for name in held_up.keys() - self._told:
+            log.warning("batch %s: %s", name, held_up[name])
+        self._told = set(held_up)
+
+    def rest(self, until: datetime) -> bool:
+        """Wait while requests are on their way; else rest until then, or until the nap is ended.
 
         Returns:
             Whether there is something to write down.
         """
-        clock = self._runtime.clock
-        while not any(each.is_due() for each in self._going.values()):
-            clock.sleep(min(LOOK, max(0.0, (until - self._runtime.store.now()).total_seconds())))
-            for each in self._going.values():
-                each.exchange()
-            if self._runtime.store.now() >= until:
-                return False
-        return True
+        if self.is_busy:
+            return self.wait(until)
+        self._nap((until - self._runtime.store.now()).total_seconds())
+        return False
 
     def release(self) -> None:
         """Stop: wait a little for what is on its way, write it down, and give the batches back."""
@@ -156,5 +204,7 @@ class Performer:
             close(self._runtime, batch)
 
     def _let_go(self, name: str) -> None:
-        with suppress(StoreError, BlobError):  # the lease runs out, and the piece is found
+        try:
             self._going.pop(name).leave(DRAIN)
+        except (StoreError, BlobError) as error:  # the lease runs out, and what was written is found
+            log.warning("batch %s could not be given back: %s", name, error)

@@ -34,6 +34,18 @@ TIMEOUT = 120.0
 """Seconds without a byte after which a call is given up."""
 
 
+def found_key(key: str, endpoint: str) -> str:
+    """The key that is given, or that of ANTHROPIC_API_KEY; any for a stand-in.
+
+    Raises:
+        ConfigurationError: There is none.
+    """
+    found = key or os.environ.get("ANTHROPIC_API_KEY", "") or ("emulated" if endpoint else "")
+    if not found:
+        raise ConfigurationError(f"Anthropic needs a key; {SERVICE.key_help}")
+    return found
+
+
 def open_client(key: str, endpoint: str) -> "Anthropic":
     """A new client.
 
@@ -48,20 +60,9 @@ def open_client(key: str, endpoint: str) -> "Anthropic":
         from anthropic import Anthropic
     except ImportError as error:
         raise MissingExtraError("Anthropic", "anthropic") from error
-    key = found_key(key, endpoint)
-    return Anthropic(api_key=key, base_url=endpoint or None, max_retries=0, timeout=TIMEOUT)
-
-
-def found_key(key: str, endpoint: str) -> str:
-    """The key that is sent; a stand-in takes any.
-
-    Raises:
-        ConfigurationError: There is none.
-    """
-    key = key or os.environ.get("ANTHROPIC_API_KEY", "")
-    if not key and not endpoint:
-        raise ConfigurationError(f"Anthropic needs a key; {SERVICE.key_help}")
-    return key or "emulated"
+    return Anthropic(
+        api_key=found_key(key, endpoint), base_url=endpoint or None, max_retries=0, timeout=TIMEOUT
+    )
 
 
 @contextmanager

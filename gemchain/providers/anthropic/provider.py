@@ -1,7 +1,6 @@
-"""Message Batches and single messages: the `Provider` port for `anthropic/…` models and an API key.
+"""Message Batches: the `Provider` port for `anthropic/…` models and an API key.
 
-Batches: https://docs.claude.com/en/docs/build-with-claude/batch-processing. Single requests:
-`providers/direct`, whose crash story is its own.
+https://docs.claude.com/en/docs/build-with-claude/batch-processing
 
 The input goes out as the body of the call that makes a batch. Results come down into the file storage, where
 they are read like any other output. The service keeps them for 29 days.
@@ -26,8 +25,7 @@ from gemchain.providers.anthropic import rows
 from gemchain.providers.anthropic.adoption import Ownership, has_ended
 from gemchain.providers.anthropic.client import found_key, open_client, translated
 from gemchain.providers.anthropic.request_body import request_body
-from gemchain.providers.direct import Endpoint
-from gemchain.providers.direct.endpoints import anthropic
+from gemchain.providers.direct import DirectLane, Endpoint, endpoints
 from gemchain.providers.downloads import fetched
 from gemchain.providers.hosted import LISTING_LAG, Deadline, Hosted
 from gemchain.providers.jobs import first_going
@@ -57,8 +55,8 @@ class AnthropicProvider(Hosted):
         blobs: Where the input files are, and where results are put.
         key: The API key; that of ANTHROPIC_API_KEY when empty.
         endpoint: Address of a stand-in; that of ANTHROPIC_BASE_URL, else the API itself, when empty.
-        concurrency: Single requests that are on their way at the same time, at most.
         seconds: A clock that never goes back, for the time that an upload takes.
+        concurrency: Single requests of one model that are on their way at the same time, at most.
     """
 
     name = "anthropic"
@@ -72,23 +70,25 @@ class AnthropicProvider(Hosted):
         *,
         key: str = "",
         endpoint: str = "",
-        concurrency: int = 64,
         seconds: Callable[[], float] = time.monotonic,
+        concurrency: int = 64,
     ) -> None:
-        super().__init__()
+        self._concurrency = concurrency
+        self._lane = DirectLane(self._single)
         self._blobs = blobs
         self._key = key
         self._endpoint = endpoint
-        self._concurrency = concurrency
         self._seconds = seconds
         self._client: Anthropic | None = None
         self._ownership = Ownership(self._opened)
 
-    def _endpoint_of(self, batch: Batch) -> Endpoint:
-        base = self._endpoint or os.environ.get("ANTHROPIC_BASE_URL", "")
+    def _single(self, batch: Batch) -> Endpoint:
+        """Where single requests of a batch go."""
         key = found_key(self._key, self._endpoint)
-        speaks = self.format(batch.model)
-        return anthropic(batch, speaks, key, base_url=base, concurrency=self._concurrency)
+        base = self._endpoint or os.environ.get("ANTHROPIC_BASE_URL", "")
+        return endpoints.anthropic(
+            batch, self.format(batch.model), key, base_url=base, concurrency=self._concurrency
+        )
 
     def input_line(self, batch: Batch, row: InputRow) -> bytes:
         """One line of an input file, with the model; see `Provider.input_line`."""

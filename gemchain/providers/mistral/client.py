@@ -35,6 +35,18 @@ TIMEOUT_MS = 120_000
 """Milliseconds without a byte after which a call is given up."""
 
 
+def found_key(key: str, endpoint: str) -> str:
+    """The key that is given, or that of MISTRAL_API_KEY; any for a stand-in.
+
+    Raises:
+        ConfigurationError: There is none.
+    """
+    found = key or os.environ.get("MISTRAL_API_KEY", "") or ("emulated" if endpoint else "")
+    if not found:
+        raise ConfigurationError(f"Mistral needs a key; {SERVICE.key_help}")
+    return found
+
+
 def open_client(key: str, endpoint: str) -> "Mistral":
     """A new client.
 
@@ -49,20 +61,7 @@ def open_client(key: str, endpoint: str) -> "Mistral":
         from mistralai.client import Mistral
     except ImportError as error:
         raise MissingExtraError("Mistral", "mistral") from error
-    key = found_key(key, endpoint)
-    return Mistral(api_key=key, server_url=endpoint or None, timeout_ms=TIMEOUT_MS)
-
-
-def found_key(key: str, endpoint: str) -> str:
-    """The key that is sent; a stand-in takes any.
-
-    Raises:
-        ConfigurationError: There is none.
-    """
-    key = key or os.environ.get("MISTRAL_API_KEY", "")
-    if not key and not endpoint:
-        raise ConfigurationError(f"Mistral needs a key; {SERVICE.key_help}")
-    return key or "emulated"
+    return Mistral(api_key=found_key(key, endpoint), server_url=endpoint or None, timeout_ms=TIMEOUT_MS)
 
 
 @contextmanager

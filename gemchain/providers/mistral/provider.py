@@ -1,7 +1,6 @@
-"""Batch jobs of Mistral and single requests: the `Provider` port for `mistral/…` models and an API key.
+"""Batch jobs of Mistral: the `Provider` port for `mistral/…` models and an API key.
 
-Batches: https://docs.mistral.ai/studio-api/batch-processing. Single requests: `providers/direct`, whose crash
-story is its own.
+https://docs.mistral.ai/studio-api/batch-processing
 
 The input goes up as a file, and a job is made over it. The results, a file of answers and one of errors, come
 down into the file storage, where they are read like any other output.
@@ -22,8 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gemchain.errors import ProviderUnavailableError
 from gemchain.ports import Blobs, Job, JobState, Limits, Row
-from gemchain.providers.direct import Endpoint
-from gemchain.providers.direct.endpoints import mistral
+from gemchain.providers.direct import DirectLane, Endpoint, endpoints
 from gemchain.providers.downloads import fetched
 from gemchain.providers.hosted import LISTING_LAG, Deadline, Hosted
 from gemchain.providers.jobs import first_going
@@ -66,8 +64,8 @@ class MistralProvider(Hosted):
         blobs: Where the input files are, and where results are put.
         key: The API key; that of MISTRAL_API_KEY when empty.
         endpoint: Address of a stand-in; empty for the API itself.
-        concurrency: Single requests that are on their way at the same time, at most.
         seconds: A clock that never goes back, for the time that an upload takes.
+        concurrency: Single requests of one model that are on their way at the same time, at most.
     """
 
     name = "mistral"
@@ -81,22 +79,24 @@ class MistralProvider(Hosted):
         *,
         key: str = "",
         endpoint: str = "",
-        concurrency: int = 64,
         seconds: Callable[[], float] = time.monotonic,
+        concurrency: int = 64,
     ) -> None:
-        super().__init__()
+        self._concurrency = concurrency
+        self._lane = DirectLane(self._single)
         self._blobs = blobs
         self._key = key
         self._endpoint = endpoint
-        self._concurrency = concurrency
         self._seconds = seconds
         self._client: Mistral | None = None
 
-    def _endpoint_of(self, batch: Batch) -> Endpoint:
-        base = f"{self._endpoint.rstrip('/')}/v1" if self._endpoint else ""
+    def _single(self, batch: Batch) -> Endpoint:
+        """Where single requests of a batch go."""
         key = found_key(self._key, self._endpoint)
-        speaks = self.format(batch.model)
-        return mistral(batch, speaks, key, base_url=base, concurrency=self._concurrency)
+        base = f"{self._endpoint}/v1" if self._endpoint else ""
+        return endpoints.mistral(
+            batch, self.format(batch.model), key, base_url=base, concurrency=self._concurrency
+        )
 
     def input_line(self, batch: Batch, row: InputRow) -> bytes:
         """One line of an input file that names the prompt; see `Provider.input_line`."""

@@ -30,6 +30,8 @@ from gemchain.ports import (
     Row,
 )
 from gemchain.providers.capabilities import TABLE
+from gemchain.providers.direct import DirectLane, Endpoint
+from gemchain.providers.direct.endpoints import openai
 from gemchain.providers.jobs import first_going
 from gemchain.providers.openai import rows
 from gemchain.providers.openai.endpoints import endpoint_of
@@ -39,6 +41,7 @@ from gemchain.providers.openai.listing import since
 from gemchain.providers.openai.room import Room
 from gemchain.providers.openai.states import detail_of, failure_of, is_over, lacks_room, whole
 from gemchain.records import Batch, Failure, InputRow
+from gemchain.records.lanes import BATCH, DIRECT
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -59,6 +62,9 @@ TIMEOUT = 600.0
 METADATA = "gemchain"
 """The key under which a job names its batch."""
 
+HAS_FLEX = ("gpt-5", "o3", "o4-mini")
+"""https://developers.openai.com/api/docs/guides/flex-processing"""
+
 BY_HAND = "pass the part yourself, in OpenAI's own form, with the address of the file"
 LARGER = "pass the https address of a larger image yourself, or send a smaller one"
 
@@ -70,13 +76,16 @@ class OpenAIProvider:
         blobs: Where the input files are, and where results are put.
         key: The API key; that of OPENAI_API_KEY when empty.
         endpoint: Address of the API; that of OPENAI_BASE_URL, or OpenAI's own, when empty.
+        concurrency: Single requests of one model that are on their way at the same time, at most.
     """
 
     name = "openai"
     listing_lag = LISTING_LAG
 
-    def __init__(self, blobs: Blobs, *, key: str = "", endpoint: str = "") -> None:
+    def __init__(self, blobs: Blobs, *, key: str = "", endpoint: str = "", concurrency: int = 64) -> None:
         self._blobs = blobs
+        self._concurrency = concurrency
+        self._lane = DirectLane(self._single)
         self._key = key
         self._endpoint = endpoint
         self._client: OpenAI | None = None
@@ -89,15 +98,26 @@ class OpenAIProvider:
 
     def capabilities(self, model: str) -> Capabilities:
         """Those of the table, for what may be asked of this endpoint; see `Provider.capabilities`."""
-        return TABLE[self.name]._replace(kinds=endpoint_of(model)[0].kinds)
+        endpoint, name = endpoint_of(model)
+        can = TABLE[self.name]._replace(kinds=endpoint.kinds)
+        return can if name.startswith(HAS_FLEX) else can._replace(lanes=(BATCH, DIRECT))
 
     def start(self, batch: Batch) -> DirectRun:
-        """No single requests are sent; see `Provider.start`.
+        """Single requests of this batch; see `Provider.start`."""
+        return self._lane.start(batch)
 
-        Raises:
-            ConfigurationError: Always: a prompt of such a lane comes from a newer gemchain.
-        """
-        raise ConfigurationError(f"provider {self.name!r} has no lane {batch.lane!r}; upgrade gemchain")
+    def _single(self, batch: Batch) -> Endpoint:
+        """Where single requests of a batch go."""
+        found, model = endpoint_of(batch.model)
+        return openai(
+            batch,
+            self.format(batch.model),
+            self._found_key(),
+            model=model,
+            path=found.path.removeprefix("/v1/"),
+            base_url=self._endpoint or os.environ.get("OPENAI_BASE_URL", ""),
+            concurrency=self._concurrency,
+        )
 
     def check(self, model: str, request: dict[str, Any]) -> None:
         """Refuse what the API would refuse; see `Provider.check`."""
@@ -173,13 +193,17 @@ class OpenAIProvider:
                 from openai import OpenAI
             except ImportError as error:
                 raise MissingExtraError("OpenAI", "openai") from error
-            key = self._key or os.environ.get("OPENAI_API_KEY")
-            if not key:
-                raise ConfigurationError(f"OpenAI needs a key; {KEY_HELP}")
+            key = self._found_key()
             self._client = OpenAI(
                 api_key=key, base_url=self._endpoint or None, timeout=TIMEOUT, max_retries=0
             )
         return self._client
+
+    def _found_key(self) -> str:
+        key = self._key or os.environ.get("OPENAI_API_KEY", "")
+        if not key:
+            raise ConfigurationError(f"OpenAI needs a key; {KEY_HELP}")
+        return key
 
     def _shown(self, batch: Batch) -> "OpenAIBatch":
         with translated(f"show job {batch.job!r}"):

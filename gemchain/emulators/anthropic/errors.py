@@ -1,6 +1,6 @@
 """Errors of the stand-in for Anthropic, in the service's own form.
 
-https://docs.claude.com/en/api/errors
+https://platform.claude.com/docs/en/api/errors
 """
 
 from typing import Any

@@ -7,6 +7,7 @@ import jsonschema
 import pytest
 
 import gemchain
+from gemchain.base.clock import SystemClock
 from gemchain.errors import NotSetUpError
 from gemchain.providers.local.model_files import SMOLLM2, model_file
 from gemchain.records.states import PromptState
@@ -27,7 +28,7 @@ def server():
 
 @pytest.fixture
 def engine(tmp_path):
-    with embedded(tmp_path, **SETTINGS, flush=0.1) as made:
+    with embedded(tmp_path, clock=SystemClock(), **SETTINGS, flush=0.1, grace=0.02) as made:
         yield made
 
 

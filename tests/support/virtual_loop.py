@@ -4,7 +4,7 @@ import asyncio
 import selectors
 
 
-class Stalled(Exception):
+class StalledError(Exception):
     """Everything waits, and nothing is scheduled that would end the waiting."""
 
 
@@ -21,7 +21,7 @@ class _Selector:
     def select(self, timeout=None):
         ready = self._inner.select(0)
         if not ready and timeout is None:
-            raise Stalled
+            raise StalledError
         if not ready and timeout > 0:
             self._loop.now += timeout
         return ready
@@ -47,5 +47,5 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 async def _held(condition):
-    while not condition():
+    while not condition():  # noqa: ASYNC110 -- it costs no time, and any condition will do
         await asyncio.sleep(0.05)

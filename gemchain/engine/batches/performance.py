@@ -182,6 +182,11 @@ class Performance:
             self.batch = changed
         self._save(leased_until_at=None)
 
+    def drop(self) -> None:
+        """Stop, and write nothing: the batch is over, or another process works on it."""
+        self.ended = True
+        self._run.stop()
+
     def _save(self, **changes: object) -> None:
         """Write a piece, then save the batch with its parts.
 
@@ -210,8 +215,7 @@ class Performance:
         ours = stored is not None and stored.fence == self.batch.fence and stored.state is BatchState.SENT
         if stored is None or not ours:
             log.warning("batch %s: another process works on it by now", self.batch.id)
-            self._run.stop()
-            self.ended = True
+            self.drop()
             return
         self.batch = stored
         if stored.failure is not None:  # cancelled: what is on its way may still come

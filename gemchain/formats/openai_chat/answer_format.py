@@ -1,10 +1,14 @@
 """The `response_format` of a chat completion: the schema that the answer must fit."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
+import orjson
+
 from gemchain.errors import RequestError
+from gemchain.formats.json_schema import TYPES
 from gemchain.formats.openai_chat.dialect import Dialect
 from gemchain.formats.strict_schema import resolved, strict_schema
 
@@ -22,7 +26,17 @@ def response_format(dialect: Dialect, schema: Mapping[str, Any], model: type | N
     """
     named = model.__name__ if model is not None else schema.get("title")
     name = re.sub(r"[^a-zA-Z0-9_-]+", "_", str(named or "answer"))[:LONGEST_NAME]
-    return {"type": "json_schema", "json_schema": {"name": name, **dialect.json_schema(schema)}}
+    try:
+        text = orjson.dumps(schema)
+    except TypeError as error:
+        raise RequestError(f"the JSON schema is not JSON: {error}") from error
+    return {"type": "json_schema", "json_schema": {"name": name, **_spelled(dialect.json_schema, text)}}
+
+
+@lru_cache(maxsize=256)
+def _spelled(spell: Callable[[Mapping[str, Any]], dict[str, Any]], text: bytes) -> dict[str, Any]:
+    """The schema as the service takes it; many prompts have the same."""
+    return spell(orjson.loads(text))
 
 
 def openai_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -33,7 +47,7 @@ def openai_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
     """
     root = resolved(schema, schema)
     kind = root.get("type")
-    if kind != "object":
+    if kind != "object" and (kind in TYPES or not isinstance(kind, str)):  # a slip is told by its own check
         raise RequestError(
             f"OpenAI's answers are objects, and the schema is of type {kind!r}; put it into an object, such "
             "as {'type': 'object', 'properties': {'items': …}, 'required': ['items']}, or use a Gemini model"

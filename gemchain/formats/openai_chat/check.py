@@ -22,6 +22,8 @@ def check_request(dialect: Dialect, request: Mapping[str, Any]) -> None:
         RequestError: The message says where, and what to do.
     """
     messages = request.get("messages")
+    if not messages and request.keys() >= {"custom_id", "body"}:
+        raise RequestError("this is a line of a batch file; hand over what stands in its 'body'")
     if not messages:
         raise RequestError(without(request, "messages", f"{dialect.service}'s chat completions"))
     if not isinstance(messages, list):
@@ -111,8 +113,8 @@ def openai_part_problem(part: Mapping[str, Any]) -> str | None:
     if not isinstance(inside, dict) or (needed and not isinstance(inside.get(needed), str)):
         words = f" with {needed!r}" if needed else ""
         return f"a part of type {kind!r} has an object{words} in {kind!r}, not {inside!r:.80}"
-    if kind == "file" and not inside.keys() & {"file_id", "file_data"}:
-        return "a part of type 'file' has 'file_data', with the content as a data: address, or 'file_id'"
+    if kind == "file" and "file_id" not in inside and not inside.keys() >= {"file_data", "filename"}:
+        return "a part of type 'file' has 'file_id', or 'file_data' (a data: address) with 'filename'"
     return address_problem(inside["url"], "OpenAI") if kind == "image_url" else None
 
 

@@ -69,7 +69,9 @@ def _with_options(dialect: Dialect, request: dict[str, Any], options: Options) -
     settings = {"temperature": options.temperature, dialect.limit: options.max_output_tokens}
     request = _merged(request, {name: value for name, value in settings.items() if value is not None})
     if options.tools is not None:
-        request["tools"] = plain_data(spelled_tools(options.tools), dialect.file_part)
+        request.pop("tools", None)  # no tools is no list: an empty one is refused
+        tools = plain_data(spelled_tools(options.tools), dialect.file_part)
+        request |= {"tools": tools} if tools else {}
     if options.system is not None:
         request["messages"] = [system_message(options.system), *_without_system(request.get("messages"))]
     return request

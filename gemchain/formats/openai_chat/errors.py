@@ -94,7 +94,7 @@ def _said(body: Mapping[str, Any]) -> _Said:
     code, kind = found.get("code"), found.get("type")
     names = frozenset(each.lower() for each in (code, kind) if isinstance(each, str) and each)
     inner = _inner_code(found)
-    return _Said(_words(found), names | inner, _status(code))
+    return _Said(_words(found), names | inner, _status(code) or _status(found.get("raw_status_code")))
 
 
 def _inner_code(error: Mapping[str, Any]) -> frozenset[str]:

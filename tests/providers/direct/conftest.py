@@ -82,7 +82,7 @@ class Desk:
         self.connected = Connected(self.service)
         self.endpoint = {}
         self.runs = []
-        self.lane = DirectLane(lambda batch: self._endpoint(batch), Random(1), lambda url: self.connected)
+        self.lane = DirectLane(self._endpoint, Random(1), lambda url: self.connected)
 
     def _endpoint(self, batch):
         described = {

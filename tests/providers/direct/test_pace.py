@@ -1,5 +1,7 @@
 """How fast single requests are sent, on a clock that the test moves."""
 
+from itertools import pairwise
+
 import httpx2
 import pytest
 
@@ -76,7 +78,7 @@ def test_without_a_word_on_when_it_is_asked_ever_more_rarely_and_for_ever(desk, 
     run = desk.run(1)
     desk.loop.pass_seconds(24 * 3600)
     times = desk.service.times()
-    gaps = [later - earlier - 1.0 for earlier, later in zip(times, times[1:], strict=False)]
+    gaps = [later - earlier - 1.0 for earlier, later in pairwise(times)]
     assert all(0.5 <= gap <= 60.1 for gap in gaps)
     assert gaps[0] < 1.1
     assert min(gaps[10:]) > 29

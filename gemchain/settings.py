@@ -63,6 +63,8 @@ class Settings:
         location: Location of Vertex AI: `global`, `us`, `eu` or a region.
         vertex_endpoint: Address of a stand-in for Vertex AI, as `http://127.0.0.1:8890`; else empty.
         gemini_api_endpoint: Address of a stand-in for the Gemini API; else empty.
+        local_slots: Requests that a local model answers at the same time; each takes memory for its context.
+        local_context: Tokens of a request to a local model and its answer, at most.
         prices: File of prices that are added to the built-in table; see `prices.toml`.
         simulated_turnaround: How long a simulated job takes.
         simulated_seed: Seed of all random choices of a simulated job.
@@ -105,6 +107,8 @@ class Settings:
     location: str = "global"
     vertex_endpoint: str = ""
     gemini_api_endpoint: str = ""
+    local_slots: int = 8
+    local_context: int = 4096
     prices: str = ""
     simulated_turnaround: float = 0.0
     simulated_seed: int = 0

@@ -278,9 +278,18 @@ def _providers(settings: Settings, blobs: Blobs, clock: Clock, responder: Respon
     def gemini_api() -> Provider:
         from gemchain.providers.gemini_api import GeminiApiProvider
 
-        return GeminiApiProvider(blobs, endpoint=settings.gemini_api_endpoint)
+        return GeminiApiProvider(
+            blobs, endpoint=settings.gemini_api_endpoint, concurrency=settings.concurrency
+        )
 
-    constructors = {"simulated": simulated, "vertex": vertex, "gemini-api": gemini_api}
+    def local() -> Provider:
+        from gemchain.providers.local.provider import LocalProvider
+
+        return LocalProvider(
+            slots=min(settings.local_slots, settings.concurrency) or 1, context=settings.local_context
+        )
+
+    constructors = {"simulated": simulated, "vertex": vertex, "gemini-api": gemini_api, "local": local}
     return Providers(constructors, choose_provider)
 
 

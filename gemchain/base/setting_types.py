@@ -51,6 +51,8 @@ class SettingsOptions(TypedDict, total=False):
     location: str
     vertex_endpoint: str
     gemini_api_endpoint: str
+    local_slots: int
+    local_context: int
     prices: Folder
     simulated_turnaround: float
     simulated_seed: int

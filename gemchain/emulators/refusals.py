@@ -3,6 +3,7 @@
 https://cloud.google.com/apis/design/errors
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 __all__ = ["Refusal", "exhausted", "invalid", "not_found", "precondition", "unavailable"]
@@ -14,12 +15,16 @@ class Refusal(Exception):  # noqa: N818 -- an answer of the service, not an erro
     Attributes:
         code: HTTP status.
         status: Canonical name of the error.
+        headers: Headers of the answer, such as `Retry-After`.
     """
 
-    def __init__(self, code: int, status: str, message: str) -> None:
+    def __init__(
+        self, code: int, status: str, message: str, headers: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.status = status
+        self.headers = dict(headers or {})
 
     def body(self) -> dict[str, Any]:
         """The answer's JSON."""

@@ -32,6 +32,11 @@ class RestEmulator(StandIn, Generic[S]):
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
 
     @property
+    def connections(self) -> int:
+        """How many connections were made so far."""
+        return self._server.connections
+
+    @property
     def url(self) -> str:
         """`http://HOST:PORT`, as the setting for its address wants it."""
         host, port = self._server.server_address[:2]
@@ -40,6 +45,10 @@ class RestEmulator(StandIn, Generic[S]):
     def refuse_next(self, refusal: Refusal) -> None:
         """Answer the next call with this error."""
         self._server.refusals.append(refusal)
+
+    def cut_next(self, times: int = 1) -> None:
+        """Answer so many calls with half of the answer, and close the connection."""
+        self._server.cuts += times
 
     def start(self) -> None:
         """Begin to serve. Connections made before are answered from now on."""
@@ -58,6 +67,13 @@ class _Server(Listener, HTTPServer):
     def __init__(self, address: tuple[str, int], exchange: type[BaseHTTPRequestHandler]) -> None:
         super().__init__(address, exchange)
         self.refusals: list[Refusal] = []
+        self.cuts = 0
+        self.connections = 0
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Count the connection, and serve it."""
+        self.connections += 1
+        super().process_request(request, client_address)
 
 
 class Exchange(BaseHTTPRequestHandler):
@@ -89,13 +105,16 @@ class Exchange(BaseHTTPRequestHandler):
                 raise self.server.refusals.pop(0)
             status, answer = 200, self.answered(body)
         except Refusal as refusal:
-            status, answer = refusal.code, refusal.body()
+            status, answer, self.extra = refusal.code, refusal.body(), refusal.headers
         data = answer if isinstance(answer, bytes) else orjson.dumps(answer)
         self.send_response(status)
         headers = {"Content-Type": "application/json; charset=UTF-8", "Content-Length": str(len(data))}
         for name, value in (headers | self.extra).items():
             self.send_header(name, value)
         self.end_headers()
+        if self.server.cuts:
+            self.server.cuts -= 1
+            data, self.close_connection = data[: len(data) // 2], True
         self.wfile.write(data)
 
     do_GET = do_POST = do_DELETE = _answer  # noqa: N815 -- the names that http.server looks for

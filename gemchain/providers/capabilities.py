@@ -12,7 +12,10 @@ GEMINI_FILES = ("image", "pdf", "audio", "video", "text")
 
 TABLE: dict[str, Capabilities] = {
     "vertex": Capabilities(lanes=(BATCH,), files=GEMINI_FILES),
-    "gemini-api": Capabilities(lanes=(BATCH,), files=GEMINI_FILES, partial=False, webhook=True),
+    "gemini-api": Capabilities(
+        lanes=(FLEX, BATCH, DIRECT), files=GEMINI_FILES, partial=False, webhook=True
+    ),  # https://ai.google.dev/gemini-api/docs/flex-inference
+    "local": Capabilities(lanes=(DIRECT,), files=("text",), batch_price=1.0),
     "simulated": Capabilities(lanes=(FLEX, BATCH, DIRECT), files=GEMINI_FILES),
 }
 """Capabilities by the provider's name. A provider may narrow them for a model."""

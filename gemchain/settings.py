@@ -65,6 +65,15 @@ class Settings:
         gemini_api_endpoint: Address of a stand-in for the Gemini API; else empty.
         local_slots: Requests that a local model answers at the same time; each takes memory for its context.
         local_context: Tokens of a request to a local model and its answer, at most.
+        anthropic_endpoint: Address of a stand-in for Anthropic, or of a proxy; empty for that in
+            ANTHROPIC_BASE_URL, else for the service.
+        mistral_endpoint: Address of a stand-in for Mistral, or of a proxy; else empty.
+        openai_webhook_secret: Signing secret of OpenAI's webhook, for `gemchain serve`; when empty, what
+            OPENAI_WEBHOOK_SECRET says.
+        gemini_webhook_secret: Signing secret of the Gemini API's webhook, for `gemchain serve`.
+        push_secret: Secret that other callers of `gemchain serve` send; 16 characters at least.
+        push_audience: Audience of the identity tokens that Pub/Sub or Eventarc send to `gemchain serve`.
+        push_account: Service account that these tokens have to be of.
         prices: File of prices that are added to the built-in table; see `prices.toml`.
         simulated_turnaround: How long a simulated job takes.
         simulated_seed: Seed of all random choices of a simulated job.
@@ -109,6 +118,13 @@ class Settings:
     gemini_api_endpoint: str = ""
     local_slots: int = 8
     local_context: int = 4096
+    anthropic_endpoint: str = ""
+    mistral_endpoint: str = ""
+    openai_webhook_secret: str = field(default="", repr=False)
+    gemini_webhook_secret: str = field(default="", repr=False)
+    push_secret: str = field(default="", repr=False)
+    push_audience: str = ""
+    push_account: str = ""
     prices: str = ""
     simulated_turnaround: float = 0.0
     simulated_seed: int = 0

@@ -289,7 +289,32 @@ def _providers(settings: Settings, blobs: Blobs, clock: Clock, responder: Respon
             slots=min(settings.local_slots, settings.concurrency) or 1, context=settings.local_context
         )
 
-    constructors = {"simulated": simulated, "vertex": vertex, "gemini-api": gemini_api, "local": local}
+    def anthropic() -> Provider:
+        from gemchain.providers.anthropic import AnthropicProvider
+
+        return AnthropicProvider(
+            blobs, endpoint=settings.anthropic_endpoint, concurrency=settings.concurrency
+        )
+
+    def mistral() -> Provider:
+        from gemchain.providers.mistral import MistralProvider
+
+        return MistralProvider(blobs, endpoint=settings.mistral_endpoint, concurrency=settings.concurrency)
+
+    def openai() -> Provider:
+        from gemchain.providers.openai import OpenAIProvider
+
+        return OpenAIProvider(blobs, concurrency=settings.concurrency)
+
+    constructors = {
+        "simulated": simulated,
+        "vertex": vertex,
+        "gemini-api": gemini_api,
+        "openai": openai,
+        "anthropic": anthropic,
+        "mistral": mistral,
+        "local": local,
+    }
     return Providers(constructors, choose_provider)
 
 

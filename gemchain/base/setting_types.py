@@ -53,6 +53,13 @@ class SettingsOptions(TypedDict, total=False):
     gemini_api_endpoint: str
     local_slots: int
     local_context: int
+    anthropic_endpoint: str
+    mistral_endpoint: str
+    openai_webhook_secret: str
+    gemini_webhook_secret: str
+    push_secret: str
+    push_audience: str
+    push_account: str
     prices: Folder
     simulated_turnaround: float
     simulated_seed: int

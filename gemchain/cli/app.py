@@ -25,6 +25,7 @@ from gemchain.cli.options import (
 )
 from gemchain.cli.output.errors import reporting_errors
 from gemchain.cli.project import commands
+from gemchain.cli.serve import commands as serve_commands
 from gemchain.cli.views import commands as view_commands
 
 __all__ = ["app"]
@@ -127,3 +128,4 @@ view_commands.add_to(app)
 change_commands.add_to(app)
 commands.add_to(app)
 export_commands.add_to(app)
+serve_commands.add_to(app)

@@ -17,7 +17,7 @@ from gemchain.engine.stages.assemble import assemble
 from gemchain.engine.stages.collect import collect
 from gemchain.engine.stages.dispatch import dispatch
 from gemchain.engine.stages.launch import launch
-from gemchain.engine.stages.perform import Performer
+from gemchain.engine.stages.perform import Nap, Performer
 from gemchain.engine.stages.sweep import sweep
 from gemchain.errors import BlobNotFoundError, NotSetUpError, StoreConflictError, StoreUnavailableError
 from gemchain.records import Batch, queue_names
@@ -60,6 +60,7 @@ class Driver:
 
     Attributes:
         watch: Called after every piece of work, for a display of progress; keep it quick.
+        nap: How to rest; by the clock when None.
         aside: Providers that a person has to set up first, and what each lacks. They are asked again when
             they were left alone for `poll_max`, since a person may have mended it.
         lost: Why a part of an output could not be read in the last turn.
@@ -67,6 +68,7 @@ class Driver:
 
     runtime: Runtime
     watch: Callable[[], None] = _nothing
+    nap: Nap | None = None
     _turned_at: datetime | None = None
     _look_at: datetime | None = None
     _sweep_at: datetime | None = None
@@ -77,7 +79,7 @@ class Driver:
     _performer: Performer = field(init=False)
 
     def __post_init__(self) -> None:
-        self._performer = Performer(self.runtime)
+        self._performer = Performer(self.runtime, self.nap)
 
     def release(self) -> None:
         """Give back what this process works on. Called at the end, however the run ends."""
@@ -212,10 +214,7 @@ class Driver:
             ends += self._due_times(now)
         if until is not None:
             ends.append(until)
-        if self._performer.is_busy:
-            self._going_on(lambda: self._performer.wait(min(ends)))
-        else:
-            runtime.clock.sleep(max(MIN_SLEEP, (min(ends) - now).total_seconds()))
+        self._going_on(lambda: self._performer.rest(max(min(ends), now + timedelta(seconds=MIN_SLEEP))))
 
     def _due_times(self, now: datetime) -> list[datetime]:
         store = self.runtime.store
@@ -252,6 +251,7 @@ def drive(
     until_idle: bool = True,
     timeout: float | None = None,
     watch: Callable[[], None] = _nothing,
+    nap: Nap | None = None,
 ) -> bool:
     """Drive the engine.
 
@@ -263,6 +263,7 @@ def drive(
         until_idle: Stop when nothing is left that the engine could carry on.
         timeout: Seconds after which to stop, whatever is left.
         watch: Called after every piece of work.
+        nap: How to rest when nothing is due; by the clock when None.
 
     Returns:
         Whether it stopped for `until` or for idleness, and not for the timeout.
@@ -273,7 +274,7 @@ def drive(
     """
     served = runtime if owners is None else replace(runtime, store=runtime.store.owned_by(owners))
     with rare_collections():
-        driver = Driver(served, watch)
+        driver = Driver(served, watch, nap)
         try:
             return _drive(driver, until, until_idle=until_idle, timeout=timeout)
         finally:

@@ -11,6 +11,7 @@ function          runs                                does
 gemchainAssemble  every minute                        assemble, launch
 gemchainCollect   when a batch's output is written    collect, sooner than the sweep would
 gemchainDispatch  as a task, one for each part        dispatch
+                  and for each batch to look at       perform, or collect
 gemchainSweep     every 5 minutes                     collect, sweep; finds what the others lost
 ```
 
@@ -42,6 +43,9 @@ __all__ = ["gemchainAssemble", "gemchainCollect", "gemchainDispatch", "gemchainS
 
 SWEEP_TIME = timedelta(minutes=4)
 """How long a sweep may begin new work, so that it ends before the next sweep starts."""
+
+PERFORM_TIME = timedelta(minutes=5)
+"""How long one task performs a batch of the lanes `direct` and `flex`, at most; the next task continues."""
 
 RESERVE = 300
 """Seconds of a scheduled function that are kept for launching, and for work that has begun."""
@@ -78,6 +82,11 @@ def _stop_at(runtime: Runtime) -> datetime:
     """When a scheduled function that begins now has to stop, so that its time limit never ends it."""
     limit: int = parameters.SCHEDULE_SECONDS.value
     return runtime.store.now() + timedelta(seconds=max(limit - RESERVE, limit / 2))
+
+
+def _perform_until(runtime: Runtime) -> datetime:
+    """When a task that performs a batch gives it back: well before the function's time limit."""
+    return runtime.store.now() + min(PERFORM_TIME, timedelta(seconds=parameters.PART_SECONDS.value / 2))
 
 
 @scheduler_fn.on_schedule(
@@ -120,15 +129,20 @@ def gemchainCollect(event: CloudEvent[storage_fn.StorageObjectData]) -> None:  #
     **_STAGE,
 )
 def gemchainDispatch(request: https_fn.CallableRequest[dict[str, str]]) -> None:  # noqa: N802
-    """Run the callbacks of one part, and commit their results.
+    """Run the callbacks of one part, and commit their results; or look at a batch, where none is named.
 
     Raises:
         HttpsError: Another worker holds the part; the task queue tries again later.
     """
-    from gemchain.firebase.stages import BusyError, dispatch_hinted
+    from gemchain.firebase.stages import BusyError, dispatch_hinted, look_hinted
 
+    runtime, batch_id = active(), request.data["batch"]
+    if "part" not in request.data:
+        for batch in look_hinted(runtime, batch_id, _perform_until(runtime)).batches:
+            logger.info("gemchain: looked at", batch=batch.id, state=batch.state, parts=batch.parts)
+        return
     try:
-        part = dispatch_hinted(active(), request.data["batch"], request.data["part"])
+        part = dispatch_hinted(runtime, batch_id, request.data["part"])
     except BusyError as error:
         raise https_fn.HttpsError(https_fn.FunctionsErrorCode.UNAVAILABLE, str(error)) from error
     if part is not None:

@@ -4,7 +4,10 @@ They work with any runtime.
 
 Crash story. Nothing is kept in memory between two calls. Nothing in this file writes: only the stages do, and
 each of them may be cut off anywhere (a function that takes too long is killed). A hint that is lost, late or
-doubled only changes when something happens: `sweep_up` finds in the store all that a hint can announce.
+doubled only changes when something happens: `sweep_up` finds in the store all that a hint can announce. That
+holds for batches of the lanes `direct` and `flex`, too: a task performs one for a few minutes, gives it back,
+and queues the next task. If it is killed, the lease runs out, and the sweep queues one; if two come at once,
+the lease lets one of them work.
 """
 
 from contextlib import suppress
@@ -15,19 +18,29 @@ from typing import NamedTuple
 from gemchain.engine.batches.leases import free
 from gemchain.engine.batches.outages import Outages
 from gemchain.engine.callback_retries import retry_callbacks
+from gemchain.engine.operations.hasten import is_waited_for
 from gemchain.engine.stages.assemble import assemble
 from gemchain.engine.stages.collect import collect, collect_one
 from gemchain.engine.stages.dispatch import dispatch_part
 from gemchain.engine.stages.launch import launch
+from gemchain.engine.stages.perform import perform
 from gemchain.engine.stages.sweep import sweep
 from gemchain.errors import StoreConflictError
 from gemchain.ports import Waker
 from gemchain.providers.output_files import batch_of_output
 from gemchain.records import Batch, Part
+from gemchain.records.lanes import is_own
 from gemchain.records.states import BatchState
 from gemchain.runtime import Runtime
 
-__all__ = ["BusyError", "assemble_and_launch", "collect_hinted", "dispatch_hinted", "sweep_up"]
+__all__ = [
+    "BusyError",
+    "assemble_and_launch",
+    "collect_hinted",
+    "dispatch_hinted",
+    "look_hinted",
+    "sweep_up",
+]
 
 PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 """Seconds between polls of a job whose output was written: the file appears shortly before the job ends."""
@@ -72,11 +85,43 @@ def collect_hinted(runtime: Runtime, name: str) -> Moved:
     The output appears shortly before its job ends, so a job that still runs is polled a few times more.
     """
     batch_id = batch_of_output(name)
-    if batch_id is None:
+    return Moved([]) if batch_id is None else _collect_one(runtime, batch_id)
+
+
+def look_hinted(runtime: Runtime, batch_id: str, until: datetime) -> Moved:
+    """Do what a SENT batch needs: ask about its job; or, in the lanes `direct` and `flex`, perform it.
+
+    A batch that is not done by then is given back, and looked at again by the next task.
+
+    Args:
+        runtime: Where the batch is.
+        batch_id: The batch.
+        until: When to stop performing.
+
+    Raises:
+        NotSetUpError: The provider is not set up; the task must come again.
+    """
+    batch = _found(runtime, batch_id)
+    if batch is None or not (batch.state is BatchState.SENT and is_own(batch.lane)):
+        return _collect_one(runtime, batch_id)
+    perform(runtime, until, only={batch_id})
+    left = _found(runtime, batch_id)
+    if left is None:
         return Moved([])
+    if left.state is BatchState.SENT and free(left, runtime.store.now()):
+        runtime.waker.look(left)
+    return Moved([left] if left.version > batch.version else [])
+
+
+def _found(runtime: Runtime, batch_id: str) -> Batch | None:
+    """The batch; None when there is none. What is no id at all leads nowhere."""
+    return runtime.store.batches([batch_id]).get(batch_id) if batch_id.isalnum() else None
+
+
+def _collect_one(runtime: Runtime, batch_id: str) -> Moved:
     for pause in (*PAUSES, None):
-        batch = runtime.store.batches([batch_id]).get(batch_id)
-        if batch is None or batch.state is not BatchState.SENT:
+        batch = _found(runtime, batch_id)
+        if batch is None or not is_waited_for(batch):
             break
         with suppress(StoreConflictError):
             if moved := collect_one(runtime, batch):
@@ -151,6 +196,10 @@ class _Reminder(Waker):
             due = batch.arrived_at is None or batch.arrived_at + lease <= self.runtime.store.now()
             self._due[batch_id] = due
         return self._due[batch_id]
+
+    def look(self, batch: Batch, /) -> None:
+        """See `Waker.look`."""
+        self.runtime.waker.look(batch)
 
     def hurry(self) -> None:
         """See `Waker.hurry`."""

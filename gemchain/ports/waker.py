@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from gemchain.records import Part
+from gemchain.records import Batch, Part
 
 __all__ = ["Waker"]
 
@@ -12,6 +12,9 @@ class Waker(Protocol):
 
     def dispatch(self, part: Part, /) -> None:
         """A part waits to be dispatched."""
+
+    def look(self, batch: Batch, /) -> None:
+        """A SENT batch is worth a look now: its job may be over, or it waits to be performed by us."""
 
     def hurry(self) -> None:
         """Something changed; the driver of the engine may look now rather than later."""

@@ -7,7 +7,7 @@ from gemchain.money import prices
 
 __all__ = ["PREFIXES", "VERTEX_MODEL", "choose_provider", "model_prefix"]
 
-PREFIXES = {"simulated": "simulated", "gemini-api": "gemini-api", "local": "local"}
+PREFIXES = {each: each for each in ("simulated", "gemini-api", "openai", "anthropic", "mistral", "local")}
 """Prefixes of model names, before a slash, and the provider that each chooses."""
 
 VERTEX_MODEL, VERTEX_PATH = "gemini-", "publishers/google/models/"

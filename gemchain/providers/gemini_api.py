@@ -32,7 +32,8 @@ from gemchain.formats.gemini import rows
 from gemchain.ports import Blobs, DirectRun, Job, JobState, Limits
 from gemchain.providers.direct import DirectLane, Endpoint
 from gemchain.providers.direct.endpoints import gemini_api
-from gemchain.providers.gemini_batches import GeminiBatches, first_going
+from gemchain.providers.gemini_batches import GeminiBatches
+from gemchain.providers.jobs import first_going
 from gemchain.providers.output_files import is_output, output_folder
 from gemchain.records import Batch, Failure, InputRow, OutputFile
 from gemchain.records.identity import job_name

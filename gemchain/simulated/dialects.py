@@ -3,6 +3,7 @@
 from functools import cache
 
 from gemchain.formats.registry import format_named
+from gemchain.simulated.anthropic import AnthropicDialect
 from gemchain.simulated.chat import ChatDialect
 from gemchain.simulated.dialect import Dialect
 from gemchain.simulated.gemini import GeminiDialect
@@ -11,20 +12,20 @@ from gemchain.simulated.plain import PlainDialect
 __all__ = ["GEMINI", "dialect_of"]
 
 GEMINI: Dialect = GeminiDialect()
-PLAIN: Dialect = PlainDialect()
+OTHERS: dict[str, Dialect] = {"plain": PlainDialect(), "anthropic": AnthropicDialect()}
 CHATS = ("openai_chat", "openai_compat", "mistral")
 
 
 def dialect_of(model: str) -> Dialect:
     """The dialect of a simulated model.
 
-    `plain/…` speaks the plain format, `openai_chat/…`, `openai_compat/…` and `mistral/…` speak those of these
+    `plain/…`, `anthropic/…`, `openai_chat/…`, `openai_compat/…` and `mistral/…` speak the formats of these
     names, and any other speaks Gemini's.
     """
     first, slash, _ = model.partition("/")
     if slash and first in CHATS:
         return _chat(first)
-    return PLAIN if model.startswith("plain/") else GEMINI
+    return OTHERS.get(first, GEMINI) if slash else GEMINI
 
 
 @cache

@@ -1,4 +1,4 @@
-"""The waker of Firebase: every part that waits becomes a task of a queue that calls `gemchainDispatch`.
+"""The waker of Firebase: parts, and batches to look at, become tasks for `gemchainDispatch`.
 
 Tasks are hints. They bear no names, since a name may be refused for hours after its task is gone, and since
 the emulator answers a named task with an error after it has queued it; so a part may get two tasks, and its
@@ -12,7 +12,7 @@ import threading
 from typing import Any
 
 from gemchain.errors import ConfigurationError, MissingExtraError
-from gemchain.records import Part
+from gemchain.records import Batch, Part
 
 try:
     import firebase_admin
@@ -35,7 +35,7 @@ _lock = threading.Lock()
 
 
 class CloudTasksWaker:
-    """Queues a task for every part.
+    """Queues a task for every part, and for every batch that is worth a look.
 
     Args:
         function: The task queue function; its name is the queue's.
@@ -62,15 +62,25 @@ class CloudTasksWaker:
 
     def dispatch(self, part: Part, /) -> None:
         """A part waits to be dispatched. Never raises: the sweep queues what could not be queued now."""
-        data = {"data": {"batch": part.batch_id, "part": part.id}}
-        options = functions.TaskOptions(dispatch_deadline_seconds=DEADLINE)
-        try:
-            self._open().enqueue(data, options)
-        except _FAILURES as error:
+        if error := self._enqueue({"batch": part.batch_id, "part": part.id}):
             log.warning("part %s: no task could be queued, the sweep will: %s", part.id, error)
+
+    def look(self, batch: Batch, /) -> None:
+        """A batch is worth a look. Never raises: the sweep looks at every batch anyway."""
+        if error := self._enqueue({"batch": batch.id}):
+            log.warning("batch %s: no task could be queued, the sweep looks at it: %s", batch.id, error)
 
     def hurry(self) -> None:
         """Something changed; the schedule of `gemchainAssemble` is quick enough to do without a hint."""
+
+    def _enqueue(self, data: dict[str, str]) -> Exception | None:
+        """Queue a task; returns why that could not be done."""
+        options = functions.TaskOptions(dispatch_deadline_seconds=DEADLINE)
+        try:
+            self._open().enqueue({"data": data}, options)
+        except _FAILURES as error:
+            return error
+        return None
 
     def _open(self) -> Any:
         if self._queue is None:

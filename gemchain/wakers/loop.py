@@ -2,7 +2,7 @@
 
 import threading
 
-from gemchain.records import Part
+from gemchain.records import Batch, Part
 
 __all__ = ["LoopWaker"]
 
@@ -17,9 +17,22 @@ class LoopWaker:
         """A part waits to be dispatched."""
         self.hurry()
 
+    def look(self, batch: Batch, /) -> None:  # noqa: ARG002 -- the loop finds the batch by itself
+        """A batch is worth a look."""
+        self.hurry()
+
     def hurry(self) -> None:
         """Something changed."""
         self._event.set()
+
+    def wait(self, seconds: float) -> bool:
+        """Return after so many seconds, or as soon as something changed; tells whether that was so.
+
+        Whoever waits reads the store afterwards, and so finds what was recorded before a hint.
+        """
+        was_set = self._event.wait(max(0.0, seconds))
+        self._event.clear()
+        return was_set
 
     def take(self) -> bool:
         """Whether something changed since the last call."""

@@ -169,6 +169,9 @@ def everything(production):
     [
         {"data": {"batch": "b0", "part": "b0-00000"}},
         {"data": {"batch": "../b0", "part": "__x__"}},
+        {"data": {"batch": "b0"}},
+        {"data": {"batch": "b0/parts/x"}},
+        {"data": {"batch": ["b0"]}},
         {"data": {"batch": "b0/parts/x", "part": ""}},
         {"data": {"batch": ["b0"], "part": {"$ne": 1}}},
         {"data": {}},

@@ -13,6 +13,7 @@ from gemchain.firebase.stages import (
     assemble_and_launch,
     collect_hinted,
     dispatch_hinted,
+    look_hinted,
     sweep_up,
 )
 from gemchain.providers.output_files import output_folder
@@ -25,9 +26,13 @@ from gemchain.testing import embedded
 class RecordingWaker:
     def __init__(self):
         self.parts = []
+        self.batches = []
 
     def dispatch(self, part, /):
         self.parts.append(part.id)
+
+    def look(self, batch, /):
+        self.batches.append(batch.id)
 
     def hurry(self):
         pass
@@ -82,6 +87,15 @@ def test_a_second_event_for_an_output_changes_nothing(runtime, sent):
     arrive(runtime, sent)
     assert collect_hinted(runtime, output(sent)).batches == []
     assert len(runtime.waker.parts) == 1
+
+
+def test_a_task_for_a_batch_collects_it_and_a_second_one_finds_it_arrived(runtime, sent):
+    runtime.clock.advance(60)
+    (arrived,) = look_hinted(runtime, sent.id, runtime.store.now()).batches
+    assert arrived.state is BatchState.ARRIVED
+    assert runtime.waker.parts == [f"{sent.id}-00000"]
+    assert look_hinted(runtime, sent.id, runtime.store.now()).batches == []
+    assert runtime.store.batches([sent.id])[sent.id] == arrived
 
 
 def test_a_task_dispatches_its_part_and_a_second_one_finds_it_done(runtime, sent):

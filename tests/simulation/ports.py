@@ -248,6 +248,10 @@ class FaultyWaker:
                 late = world.random.random() * 20 * SECOND if world.strikes("hint_late") else 0
                 world.hints.append((world.scheduler.now + int(late), part))
 
+    def look(self, batch, /):
+        del batch
+        self.hurry()
+
     def hurry(self):
         world = self._world
         if not world.strikes("hint_lost"):

@@ -5,19 +5,21 @@ import http.server
 import json
 import logging
 import threading
+from datetime import UTC, datetime
 from unittest import mock
 
 import pytest
 
 from gemchain.emulators.serving import Listener
 from gemchain.errors import ConfigurationError
-from gemchain.records import OutputFile, Part
+from gemchain.records import Batch, OutputFile, Part
 from gemchain.settings import Settings
 from gemchain.wakers.cloud_tasks import CloudTasksWaker
 from gemchain.wiring import build
 
 FILE = OutputFile("gs://bucket/out", 1, 100)
 PART = Part(id="b1-00000", batch_id="b1", index=0, file=FILE, start=0, end=100)
+BATCH = Batch(id="b1", provider="vertex", model="m", created_at=datetime(2026, 1, 1, tzinfo=UTC))
 
 
 class Queue(Listener, http.server.HTTPServer):
@@ -87,6 +89,19 @@ def test_a_task_that_cannot_be_queued_is_a_warning_since_the_sweep_finds_the_par
     with mock.patch("time.sleep"), caplog.at_level(logging.WARNING, "gemchain"):
         CloudTasksWaker().dispatch(PART)
     assert "b1-00000" in caplog.text
+
+
+def test_a_batch_to_look_at_becomes_a_task_that_names_no_part(queue):
+    CloudTasksWaker().look(BATCH)
+    ((_, task),) = queue.tasks
+    assert json.loads(base64.b64decode(task["httpRequest"]["body"])) == {"data": {"batch": "b1"}}
+
+
+def test_a_batch_without_a_task_is_a_warning_since_the_sweep_looks_at_it(queue, caplog):
+    queue.status = 500
+    with mock.patch("time.sleep"), caplog.at_level(logging.WARNING, "gemchain"):
+        CloudTasksWaker().look(BATCH)
+    assert "batch b1" in caplog.text
 
 
 def test_hurrying_queues_nothing(queue):

@@ -15,7 +15,7 @@ batch that nobody performs is found by the next run of this stage. When all requ
 ARRIVED, in the commit that records the last piece.
 """
 
-from collections.abc import Container
+from collections.abc import Callable, Container
 from contextlib import suppress
 from datetime import datetime
 
@@ -29,7 +29,10 @@ from gemchain.records.lanes import is_own
 from gemchain.records.states import BatchState
 from gemchain.runtime import Runtime
 
-__all__ = ["Performer", "perform"]
+__all__ = ["Nap", "Performer", "by_the_clock", "perform"]
+
+Nap = Callable[[float], bool]
+"""How to rest for so many seconds: returns whether somebody asked for a look, which ends the rest."""
 
 LOOK = 0.02
 """Seconds between two looks at what came in, while nothing else is to be done."""
@@ -38,13 +41,26 @@ DRAIN = 5.0
 """Seconds that requests on their way are waited for when a run ends before they are answered."""
 
 
-def perform(runtime: Runtime, until: datetime, *, without: Container[str] = ()) -> bool:
+def by_the_clock(runtime: Runtime) -> Nap:
+    """Rests that nobody can end."""
+
+    def nap(seconds: float) -> bool:
+        runtime.clock.sleep(seconds)
+        return False
+
+    return nap
+
+
+def perform(
+    runtime: Runtime, until: datetime, *, without: Container[str] = (), only: Container[str] | None = None
+) -> bool:
     """Perform batches until a time, then give back what is not done: for processes that must end.
 
     Args:
         runtime: What to perform in.
         until: When to end, by the store's clock.
         without: Providers to leave alone.
+        only: The batches to perform, by id; all when None.
 
     Returns:
         Whether there is more to perform.
@@ -52,7 +68,7 @@ def perform(runtime: Runtime, until: datetime, *, without: Container[str] = ()) 
     Raises:
         NotSetUpError: A provider lacks something; the batches of all others were carried on.
     """
-    performer = Performer(runtime)
+    performer = Performer(runtime, only=only)
     try:
         while performer.step(without) or (performer.is_busy and performer.wait(until)):
             if runtime.store.now() >= until:
@@ -69,10 +85,16 @@ class Performer:
 
     Args:
         runtime: What to perform in.
+        nap: How to rest while nothing comes in; by the clock when None.
+        only: The batches to perform, by id; all when None.
     """
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(
+        self, runtime: Runtime, nap: Nap | None = None, *, only: Container[str] | None = None
+    ) -> None:
         self._runtime = runtime
+        self._nap = nap or by_the_clock(runtime)
+        self._only = only
         self._going: dict[str, Performance] = {}
 
     @property
@@ -100,7 +122,7 @@ class Performer:
         moved = False
         outages = Outages(without)
         open_batches = self._runtime.store.open_batches()
-        ours = [each for each in open_batches if each.state is BatchState.SENT and is_own(each.lane)]
+        ours = [each for each in open_batches if self._is_for_us(each)]
         for batch in ours:
             if batch.provider not in outages:
                 with suppress(StoreConflictError), outages.of(batch.provider):
@@ -113,20 +135,34 @@ class Performer:
         outages.tell()
         return moved
 
+    def _is_for_us(self, batch: Batch) -> bool:
+        asked = self._only is None or batch.id in self._only
+        return asked and batch.state is BatchState.SENT and is_own(batch.lane)
+
     def wait(self, until: datetime) -> bool:
-        """Keep requests on their way until then, or until there is something to write down.
+        """Keep requests on their way until then, until there is something to write down, or a nap is ended.
 
         Returns:
             Whether there is something to write down.
         """
-        clock = self._runtime.clock
         while not any(each.is_due() for each in self._going.values()):
-            clock.sleep(min(LOOK, max(0.0, (until - self._runtime.store.now()).total_seconds())))
+            asked = self._nap(min(LOOK, max(0.0, (until - self._runtime.store.now()).total_seconds())))
             for each in self._going.values():
                 each.exchange()
-            if self._runtime.store.now() >= until:
+            if asked or self._runtime.store.now() >= until:
                 return False
         return True
+
+    def rest(self, until: datetime) -> bool:
+        """Wait while requests are on their way; else rest until then, or until the nap is ended.
+
+        Returns:
+            Whether there is something to write down.
+        """
+        if self.is_busy:
+            return self.wait(until)
+        self._nap((until - self._runtime.store.now()).total_seconds())
+        return False
 
     def release(self) -> None:
         """Stop: wait a little for what is on its way, write it down, and give the batches back."""

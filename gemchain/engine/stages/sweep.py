@@ -17,6 +17,7 @@ from gemchain.engine.endings.batches import close, is_complete
 from gemchain.engine.endings.chains import settle_marked
 from gemchain.errors import StoreConflictError
 from gemchain.records import Batch, Failure, Prompt
+from gemchain.records.lanes import is_own
 from gemchain.records.states import BatchState, PromptState
 from gemchain.runtime import Runtime
 
@@ -31,7 +32,8 @@ def sweep(runtime: Runtime, until: datetime | None = None, *, without: Container
 
     - a PLANNED batch whose lease ran out is taken over and written;
     - an arrived batch all of whose parts are dispatched is closed;
-    - parts that no process works on are announced to the waker again;
+    - batches of the lanes `direct` and `flex` that nobody performs, and
+      parts that no process works on, are announced to the waker again;
     - chains with a marked prompt are settled, or cancelled to the end;
     - queued prompts past their deadline fail, and so does what waits for a person or a chain.
 
@@ -52,6 +54,8 @@ def sweep(runtime: Runtime, until: datetime | None = None, *, without: Container
         if batch.provider not in outages:
             with outages.of(batch.provider):
                 found += _carry_on(runtime, batch, until)
+        if _is_left_alone(batch, runtime.store.now()):
+            runtime.waker.look(batch)
     for part in runtime.store.open_parts():
         if abandoned(part, runtime.store.now()):
             runtime.waker.dispatch(part)
@@ -71,6 +75,11 @@ def _carry_on(runtime: Runtime, batch: Batch, until: datetime | None) -> int:
             close(runtime, batch)
             return 1
     return 0
+
+
+def _is_left_alone(batch: Batch, now: datetime) -> bool:
+    """Whether we have to send its requests ourselves, and nobody does."""
+    return batch.state is BatchState.SENT and is_own(batch.lane) and abandoned(batch, now)
 
 
 def _take_over(runtime: Runtime, batch: Batch) -> Batch:

@@ -24,7 +24,7 @@ MAX_TOKENS = 1024
 """Tokens of an answer where the request sets no limit. Small models may go round in circles for ever."""
 
 TEMPERATURE = 0
-"""Where the request sets none: always the likeliest word, so that a prompt gives much the same answer again."""
+"""Where the request sets none: always the likeliest word, so that a prompt gives nearly the same answer."""
 
 REPEAT_PENALTY = 1.1
 """Where the request sets none: how much less likely a word is that came before. It keeps small models from

@@ -76,7 +76,7 @@ def test_a_file_in_a_message_that_is_not_the_users_is_refused():
         ("x", {"timeout": 3}, "SDK's client"),
         ("x", {"system": 3}, "config.system takes a text"),
         ("x", {"response_mime_type": "image/png"}, "application/json"),
-        ("x", {"metadata": {"a": object()}}, "not JSON"),
+        ("x", {"metadata": {"a": {1}}}, "not JSON"),
         ([{"role": "bogus", "content": "x"}], None, "role is 'bogus'"),
         ({"contents": [{"parts": []}]}, None, "Gemini's generateContent"),
         ({"input": "x"}, None, "Responses API"),

@@ -1,0 +1,1 @@
+"""`gemchain serve`: an HTTP endpoint for those who know that a batch is done."""

@@ -6,6 +6,7 @@ from gemchain.cli.state.opening import providers_to_describe
 from gemchain.errors import RequestError
 from gemchain.formats.registry import format_named
 from gemchain.ports import Options
+from gemchain.providers.capabilities import TABLE
 from gemchain.providers.choice import model_prefix
 from gemchain.records.lanes import BATCH
 
@@ -53,7 +54,7 @@ def providers():
     known = providers_to_describe()
     for name in known.names:
         provider = known.named(name)
-        can, limits = provider.capabilities(""), provider.limits
+        can, limits = TABLE.get(name) or provider.capabilities(""), provider.limits
         batch = BATCH in can.lanes
         cells = (
             name,

@@ -7,10 +7,9 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from random import Random
-from typing import TYPE_CHECKING
 
 from gemchain.errors import ConfigurationError, ProviderUnavailableError
 from gemchain.providers.direct.connections import Connections
@@ -19,12 +18,10 @@ from gemchain.providers.direct.exchange import CutError, NotTakenError, Reply, p
 from gemchain.providers.direct.limits import Budgets, Window, backoff
 from gemchain.providers.direct.told import left_of, retry_after
 from gemchain.providers.direct.verdict import Fate, of_reply, words_of
-from gemchain.records import Failure, InputRow
+from gemchain.providers.direct.waiting import Asker, Waiting
+from gemchain.records import Failure
 
-if TYPE_CHECKING:
-    from gemchain.providers.direct.run import HttpRun
-
-__all__ = ["Channel", "Waiting"]
+__all__ = ["Channel"]
 
 TRIES = 4
 """Times that a request is sent which the service may have seen, before it gives a row with the failure."""
@@ -40,25 +37,6 @@ SHORT = 0.001
 
 LONG = 2.0
 """Seconds for which nothing got through, from which on people are told."""
-
-BYTES_OF_TOKEN = 4
-"""Bytes of a request that are taken for a token, where the service limits tokens."""
-
-
-@dataclass(slots=True, eq=False)
-class Waiting:
-    """A request that is to be sent, or on its way."""
-
-    run: "HttpRun"
-    row: InputRow
-    body: bytes
-    tries: int = 0
-    renewed: bool = False
-
-    @property
-    def tokens(self) -> int:
-        """How many it is estimated to take."""
-        return len(self.body) // BYTES_OF_TOKEN
 
 
 class Channel:
@@ -103,7 +81,7 @@ class Channel:
         self._queue.extend(waiting)
         self._pump()
 
-    def drop(self, run: "HttpRun", drain: float) -> None:
+    def drop(self, run: Asker, drain: float) -> None:
         """Send nothing more of this run, and give up what is on its way after so many seconds."""
         self._queue = deque(each for each in self._queue if each.run is not run)
         for waiting in [each for each in self._resting if each.run is run]:
@@ -115,7 +93,7 @@ class Channel:
         run.dropped()
         self._rest_if_idle()
 
-    def _give_up(self, run: "HttpRun") -> None:
+    def _give_up(self, run: Asker) -> None:
         for task, waiting in list(self._flying.items()):
             if waiting.run is run:
                 task.cancel()
@@ -258,11 +236,11 @@ class Channel:
 
     # Credentials.
 
-    def _renew(self, run: "HttpRun") -> None:
+    def _renew(self, run: Asker) -> None:
         """Get new credentials in another thread; nothing is sent meanwhile."""
         self._renewing = asyncio.get_running_loop().create_task(self._renewed(run))
 
-    async def _renewed(self, run: "HttpRun") -> None:
+    async def _renewed(self, run: Asker) -> None:
         wait = 0.0
         try:
             await asyncio.to_thread(run.endpoint.auth.renew)

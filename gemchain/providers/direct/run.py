@@ -6,8 +6,9 @@ from typing import Any
 
 from gemchain.formats.direct_rows import write_row
 from gemchain.providers.direct import hub
-from gemchain.providers.direct.channel import Channel, Waiting
+from gemchain.providers.direct.channel import Channel
 from gemchain.providers.direct.endpoint import Endpoint
+from gemchain.providers.direct.waiting import Waiting
 from gemchain.records import Failure, InputRow
 
 __all__ = ["HttpRun"]
@@ -91,22 +92,22 @@ class HttpRun:
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing more of it is to be sent."""
+        """See `Asker.is_over`."""
         return self._is_stopped or self._is_failed
 
     def ended(
         self, row: InputRow, status: int, body: Mapping[str, Any] | None, failure: Failure | None = None
     ) -> None:
-        """A request has its row."""
+        """See `Asker.ended`."""
         self._lines.append(write_row(row.prompt_id, self.endpoint.lane, status, body, failure))
         self._came += 1
 
     def fail(self, error: Exception) -> None:
-        """A person has to mend something: `take` says so once, and nothing more is sent."""
+        """See `Asker.fail`."""
         if not self._is_failed:
             self._error = error
             self._is_failed = True
 
     def dropped(self) -> None:
-        """The channel has taken notice that it was stopped."""
+        """See `Asker.dropped`."""
         self._is_dropped = True

@@ -133,3 +133,7 @@ def desk(monkeypatch):
         run.stop()
     loop.pass_seconds(1)
     loop.close()
+
+
+def refusal(status, headers=None, error="no"):
+    return httpx2.Response(status, json={"error": error}, headers=headers or {})

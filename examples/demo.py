@@ -64,10 +64,20 @@ def main() -> int:
 
 def _command(rows: Path, results: Path) -> list[str]:
     target = f"{os.path.relpath(CHAIN)}:start"
-    return [_gemchain(), "run", target, "--input", str(rows), "--output", str(results), "--state", str(STATE)]
+    return [
+        gemchain_command(),
+        "run",
+        target,
+        "--input",
+        str(rows),
+        "--output",
+        str(results),
+        "--state",
+        str(STATE),
+    ]
 
 
-def _gemchain() -> str:
+def gemchain_command() -> str:
     """The command as it can be typed: its name, or its path in the virtual environment that make has made."""
     return (
         "gemchain"
@@ -116,7 +126,7 @@ def _print_next_steps(console: Console) -> None:
     real = f"GEMCHAIN_PROJECT=PROJECT GEMCHAIN_BLOBS=gs://BUCKET/demo DEMO_MODEL={REAL} make demo"
     for name, text in (
         ("All results:", f"{STATE}/results.jsonl"),
-        ("Look around:", f"{_gemchain()} status --state {STATE}"),
+        ("Look around:", f"{gemchain_command()} status --state {STATE}"),
         ("On Vertex AI:", f"{install}"),
         ("", f"{real}   [dim](paid at the batch price; DEMO_ROWS=20 tries a few)[/]"),
     ):

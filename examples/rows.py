@@ -1,11 +1,12 @@
-"""Write rows for the examples: `python -m examples.rows functions > functions.jsonl` (or `topics`)."""
+"""Write rows for the examples, as `python -m examples.rows functions > functions.jsonl`."""
 
 import json
 import sys
 
 from examples.stdlib import functions, topics
+from examples.stories import animals
 
-SOURCES = {"functions": functions, "topics": topics}
+SOURCES = {"functions": functions, "topics": topics, "animals": animals}
 
 
 def main(arguments: list[str]) -> int:

@@ -48,6 +48,11 @@ class Providers:
         self.checked: set[str] = set()
         """Names of models that were checked and are known."""
 
+    @property
+    def names(self) -> list[str]:
+        """The names of all providers."""
+        return sorted(self._makers)
+
     def choose(self, model: str) -> tuple[Provider, str]:
         """The provider that serves `model`, and the model's name there.
 

@@ -1,14 +1,18 @@
 """Every setting, its default, and its name in the environment (`GEMCHAIN_` and the name in capitals)."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from gemchain.errors import ConfigurationError
 
-__all__ = ["Settings"]
+__all__ = ["TABLES", "Settings"]
 
 MIB = 1 << 20
+
+TABLES = frozenset({"compat"})
+"""Settings that are kept as JSON, and may be given as a dict."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +41,9 @@ class Settings:
         concurrency: Requests of one model that are on their way at the same time in the lanes `direct` and
             `flex`, at most.
         flush: How often answers of these lanes are written down.
-        compat: Servers that speak OpenAI's API, as JSON: `{"NAME": {"url": …, "key_env": …}}`.
+        compat: Servers that speak OpenAI's API, as JSON: `{"NAME": {"url": …, "key_env": …}}`. In code and in
+            a file it may be a dict or a table. `prices` of an entry are US dollars for a million tokens, as
+            `{"input": …, "output": …}`.
         max_attempts: How often one prompt is sent before it fails.
         callback_attempts: How often one callback is run on one answer before the prompt fails.
         retry_delay: Backoff delay before the second attempt; it doubles with every further attempt.
@@ -57,6 +63,11 @@ class Settings:
         location: Location of Vertex AI: `global`, `us`, `eu` or a region.
         vertex_endpoint: Address of a stand-in for Vertex AI, as `http://127.0.0.1:8890`; else empty.
         gemini_api_endpoint: Address of a stand-in for the Gemini API; else empty.
+        local_slots: Requests that a local model answers at the same time; each takes memory for its context.
+        local_context: Tokens of a request to a local model and its answer, at most.
+        anthropic_endpoint: Address of a stand-in for Anthropic, or of a proxy; empty for that in
+            ANTHROPIC_BASE_URL, else for the service.
+        mistral_endpoint: Address of a stand-in for Mistral, or of a proxy; else empty.
         openai_webhook_secret: Signing secret of OpenAI's webhook, for `gemchain serve`; when empty, what
             OPENAI_WEBHOOK_SECRET says.
         gemini_webhook_secret: Signing secret of the Gemini API's webhook, for `gemchain serve`.
@@ -105,6 +116,10 @@ class Settings:
     location: str = "global"
     vertex_endpoint: str = ""
     gemini_api_endpoint: str = ""
+    local_slots: int = 8
+    local_context: int = 4096
+    anthropic_endpoint: str = ""
+    mistral_endpoint: str = ""
     openai_webhook_secret: str = field(default="", repr=False)
     gemini_webhook_secret: str = field(default="", repr=False)
     push_secret: str = field(default="", repr=False)
@@ -136,6 +151,8 @@ class Settings:
             hint = f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(self.names())}"
             raise ConfigurationError(f"no setting is called {name!r}{hint}")
         kind: Callable[[Any], Any] = type(getattr(self, name))
+        if isinstance(value, dict) and name in TABLES:
+            value = json.dumps(value)
         try:
             read = _as_bool(value) if kind is bool else kind(value)
         except (TypeError, ValueError) as error:

@@ -18,6 +18,7 @@ from gemchain.functions.own_key import NAME, OwnKey
 from gemchain.money import prices
 from gemchain.ports import Blobs, Clock, Provider, Store, Waker
 from gemchain.providers.choice import choose_provider
+from gemchain.providers.compat_servers import priced_servers
 from gemchain.records import checked_owner
 from gemchain.runtime import Providers, Runtime, active, build_with, install
 from gemchain.settings import Settings
@@ -121,7 +122,7 @@ def _progress(
 
 def build(settings: Settings, *, responder: Responder | None = None, clock: Clock | None = None) -> Runtime:
     """The runtime that the settings describe."""
-    prices.use(settings.prices)
+    prices.use(settings.prices, priced_servers(settings.compat))
     clock = clock or SystemClock()
     blobs = _discarding(settings) if _rehearsing else _blobs(settings)
     return Runtime(
@@ -277,9 +278,43 @@ def _providers(settings: Settings, blobs: Blobs, clock: Clock, responder: Respon
     def gemini_api() -> Provider:
         from gemchain.providers.gemini_api import GeminiApiProvider
 
-        return GeminiApiProvider(blobs, endpoint=settings.gemini_api_endpoint)
+        return GeminiApiProvider(
+            blobs, endpoint=settings.gemini_api_endpoint, concurrency=settings.concurrency
+        )
 
-    constructors = {"simulated": simulated, "vertex": vertex, "gemini-api": gemini_api}
+    def local() -> Provider:
+        from gemchain.providers.local.provider import LocalProvider
+
+        return LocalProvider(
+            slots=min(settings.local_slots, settings.concurrency) or 1, context=settings.local_context
+        )
+
+    def anthropic() -> Provider:
+        from gemchain.providers.anthropic import AnthropicProvider
+
+        return AnthropicProvider(
+            blobs, endpoint=settings.anthropic_endpoint, concurrency=settings.concurrency
+        )
+
+    def mistral() -> Provider:
+        from gemchain.providers.mistral import MistralProvider
+
+        return MistralProvider(blobs, endpoint=settings.mistral_endpoint, concurrency=settings.concurrency)
+
+    def openai() -> Provider:
+        from gemchain.providers.openai import OpenAIProvider
+
+        return OpenAIProvider(blobs, concurrency=settings.concurrency)
+
+    constructors = {
+        "simulated": simulated,
+        "vertex": vertex,
+        "gemini-api": gemini_api,
+        "openai": openai,
+        "anthropic": anthropic,
+        "mistral": mistral,
+        "local": local,
+    }
     return Providers(constructors, choose_provider)
 
 

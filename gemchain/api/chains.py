@@ -38,7 +38,7 @@ class ChainStatus:
     Attributes:
         prompts: How many of its prompts are in which state.
         failure: Why it failed, or why it is parked; None otherwise.
-        usage: Tokens and money of all its prompts, as batch and as they would have cost interactively.
+        usage: Tokens and money of all its prompts, at the price of their lanes and at the interactive one.
     """
 
     id: str

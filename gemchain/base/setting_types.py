@@ -1,7 +1,7 @@
 """The types of the settings as keyword arguments of `gemchain.configure`."""
 
 import os
-from typing import TypedDict
+from typing import Any, TypedDict
 
 __all__ = ["SettingsOptions"]
 
@@ -31,7 +31,7 @@ class SettingsOptions(TypedDict, total=False):
     escalate_after: float
     concurrency: int
     flush: float
-    compat: str
+    compat: str | dict[str, Any]
     max_attempts: int
     callback_attempts: int
     retry_delay: float
@@ -51,6 +51,10 @@ class SettingsOptions(TypedDict, total=False):
     location: str
     vertex_endpoint: str
     gemini_api_endpoint: str
+    local_slots: int
+    local_context: int
+    anthropic_endpoint: str
+    mistral_endpoint: str
     openai_webhook_secret: str
     gemini_webhook_secret: str
     push_secret: str

@@ -15,6 +15,8 @@ from gemchain.cli.options import (
     FirstRows,
     Format,
     Json,
+    Lane,
+    ModelName,
     Overwrite,
     Partial,
     ResultsFile,
@@ -67,6 +69,8 @@ def run(  # noqa: PLR0913, PLR0917 -- the command's options; typer passes them b
     partial: Partial = False,
     overwrite: Overwrite = False,
     state: State = None,
+    model: ModelName = None,
+    lane: Lane = None,
     timeout: Annotated[
         float | None, typer.Option("--timeout", min=0, metavar="SECONDS", help="Stop after so many seconds.")
     ] = None,
@@ -93,7 +97,8 @@ def run(  # noqa: PLR0913, PLR0917 -- the command's options; typer passes them b
         from gemchain.cli.dry_run.command import DryRunOptions, rehearse_rows
 
         with reporting_errors(debug):
-            given = DryRunOptions(target, rows, output, state, format, limit, overwrite, partial, as_json)
+            chosen = (model, lane, format, limit, overwrite, partial)
+            given = DryRunOptions(target, rows, output, state, *chosen, as_json=as_json)
             raise typer.Exit(rehearse_rows(given))
     if output is None:
         raise typer.BadParameter(
@@ -101,9 +106,10 @@ def run(  # noqa: PLR0913, PLR0917 -- the command's options; typer passes them b
         )
     from gemchain.cli.run.command import RunOptions, run_rows
 
-    of_files = (format, limit, overwrite, partial)
+    shown, of_files = (quiet, as_json), (format, limit, overwrite, partial)
     options = RunOptions(
-        target, rows, output, state, timeout, quiet, as_json, strict, everything, _this_command(), *of_files
+        *(target, rows, output, state, model, lane, timeout, *shown, strict, everything),
+        *(_this_command(), *of_files),
     )
     with reporting_errors(debug, options.command_to_continue()):
         raise typer.Exit(run_rows(options))

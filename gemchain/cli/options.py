@@ -15,7 +15,9 @@ __all__ = [
     "Id",
     "Ids",
     "Json",
+    "Lane",
     "Limit",
+    "ModelName",
     "Overwrite",
     "Partial",
     "ResultsFile",
@@ -43,6 +45,18 @@ Function = Annotated[
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Limit = Annotated[int, typer.Option("--limit", min=1, help="Show at most so many.")]
 
+ModelName = Annotated[
+    str | None,
+    typer.Option(
+        "--model", metavar="MODEL", help="The model of prompts that name none; `gemchain models` lists them."
+    ),
+]
+Lane = Annotated[
+    str | None,
+    typer.Option(
+        "--lane", metavar="LANE", help="How prompts are sent that name no lane: batch, flex, direct or auto."
+    ),
+]
 Format = Annotated[
     str | None,
     typer.Option(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gemchain.errors import ConfigurationError
-from gemchain.settings import Settings
+from gemchain.settings import TABLES, Settings
 
 __all__ = ["OWN_FILE", "PATHS", "PROJECT_FILE", "SettingsFile", "find_file"]
 
@@ -98,6 +98,8 @@ def _secrets() -> set[str]:
 def _check_type(path: Path, name: str, value: Any, wanted: type) -> None:
     """Refuse a value of another type. TOML has types, so a text that looks like a number is a mistake."""
     if type(value) is wanted or (wanted is float and type(value) is int):
+        return
+    if isinstance(value, dict) and name in TABLES:
         return
     kind = {str: "a text in quotes", int: "a whole number", float: "a number", bool: "true or false"}
     raise ConfigurationError(f"{path}: {name!r} is {kind.get(wanted, wanted.__name__)}, not {value!r}")

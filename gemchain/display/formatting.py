@@ -31,18 +31,27 @@ PRECISE = 10
 
 
 class Models(NamedTuple):
-    """The models that were used: those of real providers, and simulated ones."""
+    """The models that were used, as pairs of provider and model."""
 
-    real: frozenset[str] = frozenset()
-    simulated: frozenset[str] = frozenset()
+    used: frozenset[tuple[str, str]] = frozenset()
 
-    def plus(self, queues: Iterable[tuple[str, str]]) -> "Models":
-        """These models and more, given as pairs of provider and model."""
-        found = [(provider, model) for provider, model in queues if model]
-        return Models(
-            self.real | {model for provider, model in found if provider != SIMULATED},
-            self.simulated | {model for provider, model in found if provider == SIMULATED},
-        )
+    def plus(self, used: Iterable[tuple[str, str]]) -> "Models":
+        """These models and more."""
+        return Models(self.used | {(provider, model) for provider, model in used if model})
+
+    @property
+    def real(self) -> frozenset[str]:
+        """Those of real providers."""
+        return frozenset(model for provider, model in self.used if provider != SIMULATED)
+
+    @property
+    def simulated(self) -> frozenset[str]:
+        """Those of the simulated provider."""
+        return frozenset(model for provider, model in self.used if provider == SIMULATED)
+
+    def without_price(self) -> list[str]:
+        """Those whose price is not known."""
+        return sorted({model for provider, model in self.used if not known(model, provider)})
 
 
 def models_of(batches: Collection[Batch]) -> Models:
@@ -103,9 +112,9 @@ def tokens(usage: Usage) -> str:
 
 
 def money(usage: Usage, models: Models) -> str:
-    """The cost, what the batch price saved, and the models without a known price."""
-    unknown = ", ".join(sorted(each for each in models.real | models.simulated if not known(each)))
-    if not unknown or not usage.prompt_tokens + usage.answer_tokens:
+    """The cost, what its lanes saved, and the models without a known price."""
+    unknown = ", ".join(models.without_price()) if usage.prompt_tokens + usage.answer_tokens else ""
+    if not unknown:
         return _priced(usage, models)
     return "; ".join(filter(None, (_priced(usage, models), f"no price known for {unknown}: tokens only")))
 
@@ -114,7 +123,7 @@ def _priced(usage: Usage, models: Models) -> str:
     if not usage.cost and not usage.full_cost:
         return ""
     saved = amount(usage.full_cost - usage.cost)
-    prices = f"{amount(usage.cost)} as batch, {amount(usage.full_cost)} interactive, {saved} saved"
+    prices = f"{amount(usage.cost)} as sent, {amount(usage.full_cost)} interactive, {saved} saved"
     if models.real and not models.simulated:
         return f"{amount(usage.cost)} spent, {saved} saved against {amount(usage.full_cost)} interactive"
     if not models.simulated:

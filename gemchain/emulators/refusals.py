@@ -1,8 +1,9 @@
-"""Errors of the Vertex AI stand-in, with the texts of the service where they are known.
+"""Errors of Google's stand-ins, with the texts of the services where they are known.
 
 https://cloud.google.com/apis/design/errors
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 __all__ = ["Refusal", "exhausted", "invalid", "not_found", "precondition", "unavailable"]
@@ -14,16 +15,26 @@ class Refusal(Exception):  # noqa: N818 -- an answer of the service, not an erro
     Attributes:
         code: HTTP status.
         status: Canonical name of the error.
+
+    Args:
+        headers: Headers of the answer, such as `Retry-After`.
     """
 
-    def __init__(self, code: int, status: str, message: str) -> None:
+    def __init__(
+        self, code: int, status: str, message: str, headers: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.status = status
+        self._headers = dict(headers or {})
 
     def body(self) -> dict[str, Any]:
         """The answer's JSON."""
         return {"error": {"code": self.code, "message": str(self), "status": self.status}}
+
+    def headers(self) -> dict[str, str]:
+        """Headers of the answer, beside those that every answer has."""
+        return self._headers
 
 
 def invalid(message: str) -> Refusal:

@@ -32,6 +32,11 @@ class RestEmulator(StandIn, Generic[S]):
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
 
     @property
+    def connections(self) -> int:
+        """How many connections were made so far."""
+        return self._server.connections
+
+    @property
     def url(self) -> str:
         """`http://HOST:PORT`, as the setting for its address wants it."""
         host, port = self._server.server_address[:2]
@@ -40,6 +45,10 @@ class RestEmulator(StandIn, Generic[S]):
     def refuse_next(self, refusal: Refusal) -> None:
         """Answer the next call with this error."""
         self._server.refusals.append(refusal)
+
+    def cut_next(self, path: str = "", times: int = 1) -> None:
+        """Break the connection in the middle of the next answers to a path that contains this."""
+        self._server.cuts += [path] * times
 
     def start(self) -> None:
         """Begin to serve. Connections made before are answered from now on."""
@@ -58,6 +67,13 @@ class _Server(Listener, HTTPServer):
     def __init__(self, address: tuple[str, int], exchange: type[BaseHTTPRequestHandler]) -> None:
         super().__init__(address, exchange)
         self.refusals: list[Refusal] = []
+        self.cuts: list[str] = []
+        self.connections = 0
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Count the connection, and serve it."""
+        self.connections += 1
+        super().process_request(request, client_address)
 
 
 class Exchange(BaseHTTPRequestHandler):
@@ -65,6 +81,7 @@ class Exchange(BaseHTTPRequestHandler):
 
     Attributes:
         extra: Headers of the answer, beside those that every answer has.
+        cut: Bytes of the answer after which the connection breaks; None when it does not.
     """
 
     protocol_version = "HTTP/1.1"
@@ -72,6 +89,7 @@ class Exchange(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     server: _Server
     extra: dict[str, str]
+    cut: int | None
 
     @abstractmethod
     def answered(self, body: bytes) -> dict[str, Any] | bytes:
@@ -82,21 +100,30 @@ class Exchange(BaseHTTPRequestHandler):
         """
 
     def _answer(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        self.extra = {}
+        length = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(length)
+        if len(body) < length:
+            self.close_connection = True  # who asked is gone, and meant something else by the part it sent
+            return
+        self.extra, self.cut = {}, None
         try:
             if self.server.refusals:
                 raise self.server.refusals.pop(0)
             status, answer = 200, self.answered(body)
         except Refusal as refusal:
-            status, answer = refusal.code, refusal.body()
+            status, answer, self.extra = refusal.code, refusal.body(), refusal.headers()
         data = answer if isinstance(answer, bytes) else orjson.dumps(answer)
         self.send_response(status)
         headers = {"Content-Type": "application/json; charset=UTF-8", "Content-Length": str(len(data))}
         for name, value in (headers | self.extra).items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(data)
+        for path in [each for each in self.server.cuts if each in self.path]:
+            self.server.cuts.remove(path)
+            self.cut = len(data) // 2
+        self.wfile.write(data[: self.cut])
+        if self.cut is not None:
+            self.close_connection = True
 
     do_GET = do_POST = do_DELETE = _answer  # noqa: N815 -- the names that http.server looks for
 

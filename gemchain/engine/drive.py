@@ -214,7 +214,8 @@ class Driver:
             ends += self._due_times(now)
         if until is not None:
             ends.append(until)
-        self._going_on(lambda: self._performer.rest(now, max(min(ends), now + timedelta(seconds=MIN_SLEEP))))
+        end = max(min(ends), now + timedelta(seconds=MIN_SLEEP))
+        self.patiently(lambda: self._going_on(lambda: self._performer.rest(end)), otherwise=False)
 
     def _due_times(self, now: datetime) -> list[datetime]:
         store = self.runtime.store

@@ -12,7 +12,12 @@ DEFAULT = "gemini"
 """The format of a response that was stored without a name, before there were several."""
 
 FORMATS = {
+    "anthropic": ("gemchain.formats.anthropic.format", "ANTHROPIC"),
     "gemini": ("gemchain.formats.gemini.format", "GEMINI"),
+    "mistral": ("gemchain.formats.mistral.format", "MISTRAL"),
+    "openai_chat": ("gemchain.formats.openai_chat.format", "OPENAI_CHAT"),
+    "openai_compat": ("gemchain.formats.openai_chat.format", "OPENAI_COMPAT"),
+    "openai_responses": ("gemchain.formats.openai_responses.format", "OPENAI_RESPONSES"),
     "plain": ("gemchain.formats.plain.format", "PLAIN"),
 }
 

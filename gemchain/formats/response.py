@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from textwrap import shorten
 from typing import Any, Generic, cast
 
@@ -10,6 +10,7 @@ import orjson
 
 from gemchain.base.type_variables import Parsed_co
 from gemchain.errors import DamagedError, GemchainError
+from gemchain.formats.absent import without_absent
 from gemchain.formats.registry import format_named
 from gemchain.ports import Format, TokenCounts, ToolCall
 from gemchain.records import Failure, Prompt
@@ -193,24 +194,39 @@ def parser(schema: str, resolve_model: ResolveModel) -> Callable[[str], Any]:
         resolve_model: Finds the class whose name the schema bears.
 
     The function returned raises `ValueError` for a text that does not fit, saying where; and
-    `UnresolvedError` when the class that stands in the schema is not found any more.
+    `UnresolvedError` when the class that stands in the schema is not found any more. A null for a property
+    that may be left out counts as left out, where the text does not fit otherwise; see `formats.absent`.
     """
     import jsonschema
 
     wanted = orjson.loads(schema)
     if MODEL in wanted:
-        return lambda text: resolve_model(wanted[MODEL]).model_validate_json(text)
+        return partial(_object, schema=wanted, resolve_model=resolve_model)
     validator = jsonschema.Draft202012Validator(wanted)
 
     def parse(text: str) -> Any:
         value = orjson.loads(text)
         error = next(validator.iter_errors(value), None)
+        if error is not None and "null" in text:
+            value = without_absent(value, wanted)
+            error = next(validator.iter_errors(value), None)
         if error is not None:
             where = "/".join(map(str, error.absolute_path)) or "the top"
             raise ValueError(f"at {where}: {error.message}")
         return value
 
     return parse
+
+
+def _object(text: str, *, schema: dict[str, Any], resolve_model: ResolveModel) -> Any:
+    """The answer as an object of the class that the schema names."""
+    model = resolve_model(schema[MODEL])
+    try:
+        return model.model_validate_json(text)
+    except ValueError:
+        if "null" not in text:
+            raise
+        return model.model_validate_json(orjson.dumps(without_absent(orjson.loads(text), schema)))
 
 
 def response_to(

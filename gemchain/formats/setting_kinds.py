@@ -14,7 +14,7 @@ class Kind(NamedTuple):
 
     Attributes:
         name: `number`, `integer`, `text`, `boolean`, `texts`, `object`, `objects`, `schema` (of Gemini's own
-            form), `json_schema`, `text_or_object`, `text_or_objects`, `any`.
+            form), `json_schema`, `text_or_object`, `text_or_objects`, `text_or_texts`, `any`.
         low: The least number.
         high: The largest number.
         fields: For `object` and `objects`, the fields inside; None leaves them unchecked.
@@ -95,6 +95,7 @@ _WORDS = {
     "objects": "a list of objects",
     "text_or_object": "a text or an object",
     "text_or_objects": "a text or a list of objects",
+    "text_or_texts": "a text or a list of texts",
 }
 
 
@@ -121,7 +122,9 @@ def check_value(value: Any, kind: Kind, place: str, names: Names) -> None:
 
 
 def _fits(value: Any, name: str) -> bool:
-    if name == "texts":
+    if name == "text_or_texts" and isinstance(value, str):
+        return True
+    if name in ("texts", "text_or_texts"):
         return isinstance(value, list) and all(isinstance(each, str) for each in value)
     return isinstance(value, _TYPES.get(name, str)) and (name == "boolean" or not isinstance(value, bool))
 

@@ -1,6 +1,6 @@
 """Which names of models are known, so that a typing error is refused before anything is sent.
 
-A name is known when it has a price (`prices.toml`, or a file of the user's) or stands in the setting
+A name is known when it has a price (a published one, or one of the user's) or stands in the setting
 `known_models`. `FAMILIES` says for each provider which names are looked up; one that is missing there takes
 any name. No service is asked: a submit makes no network call.
 """
@@ -23,6 +23,8 @@ OFFERED = 3
 _OWN = re.compile(r"(?:^tunedModels/|^projects/[^/]+/locations/[^/]+/(?:endpoints|models)/)[^/]+\Z")
 """Names of models that a user has tuned: numbers, or names of their own."""
 
+_NUMBERS = re.compile(r"[\d.]+")
+
 _PATH = re.compile(
     r"^(?:models/|publishers/google/models/|projects/[^/]+/locations/[^/]+/publishers/google/models/)"
 )
@@ -33,7 +35,8 @@ class Family(NamedTuple):
 
     Attributes:
         bare: The name to look up; None for a name that nobody can know.
-        invents: Whether names that resemble no known one are made up by users, and taken.
+        invents: Whether names that resemble no known one, or are of another version, are taken: names that
+            users make up, and models that came after the table of prices.
     """
 
     bare: Callable[[str], str | None]
@@ -48,9 +51,16 @@ def _simulated(model: str) -> str:
     return _PATH.sub("", model.removeprefix("plain/"))
 
 
+def _openai(model: str) -> str | None:
+    return None if model.startswith("ft:") else model.removeprefix("responses/")
+
+
 FAMILIES: dict[str, Family] = {
     "vertex": Family(_google),
     "gemini-api": Family(_google),
+    "openai": Family(_openai, invents=True),
+    "anthropic": Family(str, invents=True),
+    "mistral": Family(lambda model: None if model.startswith("ft:") else model, invents=True),
     "simulated": Family(_simulated, invents=True),
 }
 """The providers whose models' names are looked up."""
@@ -78,10 +88,10 @@ def check_model(given: str, provider: str, model: str, more: Collection[str] = (
     """
     family = FAMILIES.get(provider)
     bare = None if family is None else family.bare(model)
-    if family is None or bare is None or {given, model, bare} & set(more) or prices.known(bare):
+    if family is None or bare is None or {given, model, bare} & set(more) or prices.known(bare, provider):
         return
-    near = _near(bare, [*prices.models(), *more])
-    if family.invents and not near and not bare.startswith(_BEGINNINGS):
+    near = [] if _is_made_up(provider, bare) else _near(bare, [*prices.models(provider), *more])
+    if family.invents and not bare.startswith(_BEGINNINGS) and (not near or _is_newer(bare, near)):
         return
     before = given.removesuffix(bare) if given.endswith(bare) else ""
     hint = (
@@ -93,6 +103,16 @@ def check_model(given: str, provider: str, model: str, more: Collection[str] = (
         f"no model is known as {given!r}; {hint} If it is new, pass allow_unknown_model=True, add it to the "
         "setting known_models (GEMCHAIN_KNOWN_MODELS), or set GEMCHAIN_ALLOW_UNKNOWN_MODELS=1"
     )
+
+
+def _is_made_up(provider: str, name: str) -> bool:
+    """Whether a simulated model is called after none: real ones have a number."""
+    return provider == "simulated" and not any(map(str.isdigit, name))
+
+
+def _is_newer(name: str, near: list[str]) -> bool:
+    """Whether a name differs from a known one in its numbers alone."""
+    return _NUMBERS.sub("", name) in {_NUMBERS.sub("", each) for each in near}
 
 
 def _near(name: str, known: list[str]) -> list[str]:

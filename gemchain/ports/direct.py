@@ -39,11 +39,18 @@ class DirectRun(Protocol):
 
     @property
     def pending(self) -> int:
-        """How many requests were fed whose row was not taken yet."""
+        """How many requests were fed whose row was not taken yet.
+
+        After `stop`, those that are not on their way are forgotten and do not count.
+        """
 
     @property
     def held_up(self) -> str:
         """What it waits for, for people, when nothing gets through; else empty."""
 
     def stop(self, drain: float = 0.0) -> None:
-        """Send nothing more. Requests on their way may be answered for so many seconds, to be taken after."""
+        """Send nothing more.
+
+        Requests on their way may be answered for so many seconds; rows are taken as before, until none is
+        `pending`.
+        """

@@ -65,7 +65,9 @@ class Job:
         name: The provider's own name of it.
         output: Once LANDED, all files that it delivered. While RUNNING, those that are finished: none of them
             changes any more, and later reports list them again, in any order. Output grows by new files.
-        failure: Why it failed, or why it delivered only a part.
+        failure: Why it failed, or why it delivered only a part. The reason `rate` of a FAILED job says that
+            the service had no room for it and looked at no prompt: they are sent again after the longest
+            rest, and it counts as no attempt.
         detail: The provider's own word for its state, for people.
     """
 
@@ -151,7 +153,13 @@ class Provider(Protocol):
         """
 
     def find(self, batch: Batch) -> Job | None:
-        """The job that was created for this batch, found by its deterministic name; None when none shows."""
+        """The job that was created for this batch, found by its deterministic name; None when none shows.
+
+        Of a service whose jobs bear no name: None only when no job of the service can be this batch's.
+
+        Raises:
+            ProviderUnavailableError: It cannot be told yet whether there is one, however long that takes.
+        """
 
     def create(self, batch: Batch) -> Job:
         """Create the job for a WRITTEN batch, under its deterministic name."""

@@ -5,9 +5,9 @@ import re
 from gemchain.errors import ModelError
 from gemchain.money import prices
 
-__all__ = ["PREFIXES", "VERTEX_MODEL", "choose_provider"]
+__all__ = ["PREFIXES", "VERTEX_MODEL", "choose_provider", "model_prefix"]
 
-PREFIXES = {"simulated": "simulated", "gemini-api": "gemini-api"}
+PREFIXES = {each: each for each in ("simulated", "gemini-api", "openai", "anthropic", "mistral", "local")}
 """Prefixes of model names, before a slash, and the provider that each chooses."""
 
 VERTEX_MODEL, VERTEX_PATH = "gemini-", "publishers/google/models/"
@@ -49,3 +49,14 @@ def _hint(model: str, prefix: str, inner: str) -> str:
 
 def _known() -> str:
     return " or ".join(f"'{each}'" for each in (*(f"{prefix}/" for prefix in PREFIXES), VERTEX_MODEL))
+
+
+def model_prefix(provider: str) -> str:
+    """What the names of a provider's models begin with in `submit`; empty for Vertex AI.
+
+    The names of a server of the setting `compat`, whose provider is `compat-NAME`, begin with `compat/NAME/`.
+    """
+    kind, _, name = provider.partition("-")
+    if provider not in PREFIXES.values() and kind == "compat":
+        return f"{kind}/{name}/"
+    return next((f"{prefix}/" for prefix, each in PREFIXES.items() if each == provider), "")

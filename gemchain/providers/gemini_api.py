@@ -1,6 +1,7 @@
-"""Batches of the Gemini Developer API: the `Provider` port for `gemini-api/…` models and an API key.
+"""The Gemini Developer API: the `Provider` port for `gemini-api/…` models and an API key.
 
-https://ai.google.dev/gemini-api/docs/batch-api
+Batches: https://ai.google.dev/gemini-api/docs/batch-api. Single requests: `providers/direct`, whose crash
+story holds for them.
 
 The input goes up through the File API, and the result comes down into the file storage, where it is read
 like any other output. Files live there for 48 hours, longer than a job does.
@@ -28,8 +29,11 @@ from gemchain.errors import (
     RequestError,
 )
 from gemchain.formats.gemini import rows
-from gemchain.ports import Blobs, Job, JobState, Limits
-from gemchain.providers.gemini_batches import GeminiBatches, first_going
+from gemchain.ports import Blobs, DirectRun, Job, JobState, Limits
+from gemchain.providers.direct import DirectLane, Endpoint
+from gemchain.providers.direct.endpoints import gemini_api
+from gemchain.providers.gemini_batches import GeminiBatches
+from gemchain.providers.jobs import first_going
 from gemchain.providers.output_files import is_output, output_folder
 from gemchain.records import Batch, Failure, InputRow, OutputFile
 from gemchain.records.identity import job_name
@@ -64,6 +68,7 @@ class GeminiApiProvider(GeminiBatches):
         blobs: Where the input files are, and where results are put.
         key: The API key; that of GEMINI_API_KEY or GOOGLE_API_KEY when empty.
         endpoint: Address of a stand-in; empty for the API itself.
+        concurrency: Single requests that are on their way at the same time, at most.
     """
 
     name = "gemini-api"
@@ -75,10 +80,12 @@ class GeminiApiProvider(GeminiBatches):
         "files from Cloud Storage"
     )
 
-    def __init__(self, blobs: Blobs, *, key: str = "", endpoint: str = "") -> None:
+    def __init__(self, blobs: Blobs, *, key: str = "", endpoint: str = "", concurrency: int = 64) -> None:
         self._blobs = blobs
         self._key = key
         self._endpoint = endpoint
+        self._concurrency = concurrency
+        self._lane = DirectLane(self._endpoint_of)
         self._client: Client | None = None
 
     def check(self, model: str, request: dict[str, Any]) -> None:
@@ -89,6 +96,14 @@ class GeminiApiProvider(GeminiBatches):
                 "the Gemini API takes no 'labels' in a request, only Vertex AI does; leave them out, "
                 f"or use the model {model!r} of Vertex AI"
             )
+
+    def start(self, batch: Batch) -> DirectRun:
+        """Single requests of this batch; see `Provider.start`."""
+        return self._lane.start(batch)
+
+    def _endpoint_of(self, batch: Batch) -> Endpoint:
+        key = self._found_key()
+        return gemini_api(batch, key, self._endpoint, concurrency=self._concurrency, key_help=KEY_HELP)
 
     def input_line(self, batch: Batch, row: InputRow) -> bytes:
         """One line of an input file that names the prompt by its key, which the API echoes."""
@@ -138,12 +153,15 @@ class GeminiApiProvider(GeminiBatches):
                 from google.genai.types import HttpOptions
             except ImportError as error:
                 raise MissingExtraError("the Gemini API", "gemini") from error
-            key = self._key or os.environ.get("GEMINI_API_KEY") or os.environ.get("GOOGLE_API_KEY")
-            if not key and not self._endpoint:
-                raise ConfigurationError(f"the Gemini API needs a key; {KEY_HELP}")
             options = HttpOptions(timeout=TIMEOUT_MS, base_url=self._endpoint or None)
-            self._client = Client(vertexai=False, api_key=key or "emulated", http_options=options)
+            self._client = Client(vertexai=False, api_key=self._found_key(), http_options=options)
         return self._client
+
+    def _found_key(self) -> str:
+        key = self._key or os.environ.get("GEMINI_API_KEY") or os.environ.get("GOOGLE_API_KEY")
+        if not key and not self._endpoint:
+            raise ConfigurationError(f"the Gemini API needs a key; {KEY_HELP}")
+        return key or "emulated"
 
     def _upload(self, batch: Batch, name: str) -> str:
         """The input as a file of the service; through the disk, since its size is asked for beforehand."""

@@ -1,6 +1,5 @@
 """What the batch services of Gemini have in common: the wire format, and the rows of their files."""
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -10,24 +9,14 @@ from gemchain.errors import ConfigurationError
 from gemchain.formats import files
 from gemchain.formats.gemini import rows
 from gemchain.formats.gemini.format import GEMINI
-from gemchain.ports import Capabilities, DirectRun, FileContent, Format, Job, JobState, Row
+from gemchain.ports import Capabilities, DirectRun, FileContent, Format, Row
 from gemchain.providers.capabilities import TABLE
 from gemchain.records import Batch, InputRow
 
-__all__ = ["BY_HAND", "GeminiBatches", "first_going"]
+__all__ = ["BY_HAND", "GeminiBatches"]
 
 BY_HAND = "pass the part yourself: {'fileData': {'fileUri': 'gs://…', 'mimeType': '…'}}"
 """How a file goes into a request without gemchain's help."""
-
-
-def first_going(jobs: Iterable[Job]) -> Job | None:
-    """Of a batch's jobs the first that has not failed, else the first; none behind it is looked at."""
-    first = None
-    for job in jobs:
-        if job.state is not JobState.FAILED:
-            return job
-        first = first or job
-    return first
 
 
 class GeminiBatches:

@@ -31,7 +31,8 @@ from gemchain.formats.files import Uploads
 from gemchain.formats.gemini import rows
 from gemchain.formats.gemini.format import GEMINI
 from gemchain.ports import Blobs, Clock, DirectRun, FileContent, Format, Job, JobState, Limits
-from gemchain.providers.gemini_batches import BY_HAND, GeminiBatches, first_going
+from gemchain.providers.gemini_batches import BY_HAND, GeminiBatches
+from gemchain.providers.jobs import first_going
 from gemchain.providers.output_files import output_folder
 from gemchain.records import Batch, Failure, InputRow, OutputFile
 from gemchain.records.identity import job_name

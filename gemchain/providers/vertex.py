@@ -22,7 +22,8 @@ from gemchain.errors import (
 )
 from gemchain.formats.files import Uploads
 from gemchain.ports import Blobs, FileContent, Job, JobState, Limits
-from gemchain.providers.gemini_batches import BY_HAND, GeminiBatches, first_going
+from gemchain.providers.gemini_batches import BY_HAND, GeminiBatches
+from gemchain.providers.jobs import first_going
 from gemchain.providers.output_files import is_output, output_folder
 from gemchain.records import Batch, Failure, OutputFile
 from gemchain.records.identity import job_name

@@ -8,8 +8,8 @@ __all__ = ["NO_USAGE", "Usage"]
 class Usage(NamedTuple):
     """Tokens and money, added up over all attempts.
 
-    `cost` is what the batch price makes of the tokens, `full_cost` what the interactive price
-    would have made, both in US dollars; both stay 0 for a model without a known price.
+    `cost` is what the price of their lane makes of the tokens, `full_cost` what the interactive price
+    makes of them, both in US dollars; both stay 0 for a model without a known price.
     """
 
     prompt_tokens: int = 0

@@ -1,5 +1,10 @@
 """Which wire format a simulated model speaks: its name says so."""
 
+from functools import cache
+
+from gemchain.formats.registry import format_named
+from gemchain.simulated.anthropic import AnthropicDialect
+from gemchain.simulated.chat import ChatDialect
 from gemchain.simulated.dialect import Dialect
 from gemchain.simulated.gemini import GeminiDialect
 from gemchain.simulated.plain import PlainDialect
@@ -7,9 +12,22 @@ from gemchain.simulated.plain import PlainDialect
 __all__ = ["GEMINI", "dialect_of"]
 
 GEMINI: Dialect = GeminiDialect()
-PLAIN: Dialect = PlainDialect()
+OTHERS: dict[str, Dialect] = {"plain": PlainDialect(), "anthropic": AnthropicDialect()}
+CHATS = ("openai_chat", "openai_compat", "mistral")
 
 
 def dialect_of(model: str) -> Dialect:
-    """The dialect of a simulated model: `plain/…` speaks the plain format, any other Gemini's."""
-    return PLAIN if model.startswith("plain/") else GEMINI
+    """The dialect of a simulated model.
+
+    `plain/…`, `anthropic/…`, `openai_chat/…`, `openai_compat/…` and `mistral/…` speak the formats of these
+    names, and any other speaks Gemini's.
+    """
+    first, slash, _ = model.partition("/")
+    if slash and first in CHATS:
+        return _chat(first)
+    return OTHERS.get(first, GEMINI) if slash else GEMINI
+
+
+@cache
+def _chat(name: str) -> Dialect:
+    return ChatDialect(format_named(name))

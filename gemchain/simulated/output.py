@@ -67,6 +67,15 @@ class Simulation:
             written = written[: len(written) // 2].rstrip(b"}\n") + b"\n"
         return (written, written) if style.duplicated else (written,)
 
+    def answer(self, request: dict[str, Any], row: str) -> tuple[str, dict[str, Any]]:
+        """One answer outside of any file: its status, empty for success, and the response.
+
+        Args:
+            request: What is asked.
+            row: By which the fate is drawn; an answer that would be missing or cut in a file is whole.
+        """
+        return self._answer(request, self.draws.style(row))
+
     def _row(self, read: dict[str, Any], style: RowStyle) -> bytes:
         request = read["request"]
         status, response = self._answer(request, style)
@@ -113,7 +122,12 @@ _PASSING = (
 )
 _FINAL = (
     (400, "INVALID_ARGUMENT", "Bad Request", "Request contains an invalid argument (simulated)."),
-    (403, "PERMISSION_DENIED", "Forbidden", "Permission denied on a referenced file (simulated)."),
+    (
+        403,
+        "PERMISSION_DENIED",
+        "Forbidden",
+        "No permission to access the File, or it may not exist (simulated).",
+    ),
     (404, "NOT_FOUND", "Not Found", "A referenced file was not found (simulated)."),
 )
 

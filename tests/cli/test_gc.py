@@ -91,7 +91,7 @@ def test_models_of_batches_that_stayed_do_not_stand_for_those_that_are_removed(r
     ran.rows({"id": "new", "topic": "another"}, name="more.jsonl")
     ran.run(f"{next(ran.folder.glob('chain_*.py')).name}:start", "more.jsonl", "more_out.jsonl")
     monkeypatch.setattr(
-        status, "models_of", lambda _: status.Models(real=frozenset({"gemini-3.5-flash-lite"}))
+        status, "models_of", lambda _: status.Models().plus([("vertex", "gemini-3.5-flash-lite")])
     )
     assert "spent" not in ran("status").stdout
 

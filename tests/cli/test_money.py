@@ -24,7 +24,7 @@ def test_show_prints_tokens_and_money_of_a_chain_a_prompt_and_a_batch(ran):
     for identity in (chain["id"], chain["prompts"][0]["id"], ran.json("batches")[0]["id"]):
         said = ran("show", identity).stdout
         assert "tokens asked" in said
-        assert " as batch, $" in said
+        assert " as sent, $" in said
         assert " interactive, $" in said
 
 
@@ -51,13 +51,13 @@ def test_show_prints_only_tokens_for_a_model_without_a_price(cli, monkeypatch):
 @pytest.mark.parametrize(
     ("usage", "models", "said"),
     [
-        (Usage(10, 10), Models(frozenset({UNKNOWN})), f"no price known for {UNKNOWN}: tokens only"),
+        (Usage(10, 10), Models().plus([("vertex", UNKNOWN)]), f"no price known for {UNKNOWN}: tokens only"),
         (
             Usage(10, 10, 1.0, 2.0),
-            Models(frozenset({PRICED, UNKNOWN})),
+            Models().plus([("vertex", PRICED), ("vertex", UNKNOWN)]),
             f"$1.00 spent, $1.00 saved against $2.00 interactive; no price known for {UNKNOWN}: tokens only",
         ),
-        (Usage(), Models(frozenset({UNKNOWN})), ""),
+        (Usage(), Models().plus([("vertex", UNKNOWN)]), ""),
     ],
     ids=["none", "one of two", "no tokens"],
 )

@@ -14,7 +14,7 @@ from gemchain.records import NO_USAGE, Usage
 from gemchain.records.states import ChainState
 from gemchain.testing import embedded
 
-SIMULATED = Models(simulated=frozenset({"gemini-3.5-flash-lite"}))
+SIMULATED = Models().plus([("simulated", "gemini-3.5-flash-lite")])
 PAID = Usage(1000, 200, 0.25, 0.5)
 
 
@@ -44,7 +44,7 @@ def test_the_board_shows_chains_prompts_batches_tokens_and_money():
     assert "340 queued · 1,300 in batches · 4 answered, callback to be run again · 2,000 done" in said
     assert "2 running · 5 closed" in said
     assert "1,000 tokens asked, 200 answered" in said
-    assert "simulated, no money spent; at the list price of gemini-3.5-flash-lite: $0.2500 as batch" in said
+    assert "simulated, no money spent; at the list price of gemini-3.5-flash-lite: $0.2500 as sent" in said
     assert all(len(line) <= 100 for line in said.splitlines())
 
 
@@ -141,10 +141,13 @@ def test_quiet_shows_nothing(tmp_path):
     [
         (
             SIMULATED,
-            "simulated, no money spent; at the list price of gemini-3.5-flash-lite: $0.2500 as batch",
+            "simulated, no money spent; at the list price of gemini-3.5-flash-lite: $0.2500 as sent",
         ),
-        (Models(real=frozenset({"m"})), "$0.2500 spent, $0.2500 saved against $0.5000 interactive"),
-        (Models(frozenset({"m"}), frozenset({"s"})), "what s answered was simulated and cost nothing"),
+        (Models().plus([("vertex", "m")]), "$0.2500 spent, $0.2500 saved against $0.5000 interactive"),
+        (
+            Models().plus([("vertex", "m"), ("simulated", "s")]),
+            "what s answered was simulated and cost nothing",
+        ),
     ],
 )
 def test_only_money_that_was_spent_is_called_spent(models, said):

@@ -312,6 +312,22 @@ def test_a_listing_that_is_unavailable_creates_nothing(stand, batch):
     assert [sent.job] == stand.provider.created
 
 
+def test_a_provider_that_cannot_tell_for_hours_is_asked_less_and_less_often(stand, batch):
+    stand.provider.next("created", ProviderUnavailableError("the reply was lost"))
+    stand.provider.next("find", *[ProviderUnavailableError("it still runs")] * 10_000)
+    launch(stand.runtime)
+    settings = stand.runtime.settings
+    for _ in range(3600):
+        launch(stand.runtime)
+        stand.clock.advance(settings.poll)
+    asked = stand.provider.calls["find"]
+    assert 3600 / settings.poll_max <= asked < 3600 / settings.poll / 10
+    assert len(stand.provider.created) == 1
+    launch(stand.runtime)
+    rest = stand.batch(batch).poll_at - stand.clock.now()
+    assert rest.total_seconds() <= settings.poll_max
+
+
 @pytest.mark.parametrize(
     "trouble", [ProviderRejectedError("no such model"), ProviderUnavailableError("503")], ids=["bad", "away"]
 )

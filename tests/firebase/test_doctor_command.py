@@ -74,6 +74,7 @@ def test_without_its_packages_the_fix_is_the_command_that_installs_them(monkeypa
     for name in ("FIRESTORE_EMULATOR_HOST", "STORAGE_EMULATOR_HOST"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setitem(sys.modules, "google.auth", None)
+    (tmp_path / "firebase.json").write_text("{}")
     done = CliRunner().invoke(app, ["doctor", str(tmp_path)])
     assert done.exit_code == 1
     assert "    pip install 'gemchain[firebase]'\n" in done.output

@@ -119,6 +119,7 @@ def arguments(node, key):
         "deadline": None if node.deadline is None else timedelta(seconds=node.deadline),
         "labels": {"node": node.id},
         "retry_if": wanted if node.picks else None,
+        **node.sent,
     }
 
 

@@ -13,6 +13,7 @@ from datetime import timedelta
 
 from gemchain.records import Verdict
 from gemchain.records.identity import branch_id, child_id, job_name, join_id, keyed_child_id, placed_id
+from gemchain.records.lanes import is_own
 from gemchain.records.states import (
     BATCH_MOVES,
     CHAIN_MOVES,
@@ -62,6 +63,7 @@ class Checker:
         self.keys = {}
         self.answers = {}
         self.creates = Counter()
+        self.fenced = {}
         self.late = Counter()
         self.inputs = {}
         self.released = Counter()
@@ -382,6 +384,8 @@ class Checker:
         match after.state:
             case BatchState.WRITTEN if before.state is BatchState.PLANNED:
                 self._check_input(after, held or set())
+            case BatchState.SENT if is_own(after.lane):
+                self._check_performed(before, after)
             case BatchState.SENT if before.state is BatchState.WRITTEN:
                 job = self.world.service.named(after.job)
                 named = job is not None and job.display == job_name(batch_id)
@@ -397,8 +401,43 @@ class Checker:
                 ]
                 self.demand(not left, "a batch that is over has no part left", (batch_id, left))
 
+    def _check_performed(self, before, after):
+        """A batch that we send ourselves has a new lease, or goes on under the old one."""
+        if before.state is BatchState.ARRIVED:
+            self.demand(after.lane != before.lane, "a batch comes back in another lane", after.id)
+        if after.fence != before.fence:
+            self.fenced[after.id, after.fence] = self.world.scheduler.now
+
+    def on_asked(self, batch, name):
+        """A single request is on its way."""
+        world, now = self.world, self.world.scheduler.now
+        held = self.held.get(batch.id, ())
+        self.demand(name in held, "only what the batch holds is asked", (batch.id, name))
+        begun = self.fenced[batch.id, batch.fence]
+        for fence, at in world.requests.written.get((batch.id, name), ()):
+            late = fence != batch.fence and at > begun
+            self.demand(late, "what was answered is not asked again", (batch.id, name, fence, batch.fence))
+        if self.late[batch.id]:
+            return
+        jobs = [each for each in world.service.jobs if each.batch_id == batch.id]
+        running = [each.name for each in jobs if now < each.over_at]
+        self.demand(not running, "nothing is asked while a job may answer it", (batch.id, name, running))
+        rows = [row for file in self.batches[batch.id].output for row in world.service.answered[file.uri]]
+        answered = any(prompt == name for _, prompt in rows)
+        self.demand(not answered, "what was answered is not asked again", (batch.id, name))
+
     def _check_over(self, batch):
-        """Only a job that is over, or that the service denies, has delivered everything."""
+        """Only a job that is over, or that the service denies, has delivered everything.
+
+        A batch that we send ourselves is over when every prompt that it holds has a row, or when it was
+        cancelled.
+        """
+        if is_own(batch.lane):
+            files = {file.uri for file in batch.output}
+            rows = {name for uri in files for name in self.world.requests.rows.get(uri, ())}
+            left = self.held.get(batch.id, set()) - rows
+            self.demand(not left or batch.failure, "a batch arrives when all is answered", (batch.id, left))
+            return
         job = self.world.service.named(batch.job)
         denied = batch.failure is not None and batch.failure.reason == "rejected"
         over = job is not None and self.world.scheduler.now >= job.over_at

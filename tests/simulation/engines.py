@@ -1,11 +1,15 @@
 """Simulated processes that run the engine: whole, or one stage at a time as functions in a cloud do."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 from gemchain.engine import callback_retries, drive
-from gemchain.engine.stages import assemble, collect, dispatch, launch
+from gemchain.engine.stages import assemble, collect, dispatch, launch, perform
 from gemchain.errors import BlobError, StoreConflictError, StoreUnavailableError
 from tests.simulation.scheduler import SECOND, Crash, Stop, Violation
+
+PIECE = timedelta(seconds=10)
+"""How long a function performs batches."""
 
 EXPECTED = (StoreUnavailableError, StoreConflictError, BlobError)
 """What may come out of a stage while ports fail; anything else is the stage's own mistake."""
@@ -42,9 +46,12 @@ def driver(world):
 
     def body(process):
         engine = drive.Driver(_served(process))
-        while True:
-            if not guarded(world, engine.turn):
-                guarded(world, engine.rest, None)
+        try:
+            while True:
+                if not guarded(world, engine.turn):
+                    guarded(world, engine.rest, None)
+        except Stop:
+            guarded(world, engine.release)
 
     return body
 
@@ -62,6 +69,8 @@ def functions(world):
             lambda: list(dispatch.dispatch(runtime)),
             lambda: drive.sweep(runtime),
         ]
+        if world.lanes.share:
+            stages.append(lambda: perform.perform(runtime, runtime.store.now() + PIECE))
         while True:
             part = _hint(world)
             if part is not None:

@@ -13,7 +13,7 @@ from gemchain.records.states import ChainState, PromptState
 from tests.simulation.scheduler import Violation
 from tests.simulation.service import BLOCKED, answer_to
 
-PASSING = {"missing", "job", "error", "empty", "invalid", "unwanted"}
+PASSING = {"missing", "job", "error", "empty", "invalid", "unwanted", "rate"}
 """Reasons that leave no answer only after every attempt."""
 
 
@@ -191,8 +191,8 @@ def check_cause(world, node, prompt, failure):
         allowed[failure.reason] = attempts >= prompt.max_attempts or node.deadline is not None
     if failure.reason == "unwanted" and not node.picks:
         allowed["unwanted"] = False
-    if failure.reason == node.doomed:
-        return
+    if failure.reason == node.doomed or (node.doomed == "error" and failure.reason == "rejected"):
+        return  # a single request tells more than a row of a batch
     if not allowed.get(failure.reason):
         raise Violation(
             "a prompt fails only for cause", f"{prompt.id} ({node.text}): {failure.reason}, {failure.message}"

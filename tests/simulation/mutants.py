@@ -20,9 +20,11 @@ from gemchain.durable.frames import Frame
 from gemchain.durable.program import Replay
 from gemchain.engine import drive
 from gemchain.engine.answers import branches, delivery, replay, stored, transitions
-from gemchain.engine.batches import output_parts
+from gemchain.engine.batches import output_parts, performance
+from gemchain.engine.batches.performance import Performance
 from gemchain.engine.endings import batches as batch_endings
 from gemchain.engine.endings import chains as chain_endings
+from gemchain.engine.policy import escalation
 from gemchain.engine.rows import correlation, unkeyed
 from gemchain.engine.stages import collect, dispatch, launch, sweep
 from gemchain.functions.closures import Signer
@@ -33,7 +35,7 @@ from gemchain.stores.sqlite import SqliteStore
 from gemchain.stores.sqlite import commit as sqlite_commit
 from tests.simulation import world
 from tests.simulation.ports import FaultyStore
-from tests.simulation.service import FaultyProvider
+from tests.simulation.service import FaultyProvider, Service
 from tests.simulation.stores import Even
 
 unchanged = nullcontext
@@ -357,6 +359,57 @@ def someone_elses_answers():
     return patched((SqliteStore, "due_answers", _unowned(SqliteStore.due_answers)))
 
 
+def answers_after_the_commit():
+    """Answers are written down after the commit that says that they are there."""
+    save = Performance._save
+
+    def late(self, **changes):
+        lines, self._lines = self._lines, []
+        save(self, **changes)
+        if lines:
+            self._lines = lines
+            save(self)
+
+    return patched((Performance, "_save", late))
+
+
+def escalation_that_pays_twice():
+    """A batch goes over to another lane while its job may still answer."""
+
+    def at_once(runtime, batch):
+        at = escalation.goes_over_at(runtime, batch)
+        if at is None or runtime.store.now() < at:
+            return batch
+        return runtime.store.save_batch(escalation.going_over(runtime, batch))
+
+    return patched((collect, "cancel_for_next_lane", at_once))
+
+
+def adoption_without_metadata():
+    """Any job of the model is taken for the batch's own."""
+
+    def any_job(self, batch):
+        made = [each for each in self.jobs if each.model == batch.model]
+        return self.report(made[-1]) if made else None
+
+    return patched((Service, "find", any_job))
+
+
+def forgotten_pieces():
+    """Whoever takes a batch over does not look what was answered before."""
+    return patched((performance, "answered", lambda runtime, files: set()))
+
+
+def requests_without_a_lease():
+    """A process that slept through its lease goes on asking."""
+    return patched((Performance, "_holds", True))
+
+
+def unwanted_requests():
+    """What was cancelled or answered meanwhile is asked all the same."""
+    return patched((Performance, "_still_wanted", lambda self, rows: list(rows)))
+
+
 def _unowned(method):
     """A method of a store that shows the work of everyone."""
     return lambda self, **options: method(SqliteStore.owned_by(self, None), **options)
@@ -404,5 +457,11 @@ MUTANTS: dict[str, Callable[[], AbstractContextManager[None]]] = {
         ownerless_children,
         work_of_everyone,
         someone_elses_answers,
+        answers_after_the_commit,
+        escalation_that_pays_twice,
+        adoption_without_metadata,
+        forgotten_pieces,
+        requests_without_a_lease,
+        unwanted_requests,
     )
 }

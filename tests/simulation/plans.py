@@ -6,6 +6,7 @@ callback does. Async chains have a body instead: see `bodies.py`.
 
 from dataclasses import dataclass, field
 from random import Random
+from typing import Any
 
 from tests.simulation.bodies import Statement, Writer
 from tests.simulation.service import BLOCKED, REFUSED
@@ -49,6 +50,7 @@ class Node:
         by_value: Its callback is stored by value: a closure, a partial, or a method.
         branches: For a join, the nodes with which its branches begin.
         collects: The join hands failures over as values.
+        sent: Its lane, and when it goes over to another, as arguments of `submit`.
         callback: Name of the function in `callbacks.py`; None ends the chain with the answer.
         then: What the callback does with an answer.
         rescue: What `on_error` does; None without one.
@@ -69,6 +71,7 @@ class Node:
     by_value: str | None = None
     branches: list[str] | None = None
     collects: bool = False
+    sent: dict[str, Any] = field(default_factory=dict)
 
     @property
     def doomed(self) -> str | None:

@@ -11,6 +11,7 @@ from gemchain.errors import BlobError, BlobNotFoundError, StoreConflictError, St
 from gemchain.functions.closures import Signer
 from gemchain.ports import BlobInfo
 from tests.simulation import callbacks
+from tests.simulation.direct import is_piece
 from tests.simulation.scheduler import SECOND
 
 PAGED = ("chain_prompts", "input_rows", "members")
@@ -192,6 +193,8 @@ class FaultyBlobs:
         if if_absent and self.uri(name) in self._files.files:
             return self.stat(self.uri(name))
         info = self._files.put(self.uri(name), data)
+        if is_piece(name):
+            self._world.requests.on_piece(info.uri, data)
         self._world.scheduler.note("wrote", (name, len(data)))
         self._world.scheduler.point()
         if self._world.strikes("blob_reply_lost"):

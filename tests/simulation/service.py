@@ -12,10 +12,11 @@ import orjson
 
 from gemchain.errors import ProviderRejectedError, ProviderUnavailableError
 from gemchain.formats.gemini.check import PROMPT_LABEL
-from gemchain.ports import Job, JobState, Limits
+from gemchain.ports import Capabilities, Job, JobState, Limits
 from gemchain.providers.gemini_batches import GeminiBatches
 from gemchain.records import Failure, OutputFile
 from gemchain.records.identity import job_name
+from gemchain.records.lanes import BATCH, DIRECT, FLEX
 from tests.simulation.scheduler import SECOND
 
 BLOCKED, REFUSED = "blocked", "refused"
@@ -197,7 +198,7 @@ class Service:
         elif world.strikes("row_failed"):
             row["status"] = '{"error": {"code": 429, "message": "busy", "status": "RESOURCE_EXHAUSTED"}}'
         else:
-            row["response"] = _body(text)
+            row["response"] = body_of(text)
         return orjson.dumps(row), text
 
 
@@ -211,7 +212,8 @@ def _answered(line, text):
     return [(text, named)] if row["response"] else []
 
 
-def _body(text):
+def body_of(text):
+    """The body of the answer to a text."""
     usage = {"promptTokenCount": 10, "candidatesTokenCount": 5}
     if text.startswith(BLOCKED):
         return {"promptFeedback": {"blockReason": "SAFETY"}, "usageMetadata": usage}
@@ -222,13 +224,20 @@ def _body(text):
 class FaultyProvider(GeminiBatches):
     """The service as one process reaches it."""
 
-    name = "simulated"
-
-    def __init__(self, world):
+    def __init__(self, world, name="simulated"):
+        self.name = name
         self._world = world
         self._service = world.service
         self.listing_lag = world.shape.lag
         self.limits = Limits(world.shape.job_requests, 100_000, 20_000)
+
+    def capabilities(self, model):
+        """Every lane, for every model."""
+        return Capabilities(lanes=(FLEX, BATCH, DIRECT))
+
+    def start(self, batch):
+        """Single requests; see `direct.py`."""
+        return self._world.performance(batch)
 
     def check(self, model, request):
         """Requests of the simulation are fine."""
@@ -237,7 +246,7 @@ class FaultyProvider(GeminiBatches):
         world = self._world
         world.scheduler.point()
         world.stall()
-        if world.strikes("service_down"):
+        if world.strikes("service_down") or world.lanes.is_down(self.name):
             world.scheduler.note(f"{what} REFUSED FOR NOW", batch)
             raise ProviderUnavailableError("simulated: 503")
         event = world.scheduler.note(what, batch)

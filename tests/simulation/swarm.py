@@ -197,6 +197,62 @@ class Owners:
         return frozenset({self.random.choice(self.names), ""})
 
 
+PROVIDERS = ("simulated", "second", "third")
+
+
+class Lanes:
+    """Which prompts are sent one at a time, and to whom, under half of the seeds.
+
+    It has chance of its own, like `Growth`.
+
+    Args:
+        wanted: Whether there are such prompts; the seed decides when None.
+
+    Attributes:
+        share: Share of the prompts that name a lane.
+        concurrency: Requests of one batch on their way at the same time.
+        down: A provider that cannot be reached until the very end.
+    """
+
+    def __init__(self, seed: int, wanted: bool | None = None) -> None:
+        self.random = Random(f"lanes of {seed}")
+        pick = self.random.choice
+        share = pick((0.0, 0.0, 0.5, 1.0))
+        self.share = share if wanted is None else max(share, 0.5) * wanted
+        self.providers = pick((PROVIDERS[:1], PROVIDERS)) if self.share else PROVIDERS[:1]
+        self.down = pick((None, PROVIDERS[2])) if len(self.providers) > 1 else None
+        self.concurrency = pick((1, 3, 100))
+        self._slowest = pick((0.0, 2.0, 30.0))
+        self._settings = {
+            "escalate_after": pick((0.0, 3.0, 20.0)),
+            "direct_below": pick((0, 0, 3)),
+            "flush": pick((0.0, 1.0, 5.0)),
+        }
+
+    def settings(self, before: Settings) -> Settings:
+        """The settings of the seed."""
+        return before.changed(**self._settings) if self.share else before
+
+    def of_prompt(self) -> dict[str, Any]:
+        """The lane of one prompt, and when it goes over to another."""
+        if self.random.random() >= self.share:
+            return {}
+        after = self.random.choice((None, None, 0.0, 5.0))
+        return {"lane": self.random.choice(("direct", "direct", "flex", "batch")), "escalate_after": after}
+
+    def model(self, model: str) -> str:
+        """The same model at one of the providers."""
+        return f"{self.random.choice(self.providers)}/{model.partition('/')[2]}"
+
+    def latency(self) -> int:
+        """How long one request takes."""
+        return int(self.random.random() * self._slowest * SECOND)
+
+    def is_down(self, provider: str) -> bool:
+        """Whether a provider cannot be reached."""
+        return provider == self.down
+
+
 @dataclass(slots=True)
 class Shape:
     """What a seed draws besides faults.

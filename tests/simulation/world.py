@@ -8,6 +8,7 @@ import logging
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from random import Random
 from types import SimpleNamespace
 from unittest.mock import patch
@@ -25,6 +26,7 @@ from gemchain.records.states import OPEN_PROMPT, ChainState, PromptState
 from gemchain.runtime import Providers, Runtime
 from tests.simulation import callbacks, engines, programs, users
 from tests.simulation.checker import CheckedStore, Checker
+from tests.simulation.direct import Requests, SimulatedRun
 from tests.simulation.model import check_chain
 from tests.simulation.plans import Planner
 from tests.simulation.ports import OURS, FaultyBlobs, FaultyStore, FaultyWaker, MemoryBlobs, SkewedClock
@@ -32,7 +34,7 @@ from tests.simulation.rerun import check_program
 from tests.simulation.scheduler import SECOND, Process, Scheduler, Violation
 from tests.simulation.service import FaultyProvider, Service
 from tests.simulation.stores import Even, sqlite
-from tests.simulation.swarm import Growth, Owners, draw_rates, draw_shape
+from tests.simulation.swarm import PROVIDERS, Growth, Lanes, Owners, draw_rates, draw_shape
 from tests.simulation.words import legend
 
 CHAOS = 900
@@ -40,6 +42,9 @@ CHAOS = 900
 
 EVEN_CHAOS = 250
 """The same for a run that is compared: Firestore's stand-in takes a hundred times as long as SQLite."""
+
+BUSY = (PromptState.QUEUED, PromptState.CLAIMED, PromptState.ANSWERED)
+"""Prompts that need nobody but their provider and us."""
 
 CALM = 3600 * SECOND
 """Virtual time in which everything must have ended once the faults are off."""
@@ -107,12 +112,13 @@ class World:
         even: Whether the run must be the same on every store.
     """
 
-    def __init__(self, seed, open_store=None, *, even=False, grows=None, owned=True):
+    def __init__(self, seed, open_store=None, *, even=False, grows=None, owned=True, lanes=None):
         self.seed = seed
         self.growth = Growth(seed, grows)
         self.owners = Owners(seed, wanted=owned)
         self.random = Random(seed)
         self.rates = draw_rates(self.random)
+        self.lanes = Lanes(seed, wanted=False if even else lanes)
         self.growth.add_to(self.rates)
         self.shape = draw_shape(self.random, self.rates)
         if even:  # which of the ready prompts goes into a batch is the store's choice: so all do
@@ -122,6 +128,10 @@ class World:
         self.plan = Planner(
             self.random, only_async=self.rates.theme == "programs", alike=self.growth.share == 1
         ).draw()
+        self.shape.settings = self.lanes.settings(self.shape.settings)
+        for node in self.plan.nodes.values():
+            if node.model and self.lanes.share:
+                node.model, node.sent = self.lanes.model(node.model), self.lanes.of_prompt()
         self.scheduler = Scheduler(self.random, self.rates)
         self.checker = Checker(self)
         clock = SimpleNamespace(now=self.scheduler.time)
@@ -130,6 +140,7 @@ class World:
         self.store = Even(self.opened[0], clock) if even else self.opened[0]
         self.files = MemoryBlobs()
         self.service = Service(self)
+        self.requests = Requests(self)
         self.hints, self.resting = [], []
         self.missing = {users.ANEW}
         self.runs, self.declared = {}, {}
@@ -212,13 +223,17 @@ class World:
             settings=self.shape.settings,
             store=FaultyStore(self),
             blobs=FaultyBlobs(self),
-            providers=Providers({"simulated": lambda: FaultyProvider(self)}, _choose),
+            providers=Providers({name: partial(FaultyProvider, self, name) for name in PROVIDERS}, _choose),
             waker=FaultyWaker(self),
             clock=SkewedClock(self, process),
             continuations=DeployedFunctions(self),
             owner=owner,
         )
         return self.scheduler.spawn(process)
+
+    def performance(self, batch):
+        """Single requests of a batch, on their way."""
+        return SimulatedRun(self, batch)
 
     def run(self):
         """Chaos, calm, and the final look."""
@@ -313,12 +328,30 @@ class World:
             if self.random.random() < 0.5:
                 scheduler.kill(process)
         last = self.process("last", engines.driver(self), mortal=False)
+        self._wait_for_all_but_the_one_that_is_down()
         ends_at = scheduler.now + CALM
         for _ in range(60):
             scheduler.run(lambda: self._is_over(ends_at))
             if not self._attend(last):
                 return
         raise Violation("everything ends", "prompts are parked again and again")
+
+    def _wait_for_all_but_the_one_that_is_down(self):
+        """One provider that cannot be reached holds up no prompt of another."""
+        if self.lanes.down is None:
+            return
+        ends_at = self.scheduler.now + CALM
+
+        def left():
+            return [
+                (each.id, each.progress.state)
+                for each in self.checker.prompts.values()
+                if each.progress.state in BUSY and each.provider != self.lanes.down
+            ]
+
+        self.scheduler.run(lambda: not left() or self.scheduler.now > ends_at)
+        self._demand(not left(), "one provider that is down holds up no other", left())
+        self.lanes.down = None
 
     def _is_over(self, ends_at):
         if self.scheduler.now > ends_at:
@@ -386,6 +419,8 @@ class World:
             if job.ready_at <= self.scheduler.now:
                 self.service.report(job)
         self.checker.check_bill(self.service.jobs)
+        twice = [each for each, count in self.requests.asked.items() if count > 1]
+        self._demand(not twice, "a performer asks each prompt once", twice)
 
     def _check_tally(self, prompts, chains):
         counters = self.store.counters()
@@ -438,7 +473,7 @@ def _seeded(world):
             runtime.install(before)
 
 
-def simulate(seed, open_store=None, *, even=False, grows=None, owned=True):
+def simulate(seed, open_store=None, *, even=False, grows=None, owned=True, lanes=None):
     """Run one seed.
 
     Args:
@@ -447,10 +482,11 @@ def simulate(seed, open_store=None, *, even=False, grows=None, owned=True):
         even: Whether the run must be the same on every store; it is also shorter.
         grows: Whether output grows while jobs run; the seed decides when None.
         owned: False for a run without owners; the seed decides otherwise.
+        lanes: Whether prompts are sent one at a time, too; the seed decides when None.
     """
     log = logging.getLogger("gemchain")
     before, log.disabled = log.disabled, True
-    world = World(seed, open_store, even=even, grows=grows, owned=owned)
+    world = World(seed, open_store, even=even, grows=grows, owned=owned, lanes=lanes)
     try:
         with _seeded(world):
             return world.run()

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import orjson
 
+from gemchain.formats.direct_rows import write_row
 from gemchain.formats.gemini.check import PROMPT_LABEL
 from gemchain.formats.gemini.fields import camel
 from gemchain.ports import Capabilities, Job, JobState, Limits
@@ -16,6 +17,76 @@ from gemchain.records.lanes import BATCH
 PLENTY = Limits(max_requests=200_000, max_bytes=1_000_000_000, max_request_bytes=20_000_000)
 
 
+class ScriptedRun:
+    """Requests that are on their way until the test answers them, or until the provider's `latency` is over.
+
+    Attributes:
+        asked: The prompts that were fed, in order.
+        stopped: Seconds for which it was to go on when it was stopped; None while it goes on.
+        trouble: An error that the next `take` raises.
+        held_up: What it waits for.
+    """
+
+    def __init__(self, provider, batch, clock):
+        self._provider = provider
+        self._clock = clock
+        self.batch = batch
+        self.asked = []
+        self.stopped = None
+        self.trouble = None
+        self.held_up = ""
+        self._flying = {}
+        self._lines = []
+
+    @property
+    def pending(self):
+        return len(self._flying) + len(self._lines)
+
+    def room(self):
+        return max(0, self._provider.at_a_time - len(self._flying))
+
+    def feed(self, rows):
+        assert self.stopped is None
+        for row in rows:
+            self.asked.append(row.prompt_id)
+            self._provider.asked.append(row.prompt_id)
+            self._flying[row.prompt_id] = orjson.loads(row.request), self._clock.now()
+
+    def take(self):
+        if self.trouble is not None:
+            error, self.trouble = self.trouble, None
+            raise error
+        if self._provider.latency is not None:
+            now = self._clock.now()
+            self.answer(*(each for each, (_, at) in self._flying.items() if self._is_over(at, now)))
+        taken, self._lines = self._lines, []
+        return taken
+
+    def _is_over(self, at, now):
+        return (now - at).total_seconds() >= self._provider.latency
+
+    def answer(self, *ids, text=None):
+        """Answer these requests, with their own text by default."""
+        for prompt_id in ids:
+            request, _ = self._flying.pop(prompt_id)
+            body = orjson.loads(answer({"key": prompt_id, "request": request}, text))["response"]
+            self._lines.append(write_row(prompt_id, self.batch.lane, 200, body))
+
+    def answer_all(self):
+        """Answer what is on its way."""
+        self.answer(*list(self._flying))
+
+    def refuse(self, prompt_id, failure):
+        """Answer a request with a failure."""
+        del self._flying[prompt_id]
+        self._lines.append(write_row(prompt_id, self.batch.lane, 500, None, failure))
+
+    def stop(self, drain=0.0):
+        self.stopped = drain
+        if not drain:
+            self._flying.clear()
+
+
 class ScriptedProvider(GeminiBatches):
     """Jobs run until the test lets them land or fail.
 
@@ -24,6 +95,10 @@ class ScriptedProvider(GeminiBatches):
         created: Names of the jobs, in the order of their creation.
         cancelled: Names of the jobs that somebody cancelled.
         calls: How often each verb was called.
+        runs: The runs of single requests, in the order in which they were started.
+        asked: The prompts that all runs were fed, in order.
+        at_a_time: Single requests that are on their way at the same time.
+        latency: Seconds after which a single request is answered by itself; None leaves it to the test.
         shows_after: Seconds after its creation from which on `find` shows a job.
     """
 
@@ -42,6 +117,10 @@ class ScriptedProvider(GeminiBatches):
         self.created = []
         self.cancelled = []
         self.calls = defaultdict(int)
+        self.runs = []
+        self.asked = []
+        self.at_a_time = 8
+        self.latency = None
 
     def next(self, verb, *happenings):
         """What happens in the next calls of a verb: an error is raised, a function is called first.
@@ -62,6 +141,11 @@ class ScriptedProvider(GeminiBatches):
     def capabilities(self, model):
         del model
         return self.can
+
+    def start(self, batch):
+        self._play("start")
+        self.runs.append(ScriptedRun(self, batch, self._clock))
+        return self.runs[-1]
 
     def find(self, batch):
         self._play("find")

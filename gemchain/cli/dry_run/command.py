@@ -10,6 +10,7 @@ from gemchain.base.chunks import chunked
 from gemchain.cli.dry_run.counts import Rehearsal
 from gemchain.cli.dry_run.report import print_report
 from gemchain.cli.output.errors import NOT_ALL_DONE
+from gemchain.cli.run.choices import check_choices
 from gemchain.cli.run.files import Files, check_output, opened
 from gemchain.cli.run.loading import load, locate
 from gemchain.cli.run.parameters import Checked, Parameters, Params, check_rows, key_digest
@@ -30,6 +31,8 @@ class DryRunOptions(NamedTuple):
     rows: Path
     output: Path | None = None
     state: str | None = None
+    model: str | None = None
+    lane: str | None = None
     format: str | None = None
     limit: int | None = None
     overwrite: bool = False
@@ -50,7 +53,7 @@ def rehearse_rows(options: DryRunOptions) -> int:
     """
     target = locate(options.target)
     with (
-        environment(options.state, target.root),
+        environment(options.state, target.root, options.model, options.lane),
         rehearsing(),
         opened(options.rows, options.output, options.format) as files,
     ):
@@ -63,6 +66,7 @@ def rehearse_rows(options: DryRunOptions) -> int:
 
         _check_output(options, files, function, rows)
         runtime = configured(options.state)
+        check_choices(runtime, options.model, options.lane)
         found = _rehearse(runtime, function, rows(), checked)
         name = f"{target.module}:{target.function}"
         print_report(found, name, files.input.name, as_json=options.as_json)

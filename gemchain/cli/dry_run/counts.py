@@ -12,6 +12,7 @@ from gemchain.money import prices
 from gemchain.money.estimates import tokens_of
 from gemchain.ports import TokenCounts
 from gemchain.records import NO_USAGE, Draft, Unit, Usage
+from gemchain.records.lanes import split
 
 __all__ = ["Estimate", "Rehearsal", "request_of"]
 
@@ -20,7 +21,7 @@ GENERATE = "generate"
 
 
 class Estimate(NamedTuple):
-    """Prompts of one model, and about how many tokens their requests have."""
+    """Prompts of one model in one lane, and about how many tokens their requests have."""
 
     prompts: int = 0
     usage: Usage = NO_USAGE
@@ -42,7 +43,7 @@ class Rehearsal:
         known: Rows whose chains exist already: nothing is started for them.
         ended: Chains that would end at once, since their function submits nothing.
         waits: Waits for a person, for branches or for another chain.
-        models: Prompts by provider and model.
+        models: Prompts by provider, model and lane.
         failures: How often each error came, and the place of the first row with it.
     """
 
@@ -51,7 +52,7 @@ class Rehearsal:
     started: int = 0
     ended: int = 0
     waits: int = 0
-    models: dict[tuple[str, str], Estimate] = field(default_factory=dict)
+    models: dict[tuple[str, str, str], Estimate] = field(default_factory=dict)
     failures: Counter[str] = field(default_factory=Counter)
     examples: dict[str, str] = field(default_factory=dict)
     first: FirstRequest | None = None
@@ -65,10 +66,11 @@ class Rehearsal:
                 self.waits += 1
                 continue
             self.first = self.first or FirstRequest(row, draft)
-            key = draft.prompt.provider, draft.prompt.model
+            lane, _ = split(draft.prompt.lane)
+            key = draft.prompt.provider, draft.prompt.model, lane
             known = self.models.get(key, Estimate())
             tokens = tokens_of(request_of(draft))
-            usage = prices.usage(draft.prompt.model, TokenCounts(input=tokens))
+            usage = prices.usage(draft.prompt.provider, draft.prompt.model, TokenCounts(input=tokens), lane)
             self.models[key] = Estimate(known.prompts + 1, known.usage.plus(usage))
 
     def add_failure(self, row: Params, function: Callable[..., Any], error: Exception) -> None:

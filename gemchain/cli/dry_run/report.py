@@ -53,13 +53,14 @@ def _as_data(found: Rehearsal) -> dict[str, Any]:
             {
                 "provider": provider,
                 "model": model,
+                "lane": lane,
                 "prompts": estimate.prompts,
                 "prompt_tokens": estimate.usage.prompt_tokens,
-                "cost": estimate.usage.cost if prices.known(model) else None,
-                "full_cost": estimate.usage.full_cost if prices.known(model) else None,
+                "cost": estimate.usage.cost if prices.known(model, provider) else None,
+                "full_cost": estimate.usage.full_cost if prices.known(model, provider) else None,
                 "simulated": provider == SIMULATED,
             }
-            for (provider, model), estimate in found.models.items()
+            for (provider, model, lane), estimate in found.models.items()
         ],
         "first_request": None
         if first is None
@@ -98,13 +99,13 @@ def _prompts(found: Rehearsal) -> Iterator[Text]:
     if not found.models:
         yield _pair("prompts", "none")
         return
-    for (provider, model), estimate in found.models.items():
-        yield _pair("prompts", f"{estimate.prompts:,} to {provider}:{model}")
+    for (provider, model, lane), estimate in found.models.items():
+        yield _pair("prompts", f"{estimate.prompts:,} to {provider}:{model}, lane {lane}")
         yield _pair("tokens", f"about {estimate.usage.prompt_tokens:,} in the requests")
-        yield from (_pair(name, text) for name, text in _price(provider, model, estimate))
+        yield from (_pair(name, text) for name, text in _price(provider, model, lane, estimate))
     total = _total(found)
     if len(found.models) > 1:
-        yield _pair("in all", f"about {total.prompt_tokens:,} tokens, {amount(total.cost)} as batch")
+        yield _pair("in all", f"about {total.prompt_tokens:,} tokens, {amount(total.cost)} as sent")
     for line in (
         f"Tokens are estimated at {CHARACTERS_PER_TOKEN:g} characters each; files are not counted.",
         "These are the first prompts of each chain: prompts that follow and answers come on top.",
@@ -119,14 +120,14 @@ def _total(found: Rehearsal) -> Usage:
     return total
 
 
-def _price(provider: str, model: str, estimate: Estimate) -> Iterator[tuple[str, str]]:
-    price = prices.price(model)
+def _price(provider: str, model: str, lane: str, estimate: Estimate) -> Iterator[tuple[str, str]]:
+    price = prices.price(provider, model, lane)
     if price is None:
         yield "price", f"no price is known for {model}"
         return
     usage = estimate.usage
-    yield "price", f"about {amount(usage.cost)} as batch, {amount(usage.full_cost)} interactive"
-    yield "answers", f"{amount(price.usual.answer * MILLION)} a million tokens as batch"
+    yield "price", f"about {amount(usage.cost)} as sent, {amount(usage.full_cost)} interactive"
+    yield "answers", f"{amount(price.usual.answer * MILLION)} a million tokens"
     if provider == SIMULATED:
         yield "", "(list prices; the model is simulated, and no money is spent)"
 

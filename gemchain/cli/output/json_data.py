@@ -11,6 +11,7 @@ import orjson
 from gemchain.base import jsontext
 from gemchain.records import Batch, Chain, Failure, Prompt
 from gemchain.records.arguments import arguments_of
+from gemchain.records.lanes import split
 
 __all__ = ["batch_data", "chain_data", "failure_data", "json_value", "print_json", "prompt_data"]
 
@@ -92,6 +93,7 @@ def prompt_data(prompt: Prompt) -> dict[str, Any]:
         "kind": prompt.kind,
         "provider": prompt.provider,
         "model": prompt.model,
+        "lane": split(prompt.lane)[0],
         "callback": prompt.callback,
         "on_error": prompt.on_error,
         "params": _parsed(prompt.params),

@@ -82,8 +82,10 @@ def doctor(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Check a deployment, and print a command that fixes it for every problem found.
+    """Check providers, prices and a deployment, and print a command that fixes it for every problem found.
 
+    Each provider that is set up is asked for its models, which costs nothing. A deployment is looked at where
+    there is a firebase.json, with --project, or where the environment names a project.
     With FIRESTORE_EMULATOR_HOST and STORAGE_EMULATOR_HOST set, it checks the emulators instead.
     """
     from gemchain.cli.project.doctor import doctor as check

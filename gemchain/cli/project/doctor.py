@@ -1,4 +1,4 @@
-"""`gemchain doctor`: checking a deployment and its records, with a command that fixes each problem."""
+"""`gemchain doctor`: providers, prices, a deployment and its records; a command fixes each problem."""
 
 import os
 from collections import Counter
@@ -8,7 +8,10 @@ from pathlib import Path
 from gemchain.cli.output.json_data import print_json
 from gemchain.cli.project import dotenv
 from gemchain.cli.project.checks import Finding, Setup, check_cloud
+from gemchain.cli.project.checks.price_table import check_prices, check_used_models
+from gemchain.cli.project.checks.providers import check_providers
 from gemchain.cli.project.google_cloud import GoogleCloud
+from gemchain.cli.state.opening import providers_to_describe
 from gemchain.configuration.sources import current_settings
 from gemchain.display.console import PlainConsole
 from gemchain.display.formatting import count
@@ -16,11 +19,14 @@ from gemchain.errors import ConfigurationError, GemchainError, MissingExtraError
 from gemchain.ports import Store
 from gemchain.records import Batch
 from gemchain.records.states import BatchState, PromptState
-from gemchain.wiring import build
+from gemchain.wiring import build, open_store
 
 __all__ = ["check_store", "doctor", "setup_of"]
 
 EMULATORS = ("FIRESTORE_EMULATOR_HOST", "STORAGE_EMULATOR_HOST")
+DEPLOYED = (*EMULATORS, "GOOGLE_CLOUD_PROJECT", "GOOGLE_APPLICATION_CREDENTIALS", "GEMCHAIN_STORE")
+"""Variables that say that there is a deployment to look at."""
+
 SKIPPED = {
     "billing, APIs, quotas": "the emulators have none",
     "roles and callers": "the emulators let everybody in",
@@ -58,6 +64,32 @@ def doctor(folder: Path, project: str | None, *, as_json: bool) -> int:
 
 
 def _findings(folder: Path, project: str | None) -> Iterator[Finding]:
+    yield from check_providers(current_settings(), providers_to_describe().names)
+    yield from check_prices()
+    yield from _used_models()
+    if project or (folder / "firebase.json").exists() or any(map(os.environ.get, DEPLOYED)):
+        yield from _deployment(folder, project)
+    else:
+        text = "none here: no firebase.json, and no --project"
+        yield Finding("deployment", None, text)
+
+
+def _used_models() -> Iterator[Finding]:
+    """The models of the state on this machine; that of a deployment is looked at with its records."""
+    settings = current_settings()
+    if settings.store or not (Path(settings.state) / "gemchain.db").exists():
+        return
+    try:
+        store = open_store(settings)
+        try:
+            yield from check_used_models(store)
+        finally:
+            store.close()
+    except GemchainError as error:
+        yield Finding("state", None, f"could not look: {error}")
+
+
+def _deployment(folder: Path, project: str | None) -> Iterator[Finding]:
     if all(name in os.environ for name in EMULATORS):
         setup = setup_of(folder, project or os.environ.get("GOOGLE_CLOUD_PROJECT") or "demo-gemchain")
         yield Finding("emulators", True, ", ".join(os.environ[name] for name in EMULATORS))
@@ -116,6 +148,7 @@ def _records(setup: Setup) -> Iterator[Finding]:
         store = build(settings.changed(store=address, blobs=files)).store
         try:
             yield from check_store(store)
+            yield from check_used_models(store)
         finally:
             store.close()
     except GemchainError as error:

@@ -18,6 +18,7 @@ import orjson
 
 from gemchain.cli.output.errors import NOT_ALL_DONE, StoppedError
 from gemchain.cli.run import summary
+from gemchain.cli.run.choices import check_choices
 from gemchain.cli.run.files import Files, check_output, opened
 from gemchain.cli.run.loading import Target, load, locate
 from gemchain.cli.run.ownership import begin, left_alone, owners_to_serve
@@ -46,6 +47,8 @@ class RunOptions(NamedTuple):
     Attributes:
         rows: The input; `-` for standard input.
         output: The file for the results; `-` for standard output.
+        model: The model of prompts that name none.
+        lane: The lane of prompts that name none.
         strict: Stop before anything is recorded if the function raises on a row.
         everything: Do the work of all runs and programs in the state, and not of this run alone.
         command: The words that were typed, for the advice to type them again.
@@ -59,6 +62,8 @@ class RunOptions(NamedTuple):
     rows: Path
     output: Path
     state: str | None = None
+    model: str | None = None
+    lane: str | None = None
     timeout: float | None = None
     quiet: bool = False
     as_json: bool = False
@@ -101,13 +106,14 @@ def run_rows(options: RunOptions) -> int:
     begun = time.monotonic()
     target = locate(options.target)
     with (
-        environment(options.state, target.root),
+        environment(options.state, target.root, options.model, options.lane),
         opened(options.rows, options.output, options.format) as files,
     ):
         function = load(target)
         rows = _check_input(options, files, function)
         results = check_results(options, files, function, rows)
         runtime = configured(options.state)
+        check_choices(runtime, options.model, options.lane)
         if options.strict:
             rehearse_rows(function, rows())
         runtime = begin(runtime, options, files, target)

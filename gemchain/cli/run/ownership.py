@@ -31,6 +31,10 @@ class _Options(Protocol):
     @property
     def state(self) -> str | None: ...
     @property
+    def model(self) -> str | None: ...
+    @property
+    def lane(self) -> str | None: ...
+    @property
     def format(self) -> str | None: ...
     @property
     def limit(self) -> int | None: ...
@@ -73,7 +77,8 @@ def begin(runtime: Runtime, options: _Options, files: Files, target: Target) -> 
 def _command(options: _Options) -> str:
     """The command that continues the run, without what only concerned this time."""
     words = ["gemchain", "run", options.target, "--input", str(options.rows), "--output", str(options.output)]
-    for name, value in (("state", options.state), ("format", options.format), ("limit", options.limit)):
+    for name in ("state", "model", "lane", "format", "limit"):
+        value = getattr(options, name)
         words += [] if value is None else [f"--{name}", str(value)]
     return shlex.join([*words, *(["--partial"] if options.partial else [])])
 

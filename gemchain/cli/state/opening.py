@@ -8,15 +8,17 @@ from pathlib import Path
 from gemchain.configuration.sources import current_settings
 from gemchain.errors import ConfigurationError
 from gemchain.records.states import ChainState, PromptState
-from gemchain.runtime import Runtime, install
+from gemchain.runtime import Providers, Runtime, install
 from gemchain.settings import Settings
-from gemchain.wiring import configure
+from gemchain.wiring import build, configure, rehearsing
 
-__all__ = ["configured", "environment", "existing", "settings_in_use"]
+__all__ = ["configured", "environment", "existing", "providers_to_describe", "settings_in_use"]
 
 
 @contextmanager
-def environment(state: str | None, application: Path | None = None) -> Iterator[None]:
+def environment(
+    state: str | None, application: Path | None = None, model: str | None = None, lane: str | None = None
+) -> Iterator[None]:
     """A block in which no runtime is configured yet, with the options set as environment variables.
 
     They are environment variables so that a chain's file that calls `configure()` itself uses them, too.
@@ -24,6 +26,8 @@ def environment(state: str | None, application: Path | None = None) -> Iterator[
     wanted = {
         "GEMCHAIN_STATE": state,
         "GEMCHAIN_APPLICATION": None if application is None else str(application),
+        "GEMCHAIN_DEFAULT_MODEL": model,
+        "GEMCHAIN_LANE": lane,
     }
     changes = {name: value for name, value in wanted.items() if value is not None}
     before = {name: os.environ.get(name) for name in changes}
@@ -62,6 +66,18 @@ def configured(state: str | None) -> Runtime:
             "leave one out"
         )
     return own
+
+
+def providers_to_describe() -> Providers:
+    """The providers, only to be asked for what they can do: nothing is opened, and nothing is kept.
+
+    Raises:
+        ConfigurationError: A wrong value among the settings of a provider.
+    """
+    with rehearsing():
+        runtime = build(current_settings().changed(store="", blobs="gs://bucket/files", waker=""))
+    runtime.store.close()
+    return runtime.providers
 
 
 def settings_in_use() -> Settings:

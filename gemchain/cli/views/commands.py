@@ -13,7 +13,7 @@ __all__ = ["add_to"]
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands to the command line."""
-    for command in (status, runs, chains, batches, show, replay, config):
+    for command in (status, runs, chains, batches, show, replay, config, models):
         app.command()(command)
 
 
@@ -114,3 +114,23 @@ def config(
 
     with reporting_errors(debug):
         show_settings(file, as_json=as_json)
+
+
+def models(
+    provider: Annotated[
+        str | None, typer.Option("--provider", metavar="NAME", help="Only the models of this provider.")
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Show all models, also those that retire.")
+    ] = False,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """List the providers and their models: lanes, limits, and prices in US dollars for a million tokens.
+
+    No service is asked. A model that is not listed may still be served: the list is that of known prices.
+    """
+    from gemchain.cli.views.models import list_models
+
+    with reporting_errors(debug):
+        list_models(provider, everything=everything, as_json=as_json)

@@ -32,6 +32,7 @@ from gemchain.errors import BlobError
 from gemchain.formats.response import Response
 from gemchain.records import NO_USAGE, Batch, Chain, Failure, Prompt
 from gemchain.records.arguments import NOTHING, arguments_of
+from gemchain.records.lanes import split
 from gemchain.runtime import Runtime
 
 __all__ = ["show_anything"]
@@ -181,6 +182,7 @@ def _prompt_pairs(prompt: Prompt) -> Table:
         ("path", f"{prompt.path}, depth {prompt.depth}"),
         ("kind", KINDS.get(prompt.kind, prompt.kind)),
         ("model", f"{prompt.provider}:{prompt.model}" if prompt.model else ""),
+        ("lane", split(prompt.lane)[0] if prompt.model else ""),
         ("callback", prompt.callback),
         ("on_error", prompt.on_error),
         ("params", shorten(prompt.params, LONG, placeholder=" …")),

@@ -1,6 +1,7 @@
 """The emulator as a whole: the REST paths, and handles for tests."""
 
 import re
+import time
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -18,6 +19,7 @@ __all__ = ["GeminiApiEmulator"]
 
 _UPLOAD = "/upload/v1beta/files"
 _CREATE = re.compile(r"/v1beta/models/([^/:]+):batchGenerateContent\Z")
+_GENERATE = re.compile(r"/v1beta/models/([^/:]+):generateContent\Z")
 _BATCH = re.compile(r"/v1beta/(batches/[^/:]+)(:cancel)?\Z")
 _FILE = re.compile(r"/v1beta/(files/[^/:]+)(:download)?\Z")
 
@@ -34,6 +36,9 @@ class _Exchange(Exchange):
             return self._uploaded(path, body)
         if found := _CREATE.match(path):
             return service.create(found.group(1), json_object(body))
+        if found := _GENERATE.match(path):
+            time.sleep(service.latency)
+            return service.generate(found.group(1), json_object(body))
         if found := _FILE.match(path):
             return service.read_file(found.group(1)) if found.group(2) else service.file(found.group(1))
         if path == "/v1beta/batches":
@@ -78,6 +83,7 @@ class GeminiApiEmulator(RestEmulator[GeminiApiService]):
         responder: Answers the requests in place of the built-in one.
         turnaround: Seconds that a batch takes.
         seed: Seed of everything that is drawn.
+        latency: Seconds that a single request takes.
         faults: What goes wrong, as `failed=0.1,expired=0.2`.
         serves: Whether a model exists; all that have a price when None.
     """
@@ -92,6 +98,7 @@ class GeminiApiEmulator(RestEmulator[GeminiApiService]):
         clock: Clock | None = None,
         responder: Responder | None = None,
         turnaround: float = 5.0,
+        latency: float = 0.0,
         seed: int = 0,
         faults: str = "",
         serves: Callable[[str], bool] | None = None,
@@ -103,6 +110,7 @@ class GeminiApiEmulator(RestEmulator[GeminiApiService]):
             seed=seed,
             serves=serves or prices.known,
         )
+        service.latency = latency
         service.set_faults(faults)
         super().__init__((host, port), service)
 

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from gemchain.emulators.refusals import invalid, not_found, precondition
+import orjson
+
+from gemchain.emulators.refusals import Refusal, invalid, not_found, precondition
 from gemchain.simulated.dialect import Responder
 from gemchain.simulated.faults import Draws, Faults, JobFate
 from gemchain.simulated.output import Simulation, write_output
@@ -83,6 +85,7 @@ class GeminiApiService:
         self._seed = seed
         self._serves = serves
         self._numbers = itertools.count(1)
+        self.latency = 0.0
         self.upload_numbers = itertools.count(1)
         self.uploads: dict[str, bytearray] = {}
         self._files: dict[str, StoredFile] = {}
@@ -126,6 +129,23 @@ class GeminiApiService:
             batch = StoredBatch(name, asked.get("displayName", ""), model, file, now, now + self._turnaround)
             self._batches[name] = batch
             return self._resource(batch)
+
+    def generate(self, model: str, request: dict[str, Any]) -> dict[str, Any]:
+        """Answer one request at once.
+
+        Raises:
+            Refusal: No such model, or what the faults drew.
+        """
+        if not self._serves(model):
+            raise not_found(f"models/{model} is not found for API version v1beta, or is not supported.")
+        with self._lock:
+            number, draws = next(self._numbers), Draws(self._faults, self._seed, "generate")
+        seen_at = self._now().isoformat(timespec="microseconds")
+        status, body = Simulation(self._responder, model, draws, seen_at).answer(request, str(number))
+        if status:
+            error = orjson.loads(status[status.index("{") :])["error"]
+            raise Refusal(error["code"], error.get("status", ""), error["message"])
+        return body
 
     def get(self, name: str) -> dict[str, Any]:
         """One batch."""

@@ -6,6 +6,7 @@ that raises, or a process that dies, leaves the prompt as it was.
 """
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from gemchain.api.returned import check_ended, check_returned
@@ -15,7 +16,7 @@ from gemchain.durable import values
 from gemchain.durable.program import Blocked, Ended, Raised
 from gemchain.engine.answers import branches, replay
 from gemchain.engine.answers.outcome import CallbackResult, Delivery, DeliveryContext, Outcome
-from gemchain.engine.answers.transitions import done, fail, park, postpone, send_again
+from gemchain.engine.answers.transitions import done, fail, give_back, park, postpone, send_again
 from gemchain.errors import DamagedError, DivergedError, StoreUnavailableError, UnresolvedError
 from gemchain.formats.response import PromptError, Response
 from gemchain.functions.calling import call
@@ -59,22 +60,35 @@ def deliver(runtime: Runtime, prompt: Prompt, outcome: Outcome, *, marked: bool 
 
 
 def _follow(case: DeliveryContext, failure: Failure | None) -> Delivery:
-    runtime, prompt, outcome = case.runtime, case.prompt, case.outcome
+    prompt, outcome = case.prompt, case.outcome
     if failure is None and _is_program(prompt):
         return _resume(case, outcome.value if case.response is None else case.response, None)
     if failure is None:
         first = outcome.value if case.response is None else case.response
         return _call(case, prompt.callback, first, None)
-    if failure.retryable and prompt.progress.attempt < prompt.max_attempts:
-        retry_at = case.now + rest(runtime.settings, prompt.progress.attempt, prompt.rules)
-        if prompt.deadline_at is None or retry_at < prompt.deadline_at:
-            return send_again(case, failure, retry_at)
+    again = _again(case, failure)
+    if again is not None:
+        return again
     if _is_program(prompt):
         return _resume(case, values.error_of(failure, prompt.id), failure)
     if prompt.on_error is None:
         return fail(case, failure)
     error = PromptError(failure, response=case.response, prompt_id=prompt.id)
     return _call(case, prompt.on_error, error, failure)
+
+
+def _again(case: DeliveryContext, failure: Failure) -> Delivery | None:
+    """Send the prompt again, if that may help and there is time; None when it has failed."""
+    settings, prompt = case.runtime.settings, case.prompt
+    if case.outcome.unsent:
+        rests, move = timedelta(seconds=settings.retry_delay_max), give_back
+    elif failure.retryable and prompt.progress.attempt < prompt.max_attempts:
+        rests, move = rest(settings, prompt.progress.attempt, prompt.rules), send_again
+    else:
+        return None
+    retry_at = case.now + rests
+    late = prompt.deadline_at is not None and retry_at >= prompt.deadline_at
+    return None if late else move(case, failure, retry_at)
 
 
 def _is_program(prompt: Prompt) -> bool:

@@ -32,6 +32,7 @@ class Outcome(NamedTuple):
     Attributes:
         answer: Where the row lies; None when there is none.
         usage: What this answer cost; nothing when it was counted before.
+        unsent: Whether the service had no room for the prompt and did not look at it, which is no attempt.
     """
 
     body: dict[str, Any] | None = None
@@ -40,6 +41,7 @@ class Outcome(NamedTuple):
     answer: AnswerRef | None = None
     usage: Usage = NO_USAGE
     value: Any = None
+    unsent: bool = False
 
 
 class Delivery(NamedTuple):

@@ -14,7 +14,7 @@ from gemchain.records import ChainMove, Failure, Progress
 from gemchain.records.retry_policy import LONGEST, rest
 from gemchain.records.states import ChainState, PromptState
 
-__all__ = ["done", "fail", "park", "postpone", "send_again"]
+__all__ = ["done", "fail", "give_back", "park", "postpone", "send_again"]
 
 
 def done(case: DeliveryContext, ended: CallbackResult, failure: Failure | None, *, last: bool) -> Delivery:
@@ -72,10 +72,19 @@ def fail(case: DeliveryContext, failure: Failure, *, raised: int | None = None) 
 
 def send_again(case: DeliveryContext, failure: Failure, retry_at: datetime) -> Delivery:
     """Back to the queue for another attempt, not before `retry_at`."""
+    return _queued(case, failure, retry_at, case.prompt.progress.attempt + 1)
+
+
+def give_back(case: DeliveryContext, failure: Failure, retry_at: datetime) -> Delivery:
+    """Back to the queue, not before `retry_at`, for the same attempt: nobody has looked at the prompt."""
+    return _queued(case, failure, retry_at, case.prompt.progress.attempt)
+
+
+def _queued(case: DeliveryContext, failure: Failure, retry_at: datetime, attempt: int) -> Delivery:
     before = case.prompt.progress
     after = Progress(
         PromptState.QUEUED,
-        before.attempt + 1,
+        attempt,
         not_before_at=retry_at,
         callback_attempts=before.callback_attempts,
         failure=failure,

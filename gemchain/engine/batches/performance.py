@@ -4,28 +4,38 @@ The crash story is that of `stages/perform.py`.
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import orjson
 
-from gemchain.engine.batches.leases import leased_until
+from gemchain.engine.batches.leases import giving_back, leased_until
 from gemchain.engine.batches.output_parts import save_with_parts
 from gemchain.engine.batches.pieces import answered, pieces, write_piece
 from gemchain.engine.policy.escalation import goes_over_at, going_over
-from gemchain.errors import BlobError, StoreConflictError
+from gemchain.errors import BlobError, ConfigurationError, StoreConflictError
+from gemchain.formats.direct_rows import write_row
 from gemchain.ports import DirectRun, Provider
-from gemchain.records import Batch, InputRow, OutputFile
+from gemchain.records import Batch, Failure, InputRow, OutputFile, Progress
 from gemchain.records.states import BatchState, PromptState
 from gemchain.runtime import Runtime
 
-__all__ = ["Performance"]
+__all__ = ["DRAIN", "LOOK", "Performance"]
 
 log = logging.getLogger("gemchain")
 
 PIECE = 2_000
 """Answers after which a piece is written, however recent the last one is."""
+
+LOOK = 0.02
+"""Seconds between two looks at what came in, while nothing else is to be done."""
+
+DRAIN = 5.0
+"""Seconds that requests on their way are waited for when a run or a batch ends before they are answered."""
+
+TOO_LATE = Failure("deadline", "the prompt was not sent before its deadline")
 
 READ = 1 << 20
 """Bytes of the input file that are read at a time."""
@@ -61,7 +71,8 @@ class Performance:
         self._lines: list[bytes] = []
         self._number = 0
         self._read = batch.failure is not None  # it was cancelled: nothing more is asked
-        self._begin()
+        with giving_back(runtime, self.batch):
+            self._begin()
 
     def _begin(self) -> None:
         """Look what was answered before, and start a run for the rest."""
@@ -93,9 +104,10 @@ class Performance:
         if self._is_fed:
             return
         self._read_on(self._run.room())
-        wanted = self._still_wanted(self._next)
+        wanted, late = self._still_wanted(self._next)
         if self._holds:
             self._next = []
+            self._lines += late
             self._run.feed(wanted)
 
     @property
@@ -128,17 +140,29 @@ class Performance:
     def _unread(self) -> Iterator[InputRow]:
         return _unanswered(self._runtime, self._provider, self.batch, self._known)
 
-    def _still_wanted(self, rows: Sequence[InputRow]) -> list[InputRow]:
-        """Of these, the prompts that the batch still holds: others were answered, cancelled or given up."""
+    def _still_wanted(self, rows: Sequence[InputRow]) -> tuple[list[InputRow], list[bytes]]:
+        """Of these, the prompts that the batch still holds: others were answered, cancelled or given up.
+
+        One that is past its deadline is not asked: it gets a row that says so.
+        """
+        wanted: list[InputRow] = []
+        late: list[bytes] = []
         if not rows:
-            return []
+            return wanted, late
+        now = self._runtime.store.now()
         found = self._runtime.store.prompts({each.prompt_id for each in rows})
-        held = {
-            each.id
-            for each in found.values()
-            if each.progress.state is PromptState.CLAIMED and each.progress.batch_id == self.batch.id
-        }
-        return [each for each in rows if each.prompt_id in held]
+        for row in rows:
+            prompt = found.get(row.prompt_id)
+            if prompt is None or not self._is_ours(prompt.progress):
+                continue
+            if prompt.deadline_at is not None and prompt.deadline_at <= now:
+                late.append(write_row(row.prompt_id, self.batch.lane, 0, None, TOO_LATE))
+            else:
+                wanted.append(row)
+        return wanted, late
+
+    def _is_ours(self, progress: Progress) -> bool:
+        return progress.state is PromptState.CLAIMED and progress.batch_id == self.batch.id
 
     def is_due(self) -> bool:
         """Whether there is something to save: answers, the end, another lane, or a lease to be renewed."""
@@ -157,32 +181,51 @@ class Performance:
         """Write down what came in, and save the batch as it stands."""
         over_at = goes_over_at(self._runtime, self.batch)
         if self._is_over:
-            self._save(
-                state=BatchState.ARRIVED,
-                arrived_at=self._runtime.store.now(),
-                leased_until_at=None,
-            )
+            self._save(self._arrived)
             self.ended = True
         elif over_at is not None and self._runtime.store.now() >= over_at:
-            self.leave(self._runtime.settings.flush, going_over(self._runtime, self.batch))
+            self.leave(self._runtime.settings.flush, over=True)
         else:
-            self._save(leased_until_at=leased_until(self._runtime))
+            self._save(self._renewed)
 
-    def leave(self, drain: float = 0.0, changed: Batch | None = None) -> None:
+    def leave(self, drain: float = 0.0, *, over: bool = False) -> None:
         """Stop, write down what came in, and give the batch back.
 
         Args:
             drain: How long to wait for what is on its way, in seconds.
-            changed: The batch as it is to be given back.
+            over: Whether it goes over to a faster lane.
         """
         self.ended = True
         self._run.stop(drain)
-        self._lines += self._run.take()
-        if changed is not None:
-            self.batch = changed
-        self._save(leased_until_at=None)
+        with suppress(ConfigurationError):  # whoever takes the batch over meets it again
+            self._drain(self._runtime.clock.now() + timedelta(seconds=drain))
+        self._save(self._gone_over if over else _given_back)
 
-    def _save(self, **changes: object) -> None:
+    def _drain(self, until: datetime) -> None:
+        """Take what comes in until nothing is on its way, or until then."""
+        clock = self._runtime.clock
+        self._lines += self._run.take()
+        while self._run.pending and clock.now() < until:
+            clock.sleep(LOOK)
+            self._lines += self._run.take()
+
+    def drop(self) -> None:
+        """Stop, and write nothing: the batch is over, or another process works on it."""
+        self.ended = True
+        self._run.stop()
+
+    def _arrived(self, batch: Batch) -> Batch:
+        return replace(
+            batch, state=BatchState.ARRIVED, arrived_at=self._runtime.store.now(), leased_until_at=None
+        )
+
+    def _renewed(self, batch: Batch) -> Batch:
+        return replace(batch, leased_until_at=leased_until(self._runtime))
+
+    def _gone_over(self, batch: Batch) -> Batch:
+        return _given_back(batch) if batch.failure is not None else going_over(self._runtime, batch)
+
+    def _save(self, change: Callable[[Batch], Batch]) -> None:
         """Write a piece, then save the batch with its parts.
 
         A batch that somebody else changed under the same fence, to cancel it, is saved as they left it. One
@@ -194,28 +237,44 @@ class Performance:
             self._output = (*self._output, file)
             self._lines = []
         self._written_at = self._runtime.store.now()
-        output = self._whole_output() if "arrived_at" in changes else self._output
+        while not self._try_save(change(self.batch)):
+            if not self._adopt():
+                return
+
+    def _try_save(self, changed: Batch) -> bool:
+        """Save the batch; False when somebody else changed it."""
+        output = self._whole_output() if changed.state is BatchState.ARRIVED else self._output
         try:
-            self.batch = save_with_parts(self._runtime, replace(self.batch, **changes), output)  # type: ignore[arg-type]
+            self.batch = save_with_parts(self._runtime, changed, output)
         except StoreConflictError:
-            self._adopt()
+            return False
+        return True
 
     def _whole_output(self) -> tuple[OutputFile, ...]:
         """All pieces, also those of a holder that was slow to see that the batch was taken over."""
         return pieces(self._runtime, self.batch)
 
-    def _adopt(self) -> None:
-        """Go on with the batch as somebody else saved it; or let go of it, if it was taken over."""
+    def _adopt(self) -> bool:
+        """Go on with the batch as somebody else saved it; False when it was taken over, and is let go."""
         stored = self._runtime.store.batches([self.batch.id]).get(self.batch.id)
-        ours = stored is not None and stored.fence == self.batch.fence and stored.state is BatchState.SENT
-        if stored is None or not ours:
+        if (
+            stored is None
+            or stored.fence != self.batch.fence
+            or stored.state is not BatchState.SENT
+            or stored.version == self.batch.version  # the conflict is about something else
+        ):
             log.warning("batch %s: another process works on it by now", self.batch.id)
-            self._run.stop()
-            self.ended = True
-            return
+            self.drop()
+            return False
         self.batch = stored
-        if stored.failure is not None:  # cancelled: what is on its way may still come
+        if stored.failure is not None and not self._is_fed:  # cancelled
             self._read, self._next = True, []
+            self._run.stop(DRAIN)
+        return True
+
+
+def _given_back(batch: Batch) -> Batch:
+    return replace(batch, leased_until_at=None)
 
 
 def _unanswered(runtime: Runtime, provider: Provider, batch: Batch, done: set[str]) -> Iterator[InputRow]:

@@ -95,22 +95,24 @@ def _repeat(runtime: Runtime, batch: Batch, deferred: Sequence[Part]) -> Batch:
 def abandon(runtime: Runtime, batch: Batch) -> Batch:
     """End a batch whose job failed, or was refused, as its `failure` says.
 
-    Its prompts are sent again when that may help, else they fail with the provider's words.
+    Its prompts are sent again when that may help, else they fail with the provider's words. A job for which
+    the service had no room (`rate`) was none of their attempts: they wait for the longest rest between two.
     """
     assert batch.failure is not None
-    _release(runtime, batch, batch.failure)
+    _release(runtime, batch, batch.failure, unsent=batch.failure.reason == "rate")
     return runtime.store.save_batch(
         replace(batch, state=BatchState.FAILED, leased_until_at=None, closed_at=runtime.store.now())
     )
 
 
-def _release(runtime: Runtime, batch: Batch, failure: Failure) -> int:
+def _release(runtime: Runtime, batch: Batch, failure: Failure, *, unsent: bool = False) -> int:
     """Hand the failure to every prompt that the batch still holds."""
+    outcome = Outcome(failure=failure, unsent=unsent)
     released = 0
     for page in runtime.store.members(batch.id, state=PromptState.CLAIMED):
         # An index may lead to a record of which not even the state can be read: that one stays as it is.
         held = [prompt for prompt in page if prompt.progress.state is PromptState.CLAIMED]
-        deliveries = [deliver(runtime, prompt, Outcome(failure=failure)) for prompt in held]
+        deliveries = [deliver(runtime, prompt, outcome) for prompt in held]
         verdicts = runtime.store.commit([each.unit for each in deliveries])
         released += verdicts.count(Verdict.APPLIED)
     settle_marked(runtime)

@@ -3,15 +3,20 @@
 from dataclasses import replace
 
 from gemchain.errors import InvalidInputError
-from gemchain.records import Batch
+from gemchain.records import Batch, Failure
+from gemchain.records.lanes import is_own
 from gemchain.records.states import BatchState
 from gemchain.runtime import Runtime
 
 __all__ = ["cancel_batch"]
 
+CANCELLED = Failure("job", "the batch was cancelled; what was answered is kept", retryable=True)
+
 
 def cancel_batch(runtime: Runtime, batch_id: str) -> Batch:
     """Ask the provider to stop the job of a SENT batch, and look at it at once.
+
+    A batch that a process of ours sends is marked; whoever performs it sends nothing more.
 
     Prompts whose rows are delivered all the same go on; the others are queued again, as after a job that
     expired. To stop a chain for good, cancel the chain.
@@ -28,7 +33,11 @@ def cancel_batch(runtime: Runtime, batch_id: str) -> Batch:
         raise InvalidInputError(f"there is no batch {batch_id!r}")
     if batch.state is not BatchState.SENT:
         raise InvalidInputError(f"batch {batch_id} is {batch.state}; only a SENT one has a job to cancel")
-    runtime.providers.named(batch.provider).cancel(batch)
-    saved = runtime.store.save_batch(replace(batch, poll_at=runtime.store.now()))
+    if is_own(batch.lane):
+        changed = replace(batch, failure=CANCELLED)
+    else:
+        runtime.providers.named(batch.provider).cancel(batch)
+        changed = replace(batch, poll_at=runtime.store.now())
+    saved = runtime.store.save_batch(changed)
     runtime.waker.hurry()
     return saved

@@ -210,7 +210,7 @@ class _Run:
     def _usage(self, row: Row) -> Usage:
         if not row.body:
             return NO_USAGE
-        return prices.usage(self.batch.model, self.wire_format.usage(row.body))
+        return prices.usage(self.batch.provider, self.batch.model, self.wire_format.usage(row.body), row.lane)
 
     def _write(self) -> None:
         """Commit what is pending, and prolong the lease where callbacks take their time.

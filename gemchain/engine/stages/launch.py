@@ -40,6 +40,9 @@ __all__ = ["launch"]
 
 log = logging.getLogger("gemchain")
 
+PATIENCE = 0.02
+"""Share of the time since a job was asked for that passes between two looks for it."""
+
 
 def launch(runtime: Runtime, *, without: Container[str] = ()) -> list[Batch]:
     """Send every WRITTEN batch that no other process is sending.
@@ -152,7 +155,11 @@ def _give_way(runtime: Runtime, leased: Batch, error: ProviderError) -> list[Bat
         failed = replace(leased, failure=Failure("rejected", str(error)))
         return [abandon(runtime, runtime.store.save_batch(failed))]
     log.warning("batch %s: launching failed, will look again: %s", leased.id, error)
-    _put_off(runtime, leased, runtime.store.now() + timedelta(seconds=runtime.settings.poll))
+    settings, now = runtime.settings, runtime.store.now()
+    # A provider may be unable to say for hours whether a job exists; see `Provider.find`.
+    age = (now - (leased.create_at or now)).total_seconds()
+    rest = min(max(settings.poll, age * PATIENCE), max(settings.poll, settings.poll_max))
+    _put_off(runtime, leased, now + timedelta(seconds=rest))
     return []
 
 

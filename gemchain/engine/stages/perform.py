@@ -15,13 +15,14 @@ batch that nobody performs is found by the next run of this stage. When all requ
 ARRIVED, in the commit that records the last piece.
 """
 
+import logging
 from collections.abc import Callable, Container
 from contextlib import suppress
 from datetime import datetime
 
 from gemchain.engine.batches.leases import abandoned
 from gemchain.engine.batches.outages import Outages
-from gemchain.engine.batches.performance import Performance
+from gemchain.engine.batches.performance import DRAIN, LOOK, Performance
 from gemchain.engine.endings.batches import close, is_complete
 from gemchain.errors import BlobError, StoreConflictError, StoreError
 from gemchain.records import Batch
@@ -34,11 +35,7 @@ __all__ = ["Nap", "Performer", "by_the_clock", "perform"]
 Nap = Callable[[float], bool]
 """How to rest for so many seconds: returns whether somebody asked for a look, which ends the rest."""
 
-LOOK = 0.02
-"""Seconds between two looks at what came in, while nothing else is to be done."""
-
-DRAIN = 5.0
-"""Seconds that requests on their way are waited for when a run ends before they are answered."""
+log = logging.getLogger("gemchain")
 
 
 def by_the_clock(runtime: Runtime) -> Nap:
@@ -96,6 +93,7 @@ class Performer:
         self._nap = nap or by_the_clock(runtime)
         self._only = only
         self._going: dict[str, Performance] = {}
+        self._told: set[str] = set()
 
     @property
     def is_busy(self) -> bool:
@@ -121,10 +119,14 @@ class Performer:
         """
         moved = False
         outages = Outages(without)
-        for batch in self._runtime.store.open_batches():
-            if self._is_for_us(batch) and batch.provider not in outages:
+        open_batches = self._runtime.store.open_batches()
+        ours = [each for each in open_batches if self._is_for_us(each)]
+        for batch in ours:
+            if batch.provider not in outages:
                 with suppress(StoreConflictError), outages.of(batch.provider):
                     moved |= self._carry_on(batch)
+        for name in self._going.keys() - {each.id for each in ours}:  # another process has ended it
+            self._going.pop(name).drop()
         for name, each in list(self._going.items()):
             if each.batch.provider in outages:
                 self._let_go(name)
@@ -140,28 +142,38 @@ class Performer:
 
         Returns:
             Whether there is something to write down.
+
+        Raises:
+            NotSetUpError: A provider lacks something; the requests of all others were carried on.
         """
+        outages = Outages()
         while not any(each.is_due() for each in self._going.values()):
             asked = self._nap(min(LOOK, max(0.0, (until - self._runtime.store.now()).total_seconds())))
             for each in self._going.values():
-                each.exchange()
+                with outages.of(each.batch.provider):
+                    each.exchange()
+            outages.tell()
+            self._tell()
             if asked or self._runtime.store.now() >= until:
                 return False
         return True
 
-    def rest(self, now: datetime, until: datetime) -> bool:
-        """Wait while requests are on their way; else rest until then, or until the nap is ended.
+    def _tell(self) -> None:
+        """Log once what is waited for."""
+        held_up = {each.batch.id: each.held_up for each in self._going.values() if each.held_up}
+        for name in held_up.keys() - self._told:
+            log.warning("batch %s: %s", name, held_up[name])
+        self._told = set(held_up)
 
-        Args:
-            now: The present, by the store's clock.
-            until: When to return.
+    def rest(self, until: datetime) -> bool:
+        """Wait while requests are on their way; else rest until then, or until the nap is ended.
 
         Returns:
             Whether there is something to write down.
         """
         if self.is_busy:
             return self.wait(until)
-        self._nap((until - now).total_seconds())
+        self._nap((until - self._runtime.store.now()).total_seconds())
         return False
 
     def release(self) -> None:
@@ -192,5 +204,7 @@ class Performer:
             close(self._runtime, batch)
 
     def _let_go(self, name: str) -> None:
-        with suppress(StoreError, BlobError):  # the lease runs out, and the piece is found
+        try:
             self._going.pop(name).leave(DRAIN)
+        except (StoreError, BlobError) as error:  # the lease runs out, and what was written is found
+            log.warning("batch %s could not be given back: %s", name, error)

@@ -29,7 +29,7 @@ TEXTS = {"kinds": ("generate",)}
 
 CHAT = Endpoint("/v1/chat/completions", "openai_chat", TEXTS)
 
-VECTORS = {"kinds": ("embed",), "files": (), "schema": "", "tools": False, "seed": False}
+VECTORS = {"kinds": ("embed",), "files": ("text",), "schema": "", "tools": False, "seed": False}
 
 BY_PREFIX = {
     "responses": Endpoint("/v1/responses", "openai_responses", {**TEXTS, "seed": False}),

@@ -138,7 +138,8 @@ def test_the_demo_with_a_model_shows_its_answers_in_80_columns_and_says_that_not
     output = done.stdout
     assert "local/smollm2 computes them on this machine" in " ".join(output.split())
     assert "nothing was paid" in output
-    results = [json.loads(line) for line in (tmp_path / ".gemchain-demo-model/results.jsonl").open()]
+    lines = (tmp_path / ".gemchain-demo-model" / "results.jsonl").read_text(encoding="utf-8").splitlines()
+    results = [json.loads(line) for line in lines]
     assert [(each["id"], each["state"]) for each in results] == [("tiger", "DONE"), ("frog", "DONE")]
     for each in results:
         jsonschema.validate({"words": each["result"]["words"]}, stories.WORDS)

@@ -20,7 +20,7 @@ from gemchain.records.lanes import BATCH, DIRECT, FLEX
 if TYPE_CHECKING:
     from genai_prices.types import ModelInfo, Provider
 
-__all__ = ["Published", "Table", "published_models", "published_price", "service_at", "table_age"]
+__all__ = ["Published", "Table", "has_flex", "published_models", "published_price", "service_at", "table_age"]
 
 BATCHES = {"processing": "batch"}
 CONTEXTS: Mapping[str, tuple[Mapping[str, str], ...]] = {
@@ -84,6 +84,13 @@ def published_price(
             return _price(vars(found.get_prices(when, context)))
     share = 1.0 if lane == DIRECT else shares.get(service, 1.0)
     return _price(vars(found.get_prices(when)), share)
+
+
+@lru_cache(maxsize=1024)
+def has_flex(service: str, model: str) -> bool:
+    """Whether the lane `flex` of a model has a price of its own; False for a model that is not known."""
+    found = _find(service, model)
+    return found is not None and any(each.when == CONTEXTS[FLEX][0] for each in found.price_variants or ())
 
 
 def published_models(service: str) -> list[Published]:

@@ -71,7 +71,7 @@ SERVICES: Mapping[str, Service] = {
         "https://api.anthropic.com",
         "ANTHROPIC_BASE_URL",
         "/v1/models?limit=1",
-        lambda key: {"x-api-key": key, "anthropic-version": "2023-06-01"},
+        lambda key: {"x-api-key": key, "anthropic-version": "2026-10-21"},
     ),
     "mistral": Service(
         ("MISTRAL_API_KEY",),

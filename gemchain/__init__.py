@@ -14,6 +14,7 @@ chain.result()
 """
 
 from gemchain.api.chains import Chain, ChainStatus, PromptHandle, resume
+from gemchain.api.embedding import embed
 from gemchain.api.scope import Current, current
 from gemchain.api.specs import GatherSpec, PromptSpec
 from gemchain.api.starting import start, start_many
@@ -81,6 +82,7 @@ __all__ = [
     "chain",
     "configure",
     "current",
+    "embed",
     "gather",
     "now",
     "prompt",

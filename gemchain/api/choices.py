@@ -1,15 +1,16 @@
-"""Which model and which lane a prompt takes."""
+"""Which model and which lane a prompt takes, and what it asks for."""
 
 from datetime import datetime, timedelta
 from typing import Any
 
 from gemchain.errors import InvalidInputError, ModelError, RequestError
 from gemchain.ports import Capabilities
+from gemchain.records import EMBED, GENERATE
 from gemchain.records.lanes import AUTO, BATCH, LANES
 from gemchain.records.retry_policy import RetryPolicy
 from gemchain.settings import Settings
 
-__all__ = ["checked_lane", "chosen_lane", "named_model"]
+__all__ = ["check_kind", "checked_lane", "chosen_lane", "model_of_kind", "named_model"]
 
 BATCH_TAKES = timedelta(hours=24)
 """How long a provider may take for a batch; an earlier deadline asks for a faster lane."""
@@ -28,6 +29,44 @@ def named_model(given: str | None, rules: RetryPolicy, settings: Settings) -> st
             "(GEMCHAIN_DEFAULT_MODEL), or run with --model"
         )
     return model
+
+
+EMBEDDINGS = "embeddings/"
+"""What the name of a model begins with, after the prefix of its provider, where it is asked for vectors."""
+
+
+def model_of_kind(kind: Any, model: str) -> tuple[str, str]:
+    """What is asked for, and the model's name at its provider, which says so, too.
+
+    Args:
+        kind: `generate` or `embed`, as the user gave it.
+        model: The model's name at its provider. One that begins with `embeddings/` is asked for vectors
+            whatever the kind.
+
+    Raises:
+        InvalidInputError: There is no such kind.
+    """
+    if kind not in (GENERATE, EMBED):
+        raise InvalidInputError(f"kind is {GENERATE!r} or {EMBED!r}, not {kind!r:.60}")
+    if model.startswith(EMBEDDINGS):
+        return EMBED, model
+    return (EMBED, f"{EMBEDDINGS}{model}") if kind == EMBED else (GENERATE, model)
+
+
+def check_kind(model: str, kind: str, can: Capabilities) -> None:
+    """Refuse what a model is not asked for here.
+
+    Raises:
+        RequestError: The message says which models can be asked for it.
+    """
+    if kind in can.kinds:
+        return
+    if kind == EMBED:
+        raise RequestError(
+            f"no embeddings are made by the model {model!r} here; use one such as "
+            "'gemini-api/gemini-embedding-001' or 'openai/text-embedding-3-small'"
+        )
+    raise RequestError(f"the model {model!r} gives no text; use it with gemchain.embed(), or another model")
 
 
 def checked_lane(given: Any) -> str | None:

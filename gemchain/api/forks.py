@@ -37,7 +37,7 @@ def fork_chain(runtime: Runtime, chain_id: str, from_prompt: str) -> str:
     first = prompts.get(from_prompt)
     if first is None:
         raise ChainNotFoundError(f"chain {chain_id} has no prompt {from_prompt}")
-    if first.kind != "generate":
+    if not first.is_sent:
         raise InvalidInputError(f"{from_prompt} sends nothing; fork from a prompt that does")
     if any(each.progress.state in OPEN_PROMPT for each in prompts.values()):
         raise InvalidInputError(f"chain {chain_id} is still under way; wait for its end, or cancel it")

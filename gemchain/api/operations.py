@@ -159,7 +159,7 @@ def _retried(prompt: Prompt) -> Progress:
     fresh = replace(progress, callback_attempts=0, not_before_at=None, ended_at=None, unsettled=False)
     if prompt.kind == "wait" and progress.result is not None and reason in CALLBACK_ONLY:
         return replace(fresh, state=PromptState.ANSWERED, failure=None)  # nobody is asked twice
-    if prompt.kind != "generate":
+    if not prompt.is_sent:
         return replace(fresh, state=PromptState.WAITING, failure=None, unsettled=True)
     if progress.answer is not None and reason in CALLBACK_ONLY:
         return replace(fresh, state=PromptState.ANSWERED, failure=None)

@@ -4,15 +4,16 @@ import hashlib
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import KW_ONLY
 from datetime import datetime, timedelta
-from typing import Any, Generic, Protocol, TypedDict, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypedDict, TypeVar
 
-from gemchain.api.choices import named_model
+from gemchain.api.choices import model_of_kind, named_model
 from gemchain.api.scope import open_scope
 from gemchain.base import jsontext
 from gemchain.base.type_variables import Parsed_co, Value_co
 from gemchain.durable.frames import Awaited
 from gemchain.formats.response import Response
 from gemchain.ports import Options
+from gemchain.records import GENERATE
 from gemchain.records.frozen import frozen
 from gemchain.records.retry_policy import NO_POLICY, Backoff
 from gemchain.runtime import active
@@ -54,6 +55,7 @@ class OtherOptions(TypedDict, total=False):
     tools: Sequence[Any] | None
     lane: str | None
     escalate_after: float | timedelta | None
+    kind: Literal["generate", "embed"]
 
 
 class PromptOptions(OtherOptions, total=False):
@@ -88,6 +90,7 @@ class PromptSpec(Awaited[Response[Parsed_co]], Generic[Parsed_co]):
     tools: Sequence[Any] | None = None
     lane: str | None = None
     escalate_after: float | timedelta | None = None
+    kind: str = GENERATE
     schema: Any = None
 
     @property
@@ -96,6 +99,7 @@ class PromptSpec(Awaited[Response[Parsed_co]], Generic[Parsed_co]):
         runtime, scope = active(), open_scope()
         named = named_model(self.model, scope.rules if scope else NO_POLICY, runtime.settings)
         provider, model = runtime.providers.choose(named)
+        _, model = model_of_kind(self.kind, model)
         options = Options(self.system, self.temperature, self.max_output_tokens, self.tools)
         composed = provider.format(model).compose(self.request, self.config, self.schema, options=options)
         sent = jsontext.dump_bytes([named, composed.request])

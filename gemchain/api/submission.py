@@ -152,6 +152,7 @@ def submit(
             what its chain says, else the setting `lane`, else batches where the provider has them.
         escalate_after: Seconds after which a batch that it is in is cancelled and what is not answered goes
             over to the next faster lane; 0 never. By default what its chain says, else the setting.
+        kind: `generate` for a text, or `embed` for a vector: see `gemchain.embed`.
         allow_unknown_model: Take a model whose name is not known here, such as a new one; see the settings
             `known_models` and `allow_unknown_models`.
 

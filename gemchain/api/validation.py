@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from gemchain.api.arguments import Follows, Functions, accepted, follows, priority_of
-from gemchain.api.choices import checked_lane, chosen_lane, named_model
+from gemchain.api.choices import check_kind, checked_lane, chosen_lane, model_of_kind, named_model
 from gemchain.api.scope import Item, Scope
 from gemchain.api.specs import GatherSpec, PromptSpec, WaitSpec
 from gemchain.base import jsontext
@@ -46,6 +46,9 @@ def make_draft(runtime: Runtime, scope: Scope, spec: PromptSpec) -> Draft:
     named = named_model(spec.model, scope.rules, runtime.settings)
     _check_known(runtime, spec, named)
     provider, model = runtime.providers.choose(named)
+    kind, model = model_of_kind(spec.kind, model)
+    can = provider.capabilities(model)
+    check_kind(named, kind, can)
     check_text("a model's name", model)
     composed = provider.format(model).compose(
         spec.request,
@@ -72,7 +75,7 @@ def make_draft(runtime: Runtime, scope: Scope, spec: PromptSpec) -> Draft:
     functions = Functions(spec.callback, spec.on_error, spec.retry_if)
     after = follows(runtime, functions, spec.params, inherited)
     deadline_at = _deadline(scope, spec.deadline, inherited)
-    can, asked = provider.capabilities(model), checked_lane(spec.lane) or inherited.lane
+    asked = checked_lane(spec.lane) or inherited.lane
     lane = chosen_lane(named, can, asked or runtime.settings.lane or None, deadline_at, scope.created_at)
     escalates = checked_escalation(spec.escalate_after)
     prompt = Prompt(
@@ -86,7 +89,7 @@ def make_draft(runtime: Runtime, scope: Scope, spec: PromptSpec) -> Draft:
         parent.path if parent else "0",
         parent.depth + 1 if parent else 0,
         escalating(lane, inherited.escalate_after if escalates is None else escalates),
-        "generate",
+        kind,
         after.callback,
         after.params,
         after.on_error,

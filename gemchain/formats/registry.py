@@ -14,9 +14,11 @@ DEFAULT = "gemini"
 FORMATS = {
     "anthropic": ("gemchain.formats.anthropic.format", "ANTHROPIC"),
     "gemini": ("gemchain.formats.gemini.format", "GEMINI"),
+    "gemini_embeddings": ("gemchain.formats.embeddings.gemini", "GEMINI_EMBEDDINGS"),
     "mistral": ("gemchain.formats.mistral.format", "MISTRAL"),
     "openai_chat": ("gemchain.formats.openai_chat.format", "OPENAI_CHAT"),
     "openai_compat": ("gemchain.formats.openai_chat.format", "OPENAI_COMPAT"),
+    "openai_embeddings": ("gemchain.formats.embeddings.openai", "OPENAI_EMBEDDINGS"),
     "openai_responses": ("gemchain.formats.openai_responses.format", "OPENAI_RESPONSES"),
     "plain": ("gemchain.formats.plain.format", "PLAIN"),
 }

@@ -70,6 +70,8 @@ class Response(Generic[Parsed_co]):
         self._text: str | None = None
 
     def __repr__(self) -> str:
+        if hasattr(self.wire_format, "embedding"):
+            return f"Response(embedding of {len(self.embedding)} numbers)"
         return f"Response({shorten(self.text, SHOWN)!r}, finish_reason={self.finish_reason!r})"
 
     def __getstate__(self) -> dict[str, Any]:
@@ -110,6 +112,21 @@ class Response(Generic[Parsed_co]):
         """
         parse = orjson.loads if self._parse is None else self._parse
         return cast("Parsed_co", parse(self.text))
+
+    @property
+    def embedding(self) -> list[float]:
+        """The vector of an embedding; empty when there is none.
+
+        Raises:
+            TypeError: The answer is a text: it was asked for without `kind="embed"`.
+        """
+        read = getattr(self.wire_format, "embedding", None)
+        if read is None:
+            raise TypeError(
+                f"the answer of {self.model!r} is a text and has no embedding; ask for one with "
+                "gemchain.embed(…), or with kind='embed'"
+            )
+        return cast("list[float]", read(self.raw))
 
     @property
     def finish_reason(self) -> str:

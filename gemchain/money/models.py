@@ -87,7 +87,7 @@ def check_model(given: str, provider: str, model: str, more: Collection[str] = (
         ModelError: It is not known; the message offers names that are alike.
     """
     family = FAMILIES.get(provider)
-    bare = None if family is None else family.bare(model)
+    bare = None if family is None else family.bare(model.removeprefix("embeddings/"))
     if family is None or bare is None or {given, model, bare} & set(more) or prices.known(bare, provider):
         return
     near = [] if _is_made_up(provider, bare) else _near(bare, [*prices.models(provider), *more])

@@ -62,7 +62,7 @@ _BEGINNINGS = {
 
 _PREFIX = re.compile(
     r"^(?:simulated/|plain/|gemini-api/|vertex/|models/|publishers/google/models/|projects/[^/]+/locations/[^/]+/"
-    r"|openai/|anthropic/|mistral/|responses/)+"
+    r"|openai/|anthropic/|mistral/|responses/|embeddings/)+"
 )
 _VERSION = re.compile(r"@.*$|-\d{3}$|-latest$")
 

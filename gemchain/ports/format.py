@@ -9,7 +9,17 @@ from typing import Any, NamedTuple, Protocol
 
 from gemchain.records import Failure
 
-__all__ = ["NO_OPTIONS", "Attach", "Composed", "FileContent", "Format", "Options", "TokenCounts", "ToolCall"]
+__all__ = [
+    "NO_OPTIONS",
+    "Attach",
+    "Composed",
+    "EmbeddingFormat",
+    "FileContent",
+    "Format",
+    "Options",
+    "TokenCounts",
+    "ToolCall",
+]
 
 
 class TokenCounts(NamedTuple):
@@ -185,3 +195,13 @@ class Format(Protocol):
         Raises:
             TypeError: Something in it is not JSON.
         """
+
+
+class EmbeddingFormat(Format, Protocol):
+    """Spells requests for embeddings, and reads the vectors.
+
+    One request embeds one input. An answer has no text, and asks for no tool.
+    """
+
+    def embedding(self, body: Mapping[str, Any]) -> list[float]:
+        """The vector of an answer; empty when there is none."""

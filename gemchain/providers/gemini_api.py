@@ -15,6 +15,7 @@ each other's.
 import os
 import secrets
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -28,8 +29,9 @@ from gemchain.errors import (
     ProviderUnavailableError,
     RequestError,
 )
+from gemchain.formats.embeddings.gemini import GEMINI_EMBEDDINGS
 from gemchain.formats.gemini import rows
-from gemchain.ports import Blobs, DirectRun, Job, JobState, Limits
+from gemchain.ports import Blobs, Capabilities, DirectRun, Format, Job, JobState, Limits
 from gemchain.providers.direct import DirectLane, Endpoint
 from gemchain.providers.direct.endpoints import gemini_api
 from gemchain.providers.gemini_batches import GeminiBatches
@@ -37,6 +39,7 @@ from gemchain.providers.jobs import first_going
 from gemchain.providers.output_files import is_output, output_folder
 from gemchain.records import Batch, Failure, InputRow, OutputFile
 from gemchain.records.identity import job_name
+from gemchain.records.lanes import BATCH, DIRECT
 
 if TYPE_CHECKING:
     from google.genai import Client
@@ -58,6 +61,9 @@ _WHY = {
     "FAILED": "the job failed",
     "PARTIALLY_SUCCEEDED": "the job succeeded in part",
 }
+EMBEDDINGS = "embeddings/"
+"""What the name of a model begins with that is asked for vectors (`asyncBatchEmbedContent`)."""
+
 KEY_HELP = "get a key at https://aistudio.google.com/apikey and set GEMINI_API_KEY"
 
 
@@ -87,6 +93,17 @@ class GeminiApiProvider(GeminiBatches):
         self._concurrency = concurrency
         self._lane = DirectLane(self._endpoint_of)
         self._client: Client | None = None
+
+    def format(self, model: str) -> Format:
+        """That of `embedContent` for `embeddings/…`, else `generateContent`'s; see `Provider.format`."""
+        return GEMINI_EMBEDDINGS if model.startswith(EMBEDDINGS) else super().format(model)
+
+    def capabilities(self, model: str) -> Capabilities:
+        """Those of the table, and of embeddings nothing but them; see `Provider.capabilities`."""
+        can = super().capabilities(model)
+        if not model.startswith(EMBEDDINGS):
+            return can._replace(kinds=("generate",))
+        return can._replace(lanes=(BATCH, DIRECT), kinds=("embed",), schema="", tools=False, seed=False)
 
     def check(self, model: str, request: dict[str, Any]) -> None:
         """Refuse what the API would refuse; see `Provider.check`."""
@@ -123,8 +140,7 @@ class GeminiApiProvider(GeminiBatches):
         """A new job over a new upload of the input; see `Provider.create`."""
         name = job_name(batch.id)
         with _translated(f"create the job of batch {batch.id!r} for model {batch.model!r}"):
-            file = self._upload(batch, name)
-            job = self._opened().batches.create(model=batch.model, src=file, config={"display_name": name})
+            job = self._created(batch.model, self._upload(batch, name), name)
         # Whether it is over already, `poll` tells: from here on no error may say that there is no job.
         return Job(job.name or "", JobState.RUNNING)
 
@@ -156,6 +172,18 @@ class GeminiApiProvider(GeminiBatches):
             options = HttpOptions(timeout=TIMEOUT_MS, base_url=self._endpoint or None)
             self._client = Client(vertexai=False, api_key=self._found_key(), http_options=options)
         return self._client
+
+    def _created(self, model: str, file: str, name: str) -> "BatchJob":
+        batches = self._opened().batches
+        if not model.startswith(EMBEDDINGS):
+            return batches.create(model=model, src=file, config={"display_name": name})
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the library may change this call; our tests would show it
+            return batches.create_embeddings(
+                model=model.removeprefix(EMBEDDINGS),
+                src={"file_name": file},
+                config={"display_name": name},
+            )
 
     def _found_key(self) -> str:
         key = self._key or os.environ.get("GEMINI_API_KEY") or os.environ.get("GOOGLE_API_KEY")

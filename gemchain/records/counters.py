@@ -29,7 +29,7 @@ class StepCount(NamedTuple):
 
 def step_name(prompt: Prompt) -> str | None:
     """The name of the function that gets the answer of a prompt; None for a prompt that sends nothing."""
-    if prompt.kind != "generate":
+    if not prompt.is_sent:
         return None
     return (prompt.callback or "").rpartition(":")[2].partition("@")[0][:NAME] or LAST
 

@@ -14,7 +14,7 @@ from gemchain.records.queue import queue_name
 from gemchain.records.states import PromptState
 from gemchain.records.usage import NO_USAGE, Usage
 
-__all__ = ["QUEUED", "AnswerRef", "Draft", "InputRow", "Move", "Progress", "Prompt"]
+__all__ = ["EMBED", "GENERATE", "QUEUED", "AnswerRef", "Draft", "InputRow", "Move", "Progress", "Prompt"]
 
 
 class AnswerRef(NamedTuple):
@@ -24,6 +24,12 @@ class AnswerRef(NamedTuple):
     generation: int
     offset: int
     length: int
+
+
+GENERATE, EMBED = "generate", "embed"
+"""Kinds of prompts that are sent: for a text, and for a vector."""
+
+_SENT = frozenset({GENERATE, EMBED})
 
 
 @frozen()
@@ -131,6 +137,11 @@ class Prompt:
     progress: Progress = QUEUED
     version: int = 0
     damage: str | None = None
+
+    @property
+    def is_sent(self) -> bool:
+        """Whether it is sent to a provider: a join, a wait and a value are not."""
+        return self.kind in _SENT
 
     @property
     def queue(self) -> str:

@@ -16,9 +16,6 @@ from gemchain.records.lanes import split
 
 __all__ = ["Estimate", "Rehearsal", "request_of"]
 
-GENERATE = "generate"
-"""The kind of prompts that are sent."""
-
 
 class Estimate(NamedTuple):
     """Prompts of one model in one lane, and about how many tokens their requests have."""
@@ -62,7 +59,7 @@ class Rehearsal:
         self.started += 1
         self.ended += not unit.drafts
         for draft in unit.drafts:
-            if draft.prompt.kind != GENERATE:
+            if not draft.prompt.is_sent:
                 self.waits += 1
                 continue
             self.first = self.first or FirstRequest(row, draft)

@@ -43,6 +43,9 @@ LONG = 400
 MOST = 1000
 """Prompts of one chain that are shown."""
 
+SHOWN_NUMBERS = 4
+"""Numbers of a vector that are shown; `--json` has them all."""
+
 
 def show_anything(state: str | None, text: str, *, as_json: bool) -> None:
     """Print the record with this id."""
@@ -156,7 +159,7 @@ def _show_prompt(runtime: Runtime, prompt: Prompt, *, as_json: bool) -> None:
     request = runtime.store.requests([prompt.id]).get(prompt.id, "null")
     answer = _answer(runtime, prompt)
     if as_json:
-        text = answer.text if isinstance(answer, Response) else answer
+        text = _answer_data(answer) if isinstance(answer, Response) else answer
         print_json(prompt_data(prompt) | {"request": jsontext.load(request), "answer": text})
         return
     console = wide_console()
@@ -170,7 +173,22 @@ def _show_prompt(runtime: Runtime, prompt: Prompt, *, as_json: bool) -> None:
 
 
 def _answer_text(answer: Response | str | None) -> str:
-    return f"{answer.text}\n({answer.finish_reason})" if isinstance(answer, Response) else answer or ""
+    if not isinstance(answer, Response):
+        return answer or ""
+    data = _answer_data(answer)
+    text = data if isinstance(data, str) else _vector_text(data)
+    return f"{text}\n({answer.finish_reason})"
+
+
+def _answer_data(answer: Response) -> str | list[float]:
+    """The text of an answer, or its vector."""
+    return answer.embedding if hasattr(answer.wire_format, "embedding") else answer.text
+
+
+def _vector_text(vector: list[float]) -> str:
+    """A vector by its first numbers."""
+    shown = ", ".join(f"{each:.4g}" for each in vector[:SHOWN_NUMBERS])
+    return f"[{shown}{', …' if len(vector) > SHOWN_NUMBERS else ''}] ({len(vector)} numbers)"
 
 
 def _prompt_pairs(prompt: Prompt) -> Table:

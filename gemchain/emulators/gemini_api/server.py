@@ -13,13 +13,12 @@ from gemchain.emulators.rest import Exchange, RestEmulator, json_object
 from gemchain.money import prices
 from gemchain.ports import Clock
 from gemchain.simulated.dialect import Responder
-from gemchain.simulated.gemini import builtin
 
 __all__ = ["GeminiApiEmulator"]
 
 _UPLOAD = "/upload/v1beta/files"
-_CREATE = re.compile(r"/v1beta/models/([^/:]+):batchGenerateContent\Z")
-_GENERATE = re.compile(r"/v1beta/models/([^/:]+):generateContent\Z")
+_CREATE = re.compile(r"/v1beta/models/([^/:]+):(batchGenerateContent|asyncBatchEmbedContent)\Z")
+_GENERATE = re.compile(r"/v1beta/models/([^/:]+):(generateContent|embedContent)\Z")
 _BATCH = re.compile(r"/v1beta/(batches/[^/:]+)(:cancel)?\Z")
 _FILE = re.compile(r"/v1beta/(files/[^/:]+)(:download)?\Z")
 
@@ -35,10 +34,12 @@ class _Exchange(Exchange):
         if self.command == "POST" and path.startswith(_UPLOAD):
             return self._uploaded(path, body)
         if found := _CREATE.match(path):
-            return service.create(found.group(1), json_object(body))
+            embeds = found.group(2) == "asyncBatchEmbedContent"
+            return service.create(found.group(1), json_object(body), embeds=embeds)
         if found := _GENERATE.match(path):
             time.sleep(service.latency)
-            return service.generate(found.group(1), json_object(body))
+            embeds = found.group(2) == "embedContent"
+            return service.answer(found.group(1), json_object(body), embeds=embeds)
         if found := _FILE.match(path):
             return service.read_file(found.group(1)) if found.group(2) else service.file(found.group(1))
         if path == "/v1beta/batches":
@@ -105,7 +106,7 @@ class GeminiApiEmulator(RestEmulator[GeminiApiService]):
     ) -> None:
         service = GeminiApiService(
             (clock or SystemClock()).now,
-            responder=responder or builtin,
+            responder=responder,
             turnaround=turnaround,
             seed=seed,
             serves=serves or prices.known,

@@ -15,7 +15,9 @@ from typing import Any
 import orjson
 
 from gemchain.emulators.refusals import Refusal, invalid, not_found, precondition
+from gemchain.formats.gemini.fields import field_of
 from gemchain.simulated.dialect import Responder
+from gemchain.simulated.dialects import GEMINI, GEMINI_EMBEDDINGS
 from gemchain.simulated.faults import Draws, Faults, JobFate
 from gemchain.simulated.output import Simulation, write_output
 
@@ -57,6 +59,7 @@ class StoredBatch:
     fate: JobFate | None = None
     is_cancelled: bool = False
     responses_file: str | None = None
+    embeds: bool = False
 
 
 class GeminiApiService:
@@ -64,7 +67,7 @@ class GeminiApiService:
 
     Args:
         now: The present.
-        responder: Answers the requests.
+        responder: Answers the requests in place of the built-in one.
         turnaround: Seconds that a batch takes.
         seed: Seed of everything that is drawn.
         serves: Whether a model exists.
@@ -74,7 +77,7 @@ class GeminiApiService:
         self,
         now: Callable[[], datetime],
         *,
-        responder: Responder,
+        responder: Responder | None,
         turnaround: float,
         seed: int,
         serves: Callable[[str], bool],
@@ -115,23 +118,37 @@ class GeminiApiService:
         with self._call():
             return self._found_file(name).data
 
-    def create(self, model: str, body: dict[str, Any]) -> dict[str, Any]:
-        """A new batch, whether or not one of this display name exists."""
+    def create(self, model: str, body: dict[str, Any], *, embeds: bool = False) -> dict[str, Any]:
+        """A new batch, whether or not one of this display name exists.
+
+        Args:
+            model: The model that is asked.
+            body: What was sent.
+            embeds: Whether its requests are those of `embedContent`.
+        """
         with self._call():
             asked = body.get("batch") or {}
-            file = (asked.get("inputConfig") or {}).get("fileName") or ""
+            # google-genai spells the name for embeddings in snake_case, and the service takes both.
+            file = field_of(asked.get("inputConfig") or {}, "fileName") or ""
             if not self._serves(model):
                 raise not_found(f"models/{model} is not found for API version v1beta, or is not supported.")
             if not file:
                 raise invalid("The batch needs an input file (emulated).")
             self._found_file(file)
             name, now = f"batches/b{next(self._numbers):012d}", self._now()
-            batch = StoredBatch(name, asked.get("displayName", ""), model, file, now, now + self._turnaround)
+            batch = StoredBatch(
+                name, asked.get("displayName", ""), model, file, now, now + self._turnaround, embeds=embeds
+            )
             self._batches[name] = batch
             return self._resource(batch)
 
-    def generate(self, model: str, request: dict[str, Any]) -> dict[str, Any]:
+    def answer(self, model: str, request: dict[str, Any], *, embeds: bool = False) -> dict[str, Any]:
         """Answer one request at once.
+
+        Args:
+            model: The model that is asked.
+            request: What was sent.
+            embeds: Whether it is one of `embedContent`.
 
         Raises:
             Refusal: No such model, or what the faults drew.
@@ -141,7 +158,7 @@ class GeminiApiService:
         with self._lock:
             number, draws = next(self._numbers), Draws(self._faults, self._seed, "generate")
         seen_at = self._now().isoformat(timespec="microseconds")
-        status, body = Simulation(self._responder, model, draws, seen_at).answer(request, str(number))
+        status, body = self._simulation(model, draws, seen_at, embeds=embeds).answer(request, str(number))
         if status:
             error = orjson.loads(status[status.index("{") :])["error"]
             raise Refusal(error["code"], error.get("status", ""), error["message"])
@@ -204,17 +221,22 @@ class GeminiApiService:
             return
         seen_at = batch.ready_at.isoformat(timespec="microseconds")
         rows: list[bytes] = []
-        simulation = Simulation(self._responder, batch.model, draws, seen_at, bare=True)
+        simulation = self._simulation(batch.model, draws, seen_at, embeds=batch.embeds)
         write_output([self._files[batch.input_file].data], rows.append, simulation)
         name = f"files/batch-{batch.name.rpartition('/')[2]}"
         self._files[name] = StoredFile(name, b"".join(rows), batch.ready_at)
         batch.responses_file = name
 
+    def _simulation(self, model: str, draws: Draws, seen_at: str, *, embeds: bool) -> Simulation:
+        dialect = GEMINI_EMBEDDINGS if embeds else GEMINI
+        responder = self._responder or dialect.builtin
+        return Simulation(responder, model, draws, seen_at, bare=True, dialect=dialect)
+
     def _resource(self, batch: StoredBatch) -> dict[str, Any]:
         """The batch as a long-running operation."""
         state = _WORDS[batch.fate] if batch.fate else "PENDING" if self._is_young(batch) else "RUNNING"
         metadata: dict[str, Any] = {
-            "@type": "type.googleapis.com/google.ai.generativelanguage.v1main.GenerateContentBatch",
+            "@type": f"type.googleapis.com/google.ai.generativelanguage.v1main.{_type(batch)}",
             "name": batch.name,
             "displayName": batch.display_name,
             "model": f"models/{batch.model}",
@@ -235,6 +257,10 @@ class GeminiApiService:
 
     def _is_young(self, batch: StoredBatch) -> bool:
         return self._now() < batch.created_at + self._turnaround / 10
+
+
+def _type(batch: StoredBatch) -> str:
+    return "EmbedContentBatch" if batch.embeds else "GenerateContentBatch"
 
 
 def _file_resource(file: StoredFile) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from gemchain.base import jsontext
 from gemchain.durable import values
 from gemchain.errors import DamagedError
 from gemchain.formats.response import Response
-from gemchain.records import Chain, ChainMove, Failure, Prompt
+from gemchain.records import EMBED, Chain, ChainMove, Failure, Prompt
 from gemchain.records.states import ChainState, PromptState
 
 __all__ = ["Gathered", "chain_end", "gathered", "uncalled"]
@@ -39,11 +39,18 @@ class _Failed(NamedTuple):
 def uncalled(prompt: Prompt, answer: Any) -> str:
     """What stands for the value of a prompt without a callback, as JSON text.
 
-    A join wants the whole response of such a branch; a chain ends with its text, or its data.
+    A join wants the whole response of such a branch; a chain ends with its text, its data, or its vector.
     """
     if prompt.join_id is not None or not isinstance(answer, Response):
         return values.pack(answer)
-    return jsontext.dump(answer.text if prompt.schema is None else answer.parsed)
+    return jsontext.dump(_data(prompt, answer))
+
+
+def _data(prompt: Prompt, answer: Response) -> Any:
+    """What an answer is as data: its vector, its text, or what fits its schema."""
+    if prompt.kind == EMBED:
+        return answer.embedding
+    return answer.text if prompt.schema is None else answer.parsed
 
 
 def _value(prompt: Prompt) -> Any:

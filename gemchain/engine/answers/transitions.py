@@ -126,7 +126,7 @@ def _is_rest(after: Any) -> bool:
 def _answer_again(case: DeliveryContext, after: float) -> Delivery:
     """The callback wants another answer."""
     failure = Failure("unwanted", "the callback asked for another answer", retryable=True)
-    if case.prompt.progress.attempt >= case.prompt.max_attempts or case.prompt.kind != "generate":
+    if case.prompt.progress.attempt >= case.prompt.max_attempts or not case.prompt.is_sent:
         return fail(case, failure)
     again_at, deadline_at = case.now + timedelta(seconds=after), case.prompt.deadline_at
     late = deadline_at is not None and again_at >= deadline_at

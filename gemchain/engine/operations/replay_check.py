@@ -147,7 +147,7 @@ class _Program:
 
     def _value(self, record: Prompt) -> Any:
         """What the await gave. The last prompt of a branch keeps its branch's value: read its answer."""
-        if record.kind != "generate" or record.progress.answer is None:
+        if not record.is_sent or record.progress.answer is None:
             return values.unpack(record.progress.result or "null")
         outcome = reread(self._runtime, record)
         failure = outcome.failure if outcome else None

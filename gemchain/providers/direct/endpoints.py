@@ -11,6 +11,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from gemchain.formats.embeddings.gemini import GEMINI_EMBEDDINGS
 from gemchain.formats.gemini.format import GEMINI
 from gemchain.ports import Format
 from gemchain.providers.direct.endpoint import TIMEOUTS, Auth, Endpoint, FixedHeaders
@@ -38,7 +39,7 @@ GEMINI_API = "https://generativelanguage.googleapis.com"
 CHAT, RESPONSES, EMBEDDINGS = "chat/completions", "responses", "embeddings"
 """Paths of OpenAI's API, and of those that are like it."""
 
-ANTHROPIC_VERSION = "2023-06-01"
+ANTHROPIC_VERSION = "2026-10-21"
 """https://platform.claude.com/docs/en/api/versioning"""
 
 TIER = {"service_tier": FLEX}
@@ -131,14 +132,16 @@ def mistral(
 def gemini_api(
     batch: Batch, key: str, base_url: str = "", *, concurrency: int = 64, key_help: str = ""
 ) -> Endpoint:
-    """The Gemini API with a key; see `openai` for the arguments."""
-    model = batch.model.removeprefix("models/")
+    """The Gemini API with a key; see `openai` for the arguments. `embeddings/…` is asked for vectors."""
+    embeds = batch.model.startswith(f"{EMBEDDINGS}/")
+    model = batch.model.removeprefix(f"{EMBEDDINGS}/").removeprefix("models/")
+    verb = "embedContent" if embeds else "generateContent"
     return Endpoint(
         provider=batch.provider,
         service="the Gemini API",
         model=batch.model,
-        url=_address(base_url or GEMINI_API, f"v1beta/models/{model}:generateContent"),
-        format=GEMINI,
+        url=_address(base_url or GEMINI_API, f"v1beta/models/{model}:{verb}"),
+        format=GEMINI_EMBEDDINGS if embeds else GEMINI,
         auth=FixedHeaders({"x-goog-api-key": key}),
         fields={"serviceTier": FLEX} if batch.lane == FLEX else {},
         lane=batch.lane,

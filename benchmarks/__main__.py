@@ -15,6 +15,7 @@ SHORT = (
     ("makespan",),
     ("dispatch_memory", "--rows", "50000"),
     ("soak", "--prompts", "20000"),
+    ("direct", "--rounds", "1"),
 )
 FULL = (
     ("import_time",),
@@ -24,6 +25,8 @@ FULL = (
     ("dispatch_memory", "--rows", "1000000"),
     ("dispatch_memory", "--rows", "1000000", "--unkeyed"),
     ("soak",),
+    ("direct",),
+    ("direct", "--memory", "--latency", "0.001", "--prompts", "100000"),
 )
 
 

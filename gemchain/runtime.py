@@ -40,9 +40,10 @@ class Providers:
     """
 
     def __init__(self, makers: Mapping[str, Callable[[], Provider]], choose: Choose) -> None:
-        self._makers = makers
+        self._makers: Mapping[str, Callable[[], Provider]] = makers
         self._made: dict[str, Provider] = {}
         self._choose = choose
+        self._added: set[str] = set()
         self._chosen: dict[str, tuple[Provider, str]] = {}
         self._formats: dict[tuple[str, str], Format] = {}
         self.checked: set[str] = set()
@@ -61,7 +62,7 @@ class Providers:
         """
         known = self._chosen.get(model) if isinstance(model, str) else None
         if known is None:
-            name, inner = self._choose(model)
+            name, inner = self.split(model)
             known = self._chosen[model] = (self.named(name), inner)
         return known
 
@@ -71,7 +72,21 @@ class Providers:
         Raises:
             ModelError: No provider serves it.
         """
-        return self._choose(model)
+        name, _, inner = model.partition("/") if isinstance(model, str) else ("", "", "")
+        return (name, inner) if name in self._added and inner else self._choose(model)
+
+    def add(self, name: str, make: Callable[[], Provider]) -> None:
+        """Add a provider of one's own, whose models are called `NAME/MODEL`.
+
+        Every process that starts, sends or dispatches its chains has to add it, right after `configure`.
+
+        Raises:
+            ConfigurationError: There is a provider of this name, or it is no name.
+        """
+        if name in self._makers or not name.replace("-", "").isalnum():
+            raise ConfigurationError(f"a provider cannot be added as {name!r}: it is taken, or it is no name")
+        self._makers = {**self._makers, name: make}
+        self._added.add(name)
 
     def format_of(self, prompt: Prompt) -> Format:
         """The wire format of a prompt's request and answer.

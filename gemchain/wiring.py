@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Unpack
 from urllib.parse import urlsplit
@@ -18,7 +19,7 @@ from gemchain.functions.own_key import NAME, OwnKey
 from gemchain.money import prices
 from gemchain.ports import Blobs, Clock, Provider, Store, Waker
 from gemchain.providers.choice import choose_provider
-from gemchain.providers.compat_servers import priced_servers
+from gemchain.providers.compat_servers import PREFIX, CompatServer, compat_servers, priced_servers
 from gemchain.records import checked_owner
 from gemchain.runtime import Providers, Runtime, active, build_with, install
 from gemchain.settings import Settings
@@ -273,6 +274,7 @@ def _providers(settings: Settings, blobs: Blobs, clock: Clock, responder: Respon
             project=settings.project,
             location=settings.location,
             endpoint=settings.vertex_endpoint,
+            concurrency=settings.concurrency,
         )
 
     def gemini_api() -> Provider:
@@ -314,8 +316,24 @@ def _providers(settings: Settings, blobs: Blobs, clock: Clock, responder: Respon
         "anthropic": anthropic,
         "mistral": mistral,
         "local": local,
+        **_servers(settings, blobs),
     }
-    return Providers(constructors, choose_provider)
+    names = compat_servers(settings.compat).keys()
+    return Providers(constructors, lambda model: choose_provider(model, names))
+
+
+def _servers(settings: Settings, blobs: Blobs) -> dict[str, Callable[[], Provider]]:
+    """The servers of the setting `compat`, by their providers' names."""
+
+    def server(name: str, entry: CompatServer) -> Provider:
+        from gemchain.providers.compat import CompatProvider
+
+        return CompatProvider(name, entry, blobs, concurrency=settings.concurrency)
+
+    return {
+        f"{PREFIX}{name}": partial(server, name, entry)
+        for name, entry in compat_servers(settings.compat).items()
+    }
 
 
 def _current_settings(**changes: Any) -> Settings:

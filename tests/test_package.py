@@ -19,6 +19,8 @@ HEAVY = (
     "grpc",
     "jsonschema",
     "httpx",
+    "httpx2",
+    "genai_prices",
     "cloudpickle",
 )
 

@@ -50,6 +50,13 @@ class RestEmulator(StandIn, Generic[S]):
         """Break the connection in the middle of the next answers to a path that contains this."""
         self._server.cuts += [path] * times
 
+    def garble_next(self, answer: bytes, path: str = "") -> None:
+        """Do what the next call to a path that contains this asks for, and answer with these bytes.
+
+        So does a proxy that is broken.
+        """
+        self._server.garbled.append((path, answer))
+
     def start(self) -> None:
         """Begin to serve. Connections made before are answered from now on."""
         self._thread.start()
@@ -68,6 +75,7 @@ class _Server(Listener, HTTPServer):
         super().__init__(address, exchange)
         self.refusals: list[Refusal] = []
         self.cuts: list[str] = []
+        self.garbled: list[tuple[str, bytes]] = []
         self.connections = 0
 
     def process_request(self, request: Any, client_address: Any) -> None:
@@ -112,7 +120,7 @@ class Exchange(BaseHTTPRequestHandler):
             status, answer = 200, self.answered(body)
         except Refusal as refusal:
             status, answer, self.extra = refusal.code, refusal.body(), refusal.headers()
-        data = answer if isinstance(answer, bytes) else orjson.dumps(answer)
+        data = self._garbled(answer if isinstance(answer, bytes) else orjson.dumps(answer))
         self.send_response(status)
         headers = {"Content-Type": "application/json; charset=UTF-8", "Content-Length": str(len(data))}
         for name, value in (headers | self.extra).items():
@@ -124,6 +132,16 @@ class Exchange(BaseHTTPRequestHandler):
         self.wfile.write(data[: self.cut])
         if self.cut is not None:
             self.close_connection = True
+
+    def _garbled(self, data: bytes) -> bytes:
+        """The answer that is sent in place of this one."""
+        for path, answer in self.server.garbled:
+            if path in self.path:
+                self.server.garbled.remove((path, answer))
+                if answer.startswith(b"<"):
+                    self.extra = {"Content-Type": "text/html"}
+                return answer
+        return data
 
     do_GET = do_POST = do_DELETE = _answer  # noqa: N815 -- the names that http.server looks for
 

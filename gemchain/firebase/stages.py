@@ -18,7 +18,7 @@ from typing import NamedTuple
 from gemchain.engine.batches.leases import free
 from gemchain.engine.batches.outages import Outages
 from gemchain.engine.callback_retries import retry_callbacks
-from gemchain.engine.operations.hasten import is_waited_for
+from gemchain.engine.operations.hasten import PAUSES, is_waited_for
 from gemchain.engine.stages.assemble import assemble
 from gemchain.engine.stages.collect import collect, collect_one
 from gemchain.engine.stages.dispatch import dispatch_part
@@ -41,9 +41,6 @@ __all__ = [
     "look_hinted",
     "sweep_up",
 ]
-
-PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
-"""Seconds between polls of a job whose output was written: the file appears shortly before the job ends."""
 
 REMINDERS = 100
 """Parts that one sweep announces again, at most: the parts behind them still have tasks in the queue."""

@@ -20,12 +20,13 @@ from gemchain.records.lanes import BATCH, DIRECT, FLEX
 if TYPE_CHECKING:
     from genai_prices.types import ModelInfo, Provider
 
-__all__ = ["Published", "Table", "published_models", "published_price", "service_at", "table_age"]
+__all__ = ["Published", "Table", "has_flex", "published_models", "published_price", "service_at", "table_age"]
 
+BATCHES = {"processing": "batch"}
 CONTEXTS: Mapping[str, tuple[Mapping[str, str], ...]] = {
     DIRECT: (),
-    BATCH: ({"processing": "batch"},),
-    FLEX: ({"service_tier": "flex"}, {"processing": "batch"}),
+    BATCH: (BATCHES,),
+    FLEX: ({"service_tier": "flex"}, BATCHES),
 }
 """How the package calls the lanes; of several names the first that has a price. Flex costs what a batch does:
 https://ai.google.dev/gemini-api/docs/flex-inference, https://developers.openai.com/api/docs/guides/flex-processing.
@@ -85,16 +86,29 @@ def published_price(
     return _price(vars(found.get_prices(when)), share)
 
 
+@lru_cache(maxsize=1024)
+def has_flex(service: str, model: str) -> bool:
+    """Whether the lane `flex` of a model has a price of its own; False for a model that is not known."""
+    found = _find(service, model)
+    return found is not None and any(each.when == CONTEXTS[FLEX][0] for each in found.price_variants or ())
+
+
 def published_models(service: str) -> list[Published]:
-    """The models of a service that answer prompts with text, or embed, the newest of each family first."""
+    """The models of a service that answer prompts with text, or embed.
+
+    Those with a batch price of their own come first, as the ones that are served today; among them
+    the newest of each family.
+    """
+    now = datetime.now(UTC)
     provider = _provider(service)
     found = [
-        Published(each.id, each.context_window, bool(each.deprecated))
+        each
         for each in (provider.models if provider else ())
         if not _NOT_TEXT.search(each.id)
-        and published_price(service, each.id, DIRECT, datetime.now(UTC).date(), {}) is not None
+        and published_price(service, each.id, DIRECT, now.date(), {}) is not None
     ]
-    return sorted(found, key=lambda each: _newest_first(each.name))
+    found.sort(key=lambda each: (not _has_variant(each, BATCHES, now), _newest_first(each.id)))
+    return [Published(each.id, each.context_window, bool(each.deprecated)) for each in found]
 
 
 @lru_cache(maxsize=64)

@@ -12,7 +12,7 @@ OPENAI_FILES = ("image", "pdf", "text")
 GEMINI_FILES = ("image", "pdf", "audio", "video", "text")
 
 TABLE: dict[str, Capabilities] = {
-    "vertex": Capabilities(lanes=(BATCH,), files=GEMINI_FILES),
+    "vertex": Capabilities(lanes=(FLEX, BATCH, DIRECT), files=GEMINI_FILES),
     "gemini-api": Capabilities(
         lanes=(FLEX, BATCH, DIRECT),
         kinds=("generate", "embed"),

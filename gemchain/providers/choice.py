@@ -1,6 +1,7 @@
 """Which provider a model's name chooses."""
 
 import re
+from collections.abc import Collection
 
 from gemchain.errors import ModelError
 from gemchain.money import prices
@@ -9,6 +10,9 @@ __all__ = ["PREFIXES", "VERTEX_MODEL", "choose_provider", "model_prefix"]
 
 PREFIXES = {each: each for each in ("simulated", "gemini-api", "openai", "anthropic", "mistral", "local")}
 """Prefixes of model names, before a slash, and the provider that each chooses."""
+
+COMPAT = "compat"
+"""Prefix of the models of a server of the setting `compat`, before the server's name."""
 
 VERTEX_MODEL, VERTEX_PATH = "gemini-", "publishers/google/models/"
 """Prefixes of the names of models on Vertex AI."""
@@ -19,8 +23,12 @@ VERTEX_OWN = re.compile(
 """Whole names on Vertex AI, such as those of models that were tuned in a project."""
 
 
-def choose_provider(model: str) -> tuple[str, str]:
+def choose_provider(model: str, servers: Collection[str] | None = None) -> tuple[str, str]:
     """The provider that a model's name chooses, and the model's name there.
+
+    Args:
+        model: The name as a user writes it.
+        servers: The names of the servers of the setting `compat`; None takes any.
 
     Raises:
         ModelError: No provider serves the model; the message names the most similar name that is served.
@@ -28,6 +36,8 @@ def choose_provider(model: str) -> tuple[str, str]:
     if not isinstance(model, str) or not model.strip():
         raise ModelError(f"a model is a name such as 'simulated/echo', not {model!r}")
     prefix, slash, inner = model.partition("/")
+    if prefix == COMPAT:
+        return _of_server(model, inner, servers)
     if model.startswith(VERTEX_PATH) or (not slash and model.startswith(VERTEX_MODEL)):
         return "vertex", model.removeprefix(VERTEX_PATH)
     if VERTEX_OWN.match(model):
@@ -37,12 +47,22 @@ def choose_provider(model: str) -> tuple[str, str]:
     raise ModelError(f"no provider serves the model {model!r}; {_hint(model, prefix, inner)}")
 
 
+def _of_server(model: str, inner: str, servers: Collection[str] | None) -> tuple[str, str]:
+    name, _, rest = inner.partition("/")
+    if servers is None or name in servers:
+        if not name or not rest:
+            raise ModelError(f"{model!r} names no model; write it as '{COMPAT}/{name or 'NAME'}/MODEL'")
+        return f"{COMPAT}-{name}", rest
+    there = f"there are {', '.join(sorted(servers))}" if servers else "it names none"
+    raise ModelError(f"no server {name!r} is in the setting compat ({there}), so none serves {model!r}")
+
+
 def _hint(model: str, prefix: str, inner: str) -> str:
     from difflib import get_close_matches  # rarely needed, and 1 ms to import
 
     if not inner and (near := get_close_matches(model, prices.models(), n=1)):
         return f"did you mean {near[0]!r}?"
-    if near := get_close_matches(prefix, PREFIXES, n=1):
+    if near := get_close_matches(prefix, (*PREFIXES, COMPAT), n=1):
         return f"did you mean '{near[0]}/{inner or model}'?"
     return f"a name begins with {_known()}"
 
@@ -57,6 +77,6 @@ def model_prefix(provider: str) -> str:
     The names of a server of the setting `compat`, whose provider is `compat-NAME`, begin with `compat/NAME/`.
     """
     kind, _, name = provider.partition("-")
-    if provider not in PREFIXES.values() and kind == "compat":
+    if provider not in PREFIXES.values() and kind == COMPAT:
         return f"{kind}/{name}/"
     return next((f"{prefix}/" for prefix, each in PREFIXES.items() if each == provider), "")

@@ -21,10 +21,11 @@ PREFIX = "compat-"
 """What the names of their providers begin with."""
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?\Z")
-_ENTRIES = frozenset({"url", "key_env", "headers", "concurrency", "prices"})
+_ENTRIES = frozenset({"url", "key_env", "headers", "concurrency", "prices", "batch"})
+PROBE = "probe"
 _FORM = (
     'an entry reads {"NAME": {"url": "https://host/v1", "key_env": "NAME_OF_A_VARIABLE"}}; headers, '
-    "concurrency and prices may follow"
+    "concurrency, prices and batch may follow"
 )
 
 
@@ -37,6 +38,7 @@ class CompatServer(NamedTuple):
         headers: More headers of every request.
         concurrency: Requests that are on their way at the same time; None for the setting `concurrency`.
         price: What its models cost; None for the published price of the service at this address, if any.
+        batch: Whether it has batches as OpenAI does (`true`, `false`); None to find out (`"probe"`).
     """
 
     url: str
@@ -44,6 +46,7 @@ class CompatServer(NamedTuple):
     headers: Mapping[str, str] = {}
     concurrency: int | None = None
     price: Price | None = None
+    batch: bool | None = False
 
 
 def compat_servers(setting: str) -> dict[str, CompatServer]:
@@ -77,6 +80,7 @@ def _server(name: str, entry: Any) -> CompatServer:
             _headers(entry.get("headers", {})),
             _concurrency(entry.get("concurrency")),
             flat_price(entry["prices"]) if "prices" in entry else None,
+            _batch(entry.get("batch", False)),
         )
     except (TypeError, ValueError, AttributeError) as error:
         raise ConfigurationError(f"server {name!r} of the setting compat: {error}; {_FORM}") from error
@@ -113,4 +117,12 @@ def _headers(given: Any) -> dict[str, str]:
 def _concurrency(given: Any) -> int | None:
     if given is not None and (type(given) is not int or given < 1):
         raise ValueError(f"concurrency is a number from 1 on, not {given!r}")
+    return given
+
+
+def _batch(given: Any) -> bool | None:
+    if given == PROBE:
+        return None
+    if type(given) is not bool:
+        raise ValueError(f"batch is true, false or {PROBE!r}, not {given!r}")
     return given

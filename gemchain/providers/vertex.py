@@ -1,5 +1,6 @@
-"""Gemini batch prediction jobs on Vertex AI: the `Provider` port for `gemini-…` models.
+"""Gemini on Vertex AI: the `Provider` port for `gemini-…` models.
 
+Single requests are sent by `providers/direct`. Batch prediction jobs:
 https://docs.cloud.google.com/gemini-enterprise-agent-platform/models/capabilities/batch-prediction-from-cloud-storage
 
 Crash story. A job bears its batch's name as display name and its batch's id as a label, so the next process
@@ -7,7 +8,6 @@ after a crash around `create` finds it and adopts it. Each create writes below a
 jobs of one batch, should it ever come to that, never mix their rows.
 """
 
-import os
 import secrets
 from collections.abc import Iterable
 from pathlib import Path
@@ -21,14 +21,19 @@ from gemchain.errors import (
     ProviderRejectedError,
 )
 from gemchain.formats.files import Uploads
-from gemchain.ports import Blobs, FileContent, Job, JobState, Limits
+from gemchain.ports import Blobs, Capabilities, DirectRun, FileContent, Job, JobState, Limits
+from gemchain.providers.direct import Auth, DirectLane, Endpoint, FixedHeaders
+from gemchain.providers.direct.endpoints import vertex
 from gemchain.providers.gemini_batches import BY_HAND, GeminiBatches
 from gemchain.providers.jobs import first_going
 from gemchain.providers.output_files import is_output, output_folder
+from gemchain.providers.vertex_direct import GoogleAuth, capabilities_of, model_path
+from gemchain.providers.vertex_places import environment_project, host_of, job_model, parent_of
 from gemchain.records import Batch, Failure, OutputFile
 from gemchain.records.identity import job_name
 
 if TYPE_CHECKING:
+    from google.auth.credentials import Credentials
     from google.cloud.aiplatform_v1 import BatchPredictionJob, JobServiceClient
 
     from gemchain.providers.vertex_errors import Place
@@ -44,8 +49,6 @@ LISTING_LAG = 60.0
 BATCH_LABEL = "gemchain_batch"
 TIMEOUT = 60.0
 """Seconds for one call."""
-
-MULTI_REGIONS = frozenset({"us", "eu"})
 
 # Neither SDK's own set of states that are over is complete: these are all of them.
 OVER = frozenset({"SUCCEEDED", "FAILED", "CANCELLED", "EXPIRED", "PARTIALLY_SUCCEEDED"})
@@ -67,6 +70,7 @@ class VertexProvider(GeminiBatches):
         project: Google Cloud project; the environment's or the credentials' own when empty.
         location: `global`, a multi-region (`us`, `eu`) or a region.
         endpoint: Address of a stand-in, as `http://127.0.0.1:8890`; empty for Vertex AI itself.
+        concurrency: Single requests that are on their way at the same time, at most.
 
     Raises:
         ConfigurationError: The files are not on Cloud Storage.
@@ -77,7 +81,13 @@ class VertexProvider(GeminiBatches):
     listing_lag = LISTING_LAG
 
     def __init__(
-        self, blobs: Blobs, *, project: str = "", location: str = "global", endpoint: str = ""
+        self,
+        blobs: Blobs,
+        *,
+        project: str = "",
+        location: str = "global",
+        endpoint: str = "",
+        concurrency: int = 64,
     ) -> None:
         if not blobs.uri("x").startswith("gs://"):
             raise ConfigurationError(
@@ -90,7 +100,18 @@ class VertexProvider(GeminiBatches):
         self._project = project
         self._location = location
         self._endpoint = endpoint
+        self._concurrency = concurrency
         self._client: JobServiceClient | None = None
+        self._auth: Auth | None = None
+        self._lane = DirectLane(self._endpoint_of)
+
+    def capabilities(self, model: str) -> Capabilities:
+        """Flex only where the service has it; see `Provider.capabilities`."""
+        return capabilities_of(model, self._location)
+
+    def start(self, batch: Batch) -> DirectRun:
+        """Single requests of this batch; see `Provider.start`."""
+        return self._lane.start(batch)
 
     def check(self, model: str, request: dict[str, Any]) -> None:
         """Refuse what Vertex would refuse; see `Provider.check`."""
@@ -107,7 +128,7 @@ class VertexProvider(GeminiBatches):
         from gemchain.providers.vertex_errors import translated
 
         client, place = self._opened()
-        parent, display = _parent(place), job_name(batch.id)
+        parent, display = parent_of(place.project, place.location), job_name(batch.id)
         with translated(f"list the jobs named {display!r}", place):
             listed = client.list_batch_prediction_jobs(
                 request={"parent": parent, "filter": f'display_name="{display}"'}, timeout=TIMEOUT
@@ -128,7 +149,7 @@ class VertexProvider(GeminiBatches):
         folder = self._blobs.uri(f"{output_folder(batch.id)}/{secrets.token_hex(4)}")
         job = BatchPredictionJob(
             display_name=job_name(batch.id),
-            model=_model_path(batch.model),
+            model=job_model(batch.model),
             input_config={"instances_format": "jsonl", "gcs_source": {"uris": [batch.input_uri]}},
             output_config={
                 "predictions_format": "jsonl",
@@ -138,7 +159,7 @@ class VertexProvider(GeminiBatches):
         )
         with translated(f"create the job of batch {batch.id!r} for model {batch.model!r}", place):
             made = client.create_batch_prediction_job(
-                parent=_parent(place), batch_prediction_job=job, timeout=TIMEOUT
+                parent=parent_of(place.project, place.location), batch_prediction_job=job, timeout=TIMEOUT
             )
         # Whether it is over already, `poll` tells: from here on no error may say that there is no job.
         return Job(made.name, JobState.RUNNING)
@@ -173,6 +194,14 @@ class VertexProvider(GeminiBatches):
             self._client.transport.close()  # type: ignore[no-untyped-call]
             self._client = None
 
+    def _endpoint_of(self, batch: Batch) -> Endpoint:
+        if self._auth is None:
+            self._auth = FixedHeaders({}) if self._endpoint else GoogleAuth(self._credentials())
+        self._project = self._project or environment_project() or "emulated"
+        path = model_path(batch.model, self._project, self._location)
+        host = self._endpoint or f"https://{host_of(self._location)}"
+        return vertex(batch, path, host, self._auth, concurrency=self._concurrency)
+
     def _opened(self) -> tuple["JobServiceClient", "Place"]:
         try:
             from google.cloud.aiplatform_v1 import JobServiceClient
@@ -189,7 +218,7 @@ class VertexProvider(GeminiBatches):
     def _emulated(self, kind: type["JobServiceClient"]) -> "JobServiceClient":
         from google.auth.credentials import AnonymousCredentials
 
-        self._project = self._project or _environment_project() or "emulated"
+        self._project = self._project or environment_project() or "emulated"
         return kind(
             credentials=AnonymousCredentials(),  # type: ignore[no-untyped-call]
             transport="rest",
@@ -197,21 +226,29 @@ class VertexProvider(GeminiBatches):
         )
 
     def _real(self, kind: type["JobServiceClient"]) -> "JobServiceClient":
-        import google.auth
+        credentials = self._credentials()
+        return kind(credentials=credentials, client_options={"api_endpoint": host_of(self._location)})
 
-        from gemchain.providers.vertex_errors import no_credentials
+    def _credentials(self) -> "Credentials":
+        """The credentials of this machine; the project is known after."""
+        try:
+            import google.auth
 
+            from gemchain.providers.vertex_errors import no_credentials
+        except ImportError as error:
+            raise MissingExtraError("Vertex AI", "gemini") from error
         try:
             credentials, own = google.auth.default(scopes=["https://www.googleapis.com/auth/cloud-platform"])
         except google.auth.exceptions.GoogleAuthError as error:
             raise no_credentials(error) from error
-        self._project = self._project or _environment_project() or own or ""
+        self._project = self._project or environment_project() or own or ""
         if not self._project:
             raise ConfigurationError(
                 "Vertex AI needs a Google Cloud project: set GOOGLE_CLOUD_PROJECT or the setting 'project'; "
                 "see yours with: gcloud projects list"
             )
-        return kind(credentials=credentials, client_options={"api_endpoint": host_of(self._location)})
+        found: Credentials = credentials
+        return found
 
     def _is_of(self, job: "BatchPredictionJob", batch: Batch) -> bool:
         return bool(job.display_name == job_name(batch.id) and job.labels.get(BATCH_LABEL) == batch.id)
@@ -261,27 +298,3 @@ _FINAL_CODES = frozenset({3, 5, 7, 9, 16})
 
 def _files(infos: Iterable[tuple[str, int, int]]) -> tuple[OutputFile, ...]:
     return tuple(OutputFile(*info) for info in infos if is_output(info[0]))
-
-
-def _parent(place: "Place") -> str:
-    return f"projects/{place.project}/locations/{place.location}"
-
-
-def _model_path(model: str) -> str:
-    return model if "/" in model else f"publishers/google/models/{model}"
-
-
-def _environment_project() -> str:
-    return os.environ.get("GOOGLE_CLOUD_PROJECT") or os.environ.get("GCLOUD_PROJECT") or ""
-
-
-def host_of(location: str) -> str:
-    """The host that serves a location.
-
-    https://docs.cloud.google.com/vertex-ai/docs/reference/rest#service-endpoint
-    """
-    if location == "global":
-        return "aiplatform.googleapis.com"
-    if location in MULTI_REGIONS:
-        return f"aiplatform.{location}.rep.googleapis.com"
-    return f"{location}-aiplatform.googleapis.com"

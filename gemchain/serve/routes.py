@@ -21,6 +21,7 @@ from gemchain.records import Batch
 from gemchain.runtime import Runtime
 from gemchain.serve import callers, meanings
 from gemchain.serve.exchange import MOST_BYTES, Call, RefusedError, Reply, json_reply
+from gemchain.serve.followups import FollowUps
 from gemchain.serve.keys import Keys
 
 __all__ = ["HEALTH", "Pushes", "Route"]
@@ -39,6 +40,7 @@ class Route(NamedTuple):
         lacks: What has to be set before it is on; empty when it is on.
         check: Refuses callers that may not call.
         meaning: The batches that a call is about.
+        early: Whether a call may come a little before the job is over.
     """
 
     path: str
@@ -46,6 +48,7 @@ class Route(NamedTuple):
     lacks: str
     check: Callable[[Call], None]
     meaning: Callable[[Runtime, Call], list[Batch]]
+    early: bool = True
 
 
 def _routes(keys: Keys, certificates: str) -> Iterator[Route]:
@@ -84,6 +87,7 @@ def _routes(keys: Keys, certificates: str) -> Iterator[Route]:
         "" if keys.shared else "GEMCHAIN_PUSH_SECRET",
         lambda call: callers.check_secret(call, keys.shared),
         meanings.of_anybody,
+        early=False,
     )
 
 
@@ -94,13 +98,22 @@ class Pushes:
         runtime: The state whose batches are meant.
         keys: The secrets; routes without theirs are off.
         certificates: Where the keys are that sign identity tokens.
+        again: Where it is noted that a job that is not over yet is to be asked about again; None where
+            whoever is woken does that.
 
     Attributes:
         routes: All routes but that of health.
     """
 
-    def __init__(self, runtime: Runtime, keys: Keys, certificates: str = callers.GOOGLE_CERTIFICATES) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        keys: Keys,
+        certificates: str = callers.GOOGLE_CERTIFICATES,
+        again: FollowUps | None = None,
+    ) -> None:
         self._runtime = runtime
+        self._again = again
         self.routes = list(_routes(keys, certificates))
 
     def handle(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Reply:
@@ -136,7 +149,10 @@ class Pushes:
         if len(call.body) > MOST_BYTES:
             raise RefusedError(413, f"more than {MOST_BYTES} bytes")
         route.check(call)
-        due = hasten(self._runtime, route.meaning(self._runtime, call))
+        meant = route.meaning(self._runtime, call)
+        if self._again is not None and route.early:  # before anybody is woken, who looks there
+            self._again.add(meant, self._runtime.store.now())
+        due = hasten(self._runtime, meant)
         log.info("%s: %s", route.path, ", ".join(each.id for each in due) or "nothing to collect")
         return json_reply(200, {"batches": [each.id for each in due]})
 

@@ -16,8 +16,10 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from gemchain.engine.drive import drive
+from gemchain.engine.operations.hasten import hasten
 from gemchain.errors import ConfigurationError, MissingExtraError
 from gemchain.runtime import Runtime, using
+from gemchain.serve.followups import FollowUps
 from gemchain.serve.keys import Keys
 from gemchain.serve.routes import Pushes
 from gemchain.serve.web import application
@@ -64,11 +66,11 @@ class Serving:
     """
 
     def __init__(self, runtime: Runtime, keys: Keys, *, work: bool) -> None:
-        waker = LoopWaker()
+        waker, again = LoopWaker(), FollowUps()
         self._runtime = replace(runtime, waker=waker) if work else runtime
-        self.pushes = Pushes(self._runtime, keys)
+        self.pushes = Pushes(self._runtime, keys, again=again if work else None)
         self._server = _server(self.pushes)
-        self._worker = _Worker(self._runtime, waker, self.stop) if work else None
+        self._worker = _Worker(self._runtime, waker, again, self.stop) if work else None
 
     def run(self, listening: socket.socket, ready: Callable[[], None]) -> None:
         """Serve until `stop`, or in the main thread until SIGINT or SIGTERM.
@@ -140,10 +142,13 @@ class _Worker(threading.Thread):
         error: Why it ended before it was told to.
     """
 
-    def __init__(self, runtime: Runtime, waker: LoopWaker, failed: Callable[[], None]) -> None:
+    def __init__(
+        self, runtime: Runtime, waker: LoopWaker, again: FollowUps, failed: Callable[[], None]
+    ) -> None:
         super().__init__(name="gemchain-worker", daemon=True)
         self._runtime = runtime
         self._waker = waker
+        self._again = again
         self._failed = failed
         self._stopped = threading.Event()
         self.error: BaseException | None = None
@@ -155,11 +160,22 @@ class _Worker(threading.Thread):
                 self._runtime,
                 until=self._stopped.is_set,
                 until_idle=False,
-                nap=self._waker.wait,
+                nap=self._nap,
             )
         except BaseException as error:  # noqa: BLE001 -- the main thread raises it
             self.error = error
             self._failed()
+
+    def _nap(self, seconds: float) -> bool:
+        """Rest until somebody wakes us, or until a batch that was announced is to be asked about again."""
+        store, next_at = self._runtime.store, self._again.next_at()
+        if next_at is not None:
+            seconds = min(seconds, (next_at - store.now()).total_seconds())
+        woken = self._waker.wait(seconds)
+        names = self._again.take_due(store.now())
+        due = hasten(self._runtime, store.batches(names).values()) if names else []
+        self._again.forget(set(names) - {each.id for each in due})
+        return woken or bool(due)
 
     def stop(self) -> None:
         """Let it end its turn, and wait for that."""

@@ -1,6 +1,6 @@
 """How a simulated model speaks Anthropic's wire format.
 
-https://docs.claude.com/en/api/messages
+https://platform.claude.com/docs/en/api/messages
 """
 
 from collections.abc import Mapping

@@ -13,6 +13,11 @@ def outline(topic):
     gemchain.submit(f"outline {topic}", MODEL, finish)
 
 
+def short(topic):
+    """A chain of one prompt."""
+    gemchain.submit(f"a line on {topic}", MODEL, publish)
+
+
 def finish(response):
     gemchain.submit(f"edit {response.text}", MODEL, publish)
 

@@ -75,7 +75,7 @@ def test_without_a_model_anywhere_the_error_names_the_option(row):
         (("--model", "gemini-api/gemini-99"), "no model is known as"),
         (("--model", ""), "a model is a name"),
         (("--lane", "fast"), "'batch', 'flex', 'direct', 'auto'"),
-        (("--model", "gemini-api/gemini-3.5-flash", "--lane", "direct"), "no lane 'direct'; it has batch"),
+        (("--model", "local/smollm2", "--lane", "batch"), "no lane 'batch'; it has direct"),
     ],
 )  # fmt: skip
 def test_what_does_not_exist_is_refused_with_what_does_before_anything_is_recorded(row, options, said, dry):

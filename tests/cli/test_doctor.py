@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from gemchain.cli.project.checks import price_table, providers
 from gemchain.cli.project.checks.providers import check_providers
@@ -33,20 +35,25 @@ def _no_keys(monkeypatch):
 
 
 @contextmanager
-def serving(status):
+def serving(status, body=None):
     """A server that answers all requests with a status, or hangs up; its address, and what it is asked."""
     asked = []
 
     class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.rfile.read(int(self.headers["content-length"]))
+            self.do_GET()
+
         def do_GET(self):
             asked.append((self.path, {name.lower(): value for name, value in self.headers.items()}))
             if status is None:
                 self.close_connection = True
                 return
             self.send_response(status)
-            self.send_header("content-length", "2")
+            said = json.dumps(body or {}).encode()
+            self.send_header("content-length", str(len(said)))
             self.end_headers()
-            self.wfile.write(b"{}")
+            self.wfile.write(said)
 
         def log_message(self, *args):
             pass
@@ -176,6 +183,35 @@ def test_each_server_of_ones_own_is_asked_with_its_key_and_headers(monkeypatch):
     assert [path for path, _ in asked] == ["/v1/models", "/v1/models"]
     assert (asked[0][1]["authorization"], asked[0][1]["x-team"]) == (f"Bearer {KEY}", "a")
     assert "authorization" not in asked[1][1]
+
+
+def test_a_password_in_an_address_is_not_printed():
+    with serving(401) as (url, asked):
+        place = url.replace("://", "://me:hush@")
+        (finding,) = check_providers(Settings(compat=json.dumps({"mine": {"url": f"{place}/v1"}})), [])
+    assert finding.good is False
+    assert asked
+    assert "hush" not in repr(finding)
+
+
+def test_a_token_for_vertex_comes_from_the_credentials_of_the_user(monkeypatch, tmp_path):
+    key = rsa.generate_private_key(public_exponent=65_537, key_size=2048)
+    pem = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    with serving(200, {"access_token": "token-of-a-test", "expires_in": 3600}) as (url, asked):
+        account = {
+            "type": "service_account",
+            "project_id": "shop",
+            "client_email": "a@shop.iam.gserviceaccount.com",
+            "private_key": pem.decode(),
+            "token_uri": f"{url}/token",
+        }
+        file = tmp_path / "account.json"
+        file.write_text(json.dumps(account))
+        monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(file))
+        assert providers._token() == ("token-of-a-test", "shop")
+    assert [path for path, _ in asked] == ["/token"]
 
 
 def test_vertex_is_set_up_by_a_bucket_and_a_project(monkeypatch):

@@ -55,7 +55,8 @@ def test_one_provider_can_be_asked_for(cli):
 def test_an_unknown_provider_is_refused_with_those_that_exist(cli):
     done = cli("models", "--provider", "vertx")
     assert done.exit_code == 2
-    assert "there are gemini-api, " in done.stderr
+    assert "there are " in done.stderr
+    assert "gemini-api" in done.stderr
 
 
 def test_a_long_list_is_cut_and_the_hint_shows_all_of_it(cli):
@@ -127,3 +128,19 @@ def test_a_wrong_setting_is_said_in_one_line(cli, monkeypatch):
     assert done.exit_code == 2
     assert "url is a text" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_lane_that_a_model_has_not_is_named_beside_it(cli, monkeypatch):
+    from gemchain.providers.gemini_api import GeminiApiProvider
+
+    whole = TABLE["gemini-api"]
+    narrow = whole._replace(lanes=tuple(lane for lane in whole.lanes if lane != "batch"))
+    monkeypatch.setattr(
+        GeminiApiProvider,
+        "capabilities",
+        lambda self, model: narrow if model == "gemini-3.5-flash" else whole,
+    )
+    lines = cli("models", "--provider", "gemini-api").stdout.splitlines()
+    (line,) = [each for each in lines if each.split() and each.split()[0] == "gemini-api/gemini-3.5-flash"]
+    assert line.rstrip().endswith("no batch")
+    assert sum("no batch" in each for each in lines) == 1

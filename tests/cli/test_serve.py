@@ -13,7 +13,8 @@ from gemchain.cli.app import app
 from gemchain.records.states import ChainState
 from tests.serve.senders import OPENAI_SECRET, SHARED
 
-GEMCHAIN = (sys.executable, "-c", "from gemchain.cli import main; main()")
+# As the installed command, which does not find modules in the current folder by itself.
+GEMCHAIN = (sys.executable, "-P", "-c", "from gemchain.cli import main; main()")
 STARTING = "import gemchain, {name}; gemchain.start({name}.start, 'Bees dance. It is a language.')"
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ("tests/crashes", "tests/simulation", "tests/programs")
+FOLDERS = ("tests/crashes", "tests/simulation", "tests/programs", "tests/providers")
 TEXT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
 

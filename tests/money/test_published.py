@@ -7,7 +7,7 @@ import pytest
 
 import gemchain
 from gemchain.money import prices
-from gemchain.money.published import published_models, table_age
+from gemchain.money.published import has_flex, published_models, table_age
 from gemchain.ports import TokenCounts
 from tests.apps import flows
 from tests.support.engines import embedded
@@ -116,6 +116,21 @@ def test_the_table_tells_its_age():
     table = table_age()
     assert table.version == version("genai-prices")
     assert date(2026, 1, 1) < table.newest <= datetime.now(UTC).date()
+
+
+@pytest.mark.parametrize(
+    ("model", "has"),
+    [
+        ("gpt-5", True),
+        ("gpt-5-2025-08-07", True),
+        ("o3", True),
+        ("o3-mini", False),
+        ("gpt-4.1", False),
+        ("x", False),
+    ],
+)
+def test_a_model_has_the_lane_flex_when_the_table_has_a_price_for_it(model, has):
+    assert has_flex("openai", model) is has
 
 
 @pytest.mark.parametrize(("lane", "share"), [("batch", 0.5), ("flex", 0.5), ("direct", 1)])

@@ -271,7 +271,7 @@ def test_a_connection_that_breaks_amid_the_results_leaves_nothing_and_is_tried_a
     service, emulator, blobs
 ):
     batch = service.sent(service.batch(3))
-    emulator.cut_next("/results")
+    emulator.cut_next(path="/results")
     with pytest.raises(ProviderUnavailableError, match="cannot be reached"):
         service.landed(batch)
     assert not list(blobs.list(f"batches/{batch.id}/output/"))
@@ -280,7 +280,7 @@ def test_a_connection_that_breaks_amid_the_results_leaves_nothing_and_is_tried_a
 
 def test_an_answer_that_breaks_off_after_a_batch_was_made_does_not_say_that_there_is_none(service, emulator):
     batch = service.batch(3)
-    emulator.cut_next("/v1/messages/batches")
+    emulator.cut_next(path="/v1/messages/batches")
     with pytest.raises(ProviderUnavailableError):
         service.provider.create(batch)
     assert len(emulator.batches()) == 1
@@ -355,3 +355,43 @@ def test_the_address_of_the_environment_is_used(emulator, blobs, monkeypatch):
     provider.create(Service(provider, blobs, None, None, None, MODEL).batch(1))
     provider.close()
     assert len(emulator.batches()) == 1
+
+
+GARBLED = [
+    b"<html>a proxy</html>",
+    b"{half",
+    b"{}",
+    b"[]",
+    b'"x"',
+    b"null",
+    b"\xff",
+    b'{"id": 1, "status": 2}',
+]
+
+
+@pytest.mark.parametrize("answer", GARBLED)
+def test_an_answer_that_makes_no_sense_says_nothing_and_is_asked_for_again(service, emulator, answer):
+    batch = service.sent(service.batch())
+    emulator.garble_next(answer)
+    with pytest.raises(ProviderUnavailableError):
+        service.provider.poll(batch)
+    emulator.garble_next(answer)
+    with pytest.raises(ProviderUnavailableError):
+        service.provider.find(service.batch())
+    emulator.garble_next(answer)
+    with pytest.raises(ProviderUnavailableError):
+        service.provider.cancel(batch)
+    emulator.garble_next(answer, "/v1/messages/batches")
+    with pytest.raises(ProviderUnavailableError):
+        service.provider.create(service.batch())
+    assert service.provider.poll(batch).state is JobState.RUNNING
+    assert len(emulator.batches()) == 2
+
+
+def test_what_is_no_result_is_not_taken_for_one_without_any_row(service, emulator, blobs):
+    batch = service.sent(service.batch(3))
+    emulator.garble_next(b"<html>a proxy</html>", "/results")
+    with pytest.raises(ProviderUnavailableError, match="a proxy"):
+        service.landed(batch)
+    assert not list(blobs.list(f"batches/{batch.id}/output/"))
+    assert named(service.rows(service.provider.poll(batch))) == Counter(ids(batch))

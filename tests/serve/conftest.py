@@ -7,6 +7,7 @@ import pytest
 
 from gemchain.blobs.gcs import GcsBlobs
 from gemchain.engine.stages.collect import collect
+from gemchain.records import Batch
 from gemchain.records.states import BatchState
 from gemchain.runtime import Providers
 from gemchain.serve.keys import Keys
@@ -87,3 +88,9 @@ def endpoint(stand, monkeypatch):
         running[provider] = stand.store.save_batch(replace(batch, provider=provider, job=job))
     stand.runtime.waker.take()
     return Endpoint(stand, running, Keys(OPENAI_SECRET, GEMINI_SECRET, SHARED))
+
+
+@pytest.fixture
+def batch_named(clock):
+    """Makes a batch with an id."""
+    return lambda name: Batch(id=name, provider="vertex", model="m", created_at=clock.now())

@@ -125,6 +125,21 @@ def test_a_webhook_brings_the_answers_of_a_chain_that_nobody_would_ask_after_for
     assert chain.status().state is ChainState.DONE
 
 
+def test_a_notification_that_comes_before_the_job_is_over_is_followed_by_more_questions(
+    runtime, service, asked
+):
+    """The job ends after the first question that the notification caused; no other is due for an hour."""
+    gemchain.start(pushed.short, "bees")
+    with running(runtime) as server:
+        assert asked.wait(PATIENT)
+        asked.clear()
+        body = gemini_event(service.batches()[0].name)
+        assert server.send("/webhooks/gemini", body, signed(body, GEMINI_SECRET))[0] == 200
+        assert asked.wait(PATIENT)  # too early: the job runs
+        service.clock.advance(60)
+        assert pushed.finished.wait(PATIENT)
+
+
 def test_with_no_work_the_batch_is_due_for_another_process(runtime, service, asked):
     gemchain.start(pushed.outline, "bees")
     with running(runtime):

@@ -35,6 +35,9 @@ def main():
     parser.add_argument("--mutant", choices=sorted(MUTANTS), help="break the engine on purpose")
     parser.add_argument("--mutants", action="store_true", help="see how many seeds notice each mutant")
     parser.add_argument("--store", choices=sorted(STORES), default="sqlite", help="where the records are")
+    parser.add_argument(
+        "--lanes", action="store_true", help="single requests to three providers under every seed"
+    )
     parser.add_argument("--compare", action="store_true", help="see that all stores come to the same ends")
     parser.add_argument("--processes", type=int, default=os.cpu_count())
     given = parser.parse_args()
@@ -47,7 +50,7 @@ def main():
 
 def _one(given):
     with MUTANTS.get(given.mutant, unchanged)():
-        report = simulate(given.seed, STORES[given.store], even=given.compare)
+        report = simulate(given.seed, STORES[given.store], even=given.compare, lanes=given.lanes or None)
     lines = Words(report.names).lines(report.trace)
     print("\n".join(report.legend if given.trace else []))
     print("\n".join(lines if given.trace else lines[-TAIL:] if report.violation else []))
@@ -63,7 +66,8 @@ def _many(seeds, given):
     print(f"seeds from {start}; the same again: --seeds {seeds} --start {start}", flush=True)
     began, faults, broken = time.monotonic(), Counter(), []
     total = Counter()
-    runs = [(seed, given.mutant, given.store, given.compare) for seed in range(start, start + seeds)]
+    seeds_in_turn = range(start, start + seeds)
+    runs = [(seed, given.mutant, given.store, given.compare, given.lanes) for seed in seeds_in_turn]
     with Pool(given.processes) as pool:
         for seed, violation, counts, sizes in pool.imap_unordered(_run, runs, chunksize=20):
             faults.update(counts)
@@ -89,7 +93,7 @@ def _kill(seeds, start, processes):
     survivors = []
     with Pool(processes) as pool:
         for mutant in MUTANTS:
-            runs = [(seed, mutant, "sqlite", False) for seed in range(start, start + seeds)]
+            runs = [(seed, mutant, "sqlite", False, False) for seed in range(start, start + seeds)]
             found = list(pool.imap(_run, runs, chunksize=5))
             killed = [(seed, violation) for seed, violation, _, _ in found if violation]
             rules = Counter(violation.partition(":")[0] for _, violation in killed)
@@ -105,9 +109,9 @@ def _kill(seeds, start, processes):
 
 
 def _run(what):
-    seed, mutant, store, compared = what
+    seed, mutant, store, compared, lanes = what
     with MUTANTS.get(mutant, unchanged)():
-        report = simulate(seed, STORES[store], even=compared)
+        report = simulate(seed, STORES[store], even=compared, lanes=lanes or None)
     violation = report.violation and Words(report.names).text(report.violation)
     if compared and not violation:
         violation = differing(seed, report)

@@ -156,7 +156,7 @@ def no_fence_at_birth():
 
 def uncounted_attempts():
     """A prompt is sent again and again."""
-    old = "before.attempt + 1"
+    old = "case.prompt.progress.attempt + 1"
     changed = rewritten(transitions.send_again, old, "1")
     return patched((delivery, "send_again", changed), (transitions, "send_again", changed))
 
@@ -363,12 +363,12 @@ def answers_after_the_commit():
     """Answers are written down after the commit that says that they are there."""
     save = Performance._save
 
-    def late(self, **changes):
+    def late(self, change):
         lines, self._lines = self._lines, []
-        save(self, **changes)
+        save(self, change)
         if lines:
             self._lines = lines
-            save(self)
+            save(self, lambda batch: batch)
 
     return patched((Performance, "_save", late))
 
@@ -407,7 +407,7 @@ def requests_without_a_lease():
 
 def unwanted_requests():
     """What was cancelled or answered meanwhile is asked all the same."""
-    return patched((Performance, "_still_wanted", lambda self, rows: list(rows)))
+    return patched((Performance, "_still_wanted", lambda self, rows: (list(rows), [])))
 
 
 def _unowned(method):

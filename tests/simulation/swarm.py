@@ -219,8 +219,9 @@ class Lanes:
         pick = self.random.choice
         share = pick((0.0, 0.0, 0.5, 1.0))
         self.share = share if wanted is None else max(share, 0.5) * wanted
-        self.providers = pick((PROVIDERS[:1], PROVIDERS)) if self.share else PROVIDERS[:1]
-        self.down = pick((None, PROVIDERS[2])) if len(self.providers) > 1 else None
+        many = pick((False, True)) or bool(wanted)
+        self.providers = PROVIDERS if self.share and many else PROVIDERS[:1]
+        self.down = pick((None, None, PROVIDERS[2])) if len(self.providers) > 1 else None
         self.concurrency = pick((1, 3, 100))
         self._slowest = pick((0.0, 2.0, 30.0))
         self._settings = {

@@ -16,8 +16,8 @@ def spoken():
         yield
 
 
-def _choose_plain(model):
-    name, inner = _choose_provider(model)
+def _choose_plain(model, servers):
+    name, inner = _choose_provider(model, servers)
     return name, f"plain/{inner}" if name == "simulated" else inner
 
 

@@ -180,9 +180,9 @@ class ScriptedProvider(GeminiBatches):
         output = tuple(self._file(batch, number, lines) for number, lines in enumerate(files))
         self.jobs[batch.job] = Job(batch.job, JobState.RUNNING, output)
 
-    def fail(self, batch, message="out of order", *, retryable=True):
+    def fail(self, batch, message="out of order", *, retryable=True, reason="job"):
         """Let the job of a batch fail."""
-        failure = Failure("job", message, retryable=retryable)
+        failure = Failure(reason, message, retryable=retryable)
         self.jobs[batch.job] = Job(batch.job, JobState.FAILED, failure=failure)
 
     def _file(self, batch, number, lines):

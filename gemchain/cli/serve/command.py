@@ -5,6 +5,7 @@ The crash stories are those of `gemchain.serve.routes` and `gemchain.serve.serve
 
 import os
 import socket
+import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -45,6 +46,8 @@ def serve_pushes(options: ServeOptions) -> None:
     """
     with environment(options.state, options.application):
         runtime = configured(options.state)
+        if options.work:
+            sys.path.insert(0, str(Path(runtime.settings.application or Path.cwd()).resolve()))
         serving = Serving(runtime, Keys.of(runtime.settings, os.environ), work=options.work)
         listening = listen(options.host, options.port)
         url = _url(options.host, listening)
@@ -73,7 +76,7 @@ def _welcome(url: str, pushes: Pushes, runtime: Runtime, *, work: bool) -> str:
     lines.append(f"  GET  {HEALTH:24} on")
     place = runtime.settings.store or runtime.settings.state
     lines.append(
-        f"The work of everybody in {place} is done here, too (--no-work leaves it to others)."
+        f"This process also does the work of everybody in {place} (--no-work leaves it to others)."
         if work
         else f"No work is done here: other processes have to work on {place}."
     )

@@ -15,16 +15,18 @@ from gemchain.money import prices
 from gemchain.money.published import Published, published_models, table_age
 from gemchain.money.rates import MILLION, Price
 from gemchain.ports import Capabilities, Limits
+from gemchain.providers.capabilities import TABLE
 from gemchain.providers.choice import model_prefix
+from gemchain.providers.compat_servers import PREFIX
 from gemchain.records.lanes import BATCH, DIRECT
 from gemchain.runtime import Providers
 
 __all__ = ["list_models"]
 
-SHOWN = 12
+SHOWN = 15
 """Models of a provider that are shown without `--all`."""
 
-COLUMNS = (Column("model", 20), Column("batch"), Column("interactive"), Column("context", 4))
+COLUMNS = (Column("model", 20), Column("batch"), Column("interactive"), Column("context", 4), Column("", 7))
 
 ANY_NAME = {
     "simulated": "any name; priced as the model that it is called after, and nothing is spent",
@@ -58,7 +60,8 @@ class Described(NamedTuple):
 
     Attributes:
         prefix: What the names of its models begin with.
-        can: What it can do; None when it cannot tell before it is set up, for the reason in `note`.
+        can: What it can do, with models that can do all of it; None when it cannot tell before it is set up,
+            for the reason in `note`.
         limits: What one batch takes.
     """
 
@@ -100,7 +103,8 @@ def _described(providers: Providers, name: str) -> Described:
     prefix = model_prefix(name)
     try:
         provider = providers.named(name)
-        can, limits, note = provider.capabilities(""), provider.limits, ANY_NAME.get(name, "")
+        can = TABLE[name] if name in TABLE else provider.capabilities("")
+        limits, note = provider.limits, ANY_NAME.get(name, "")
     except GemchainError as error:
         return Described(name, prefix, None, None, str(error), [])
     if name in ANY_NAME:
@@ -131,9 +135,12 @@ def _model(provider: str, prefix: str, each: Published, lanes: tuple[str, ...]) 
 
 
 def _any_price(name: str) -> str:
-    """What is said of a server whose models all cost the same."""
-    price = prices.price(name, "", DIRECT) if name.startswith("compat-") else None
-    return f"any model of the server, {_dollars(price)} in every lane" if price else ""
+    """What is said of a server of the setting `compat`, whose models all cost the same; empty for others."""
+    if not name.startswith(PREFIX) or prices.service_of(name):
+        return ""
+    price = prices.price(name, "", DIRECT)
+    said = f"{_dollars(price)} in every lane" if price else "no price is known: add prices to its entry"
+    return f"any model of the server, {said}"
 
 
 def _data(each: Described) -> dict[str, Any]:
@@ -181,7 +188,8 @@ def _print(console: Console, each: Described, *, everything: bool) -> None:
         console.print(Text(f"  {line}"))
     shown = each.models if everything else [one for one in each.models if not one.retired][:SHOWN]
     if shown:
-        rows = [[Text(cell) for cell in _cells(model)] for model in shown]
+        lanes = each.can.lanes if each.can else ()
+        rows = [[Text(cell) for cell in _cells(model, lanes)] for model in shown]
         console.print(fitted_table(COLUMNS, rows, console.width), highlight=False)
     if len(shown) < len(each.models):
         hint = f"{len(shown)} of {len(each.models)}; all: gemchain models --provider {each.name} --all"
@@ -197,9 +205,11 @@ def _about(each: Described) -> Iterator[str]:
         yield each.note
 
 
-def _cells(model: Model) -> tuple[str, str, str, str]:
+def _cells(model: Model, lanes: tuple[str, ...]) -> tuple[str, ...]:
     batch, interactive = _dollars(model.prices.get(BATCH)), _dollars(model.interactive)
-    return model.name, batch, interactive, _tokens(model.context)
+    lacking = [lane for lane in lanes if lane not in model.lanes]
+    without = f"no {', '.join(lacking)}" if lacking else ""
+    return model.name, batch, interactive, _tokens(model.context), without
 
 
 def _dollars(price: Price | None) -> str:

@@ -1,6 +1,6 @@
 """Errors of the stand-in for Anthropic, in the service's own form.
 
-https://docs.claude.com/en/api/errors
+https://platform.claude.com/docs/en/api/errors
 """
 
 from typing import Any
@@ -31,13 +31,8 @@ class AnthropicRefusal(Refusal):
     """An error answer."""
 
     def __init__(self, code: int, message: str, headers: dict[str, str] | None = None) -> None:
-        super().__init__(code, error_type(code), message)
-        self._headers = headers or {}
+        super().__init__(code, error_type(code), message, headers)
 
     def body(self) -> dict[str, Any]:
         """The answer's JSON; see `Refusal.body`."""
         return {"type": "error", "error": {"type": self.status, "message": str(self)}}
-
-    def headers(self) -> dict[str, str]:
-        """Headers of the answer; see `Refusal.headers`."""
-        return self._headers

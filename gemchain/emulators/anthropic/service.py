@@ -1,7 +1,7 @@
 """Batches in memory: what each call does.
 
 Nothing runs between two calls. Each call first ends the batches whose time has come.
-https://docs.claude.com/en/docs/build-with-claude/batch-processing
+https://platform.claude.com/docs/en/build-with-claude/batch-processing
 """
 
 import itertools

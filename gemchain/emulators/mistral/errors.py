@@ -29,13 +29,8 @@ class MistralRefusal(Refusal):
     """An error answer."""
 
     def __init__(self, code: int, message: str, headers: dict[str, str] | None = None) -> None:
-        super().__init__(code, _TYPES.get(code, ""), message)
-        self._headers = headers or {}
+        super().__init__(code, _TYPES.get(code, ""), message, headers)
 
     def body(self) -> dict[str, Any]:
         """The answer's JSON; see `Refusal.body`."""
         return error_body(self.code, str(self))
-
-    def headers(self) -> dict[str, str]:
-        """Headers of the answer; see `Refusal.headers`."""
-        return self._headers

@@ -104,7 +104,8 @@ class Answering:
         said = respond(self.responder, asked) if self.responder else self.endpoint.builtin(request)
         if isinstance(said, Exception):
             return _raised(said)
-        return Answer(200, self.endpoint.spoiled(self.endpoint.body(said, request, self.created), style))
+        body = self.endpoint.body(said, request, self.created)
+        return Answer(200, body if style.fate is RowFate.ANSWERED else self.endpoint.spoiled(body, style))
 
     def _row(self, line: Line, place: int) -> tuple[dict[str, Any], bool, RowStyle] | None:
         """The row, whether it is an answer, and how it is written."""

@@ -24,6 +24,10 @@ _PATH = re.compile(
     r"(?:/(?P<number>[^/:]+))?(?::(?P<verb>\w+))?\Z"
 )
 
+_GENERATE = re.compile(
+    r"/(?:v1|v1beta1)/projects/[^/]+/locations/[^/]+/publishers/google/models/([^/:]+):generateContent\Z"
+)
+
 
 class _Exchange(Exchange):
     """One request and its answer."""
@@ -31,11 +35,13 @@ class _Exchange(Exchange):
     def answered(self, body: bytes) -> dict[str, Any]:
         """The answer; see `Exchange.answered`."""
         address = urlsplit(self.path)
+        service: VertexService = self.server.service
+        if asked := _GENERATE.match(address.path):
+            return service.generate(asked.group(1), json_object(body))
         found = _PATH.match(address.path)
         if found is None:
             raise not_found(f"The requested URL {address.path} was not found on this server.")
         project, location, number, verb = found.group("project", "location", "number", "verb")
-        service: VertexService = self.server.service
         match (self.command, number, verb):
             case ("POST", None, None):
                 return service.create(project, location, json_object(body))

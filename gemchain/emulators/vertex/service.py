@@ -15,7 +15,10 @@ from random import Random
 from typing import Any
 from zlib import crc32
 
+import orjson
+
 from gemchain.emulators.refusals import (
+    Refusal,
     exhausted,
     invalid,
     not_found,
@@ -110,6 +113,19 @@ class VertexService:
             if self._calls.happens("create_lost", self._random):
                 raise unavailable()
             return job.resource(now)
+
+    def generate(self, model: str, request: dict[str, Any]) -> dict[str, Any]:
+        """Answer one request at once."""
+        with self._call():
+            if not self._serves(model):
+                raise not_found(f"Publisher Model `{model}` was not found (emulated).")
+            draws, number = Draws(self._faults, self._seed, "generate"), next(self._numbers)
+        seen_at = self._now().isoformat(timespec="microseconds")
+        status, body = Simulation(self._responder, model, draws, seen_at).answer(request, str(number))
+        if status:
+            error = orjson.loads(status[status.index("{") :])["error"]
+            raise Refusal(error["code"], error.get("status", ""), error["message"])
+        return body
 
     def get(self, location: str, number: str) -> dict[str, Any]:
         """One job."""

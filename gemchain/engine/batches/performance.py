@@ -68,6 +68,7 @@ class Performance:
         )
         self.batch = runtime.store.save_batch(leased)
         self.ended = False
+        self._leaving: Callable[[Batch], Batch] | None = None
         self._lines: list[bytes] = []
         self._number = 0
         self._read = batch.failure is not None  # it was cancelled: nothing more is asked
@@ -100,6 +101,8 @@ class Performance:
         Raises:
             ConfigurationError: The provider is not set up as it has to be.
         """
+        if self._leaving is not None:
+            return
         self._lines += self._run.take()
         if self._is_fed:
             return
@@ -166,7 +169,7 @@ class Performance:
 
     def is_due(self) -> bool:
         """Whether there is something to save: answers, the end, another lane, or a lease to be renewed."""
-        if self._is_over or len(self._lines) >= PIECE:
+        if self._leaving is not None or self._is_over or len(self._lines) >= PIECE:
             return True
         settings, now = self._runtime.settings, self._runtime.store.now()
         if self._lines and now >= self._written_at + timedelta(seconds=settings.flush):
@@ -180,7 +183,10 @@ class Performance:
     def save(self) -> None:
         """Write down what came in, and save the batch as it stands."""
         over_at = goes_over_at(self._runtime, self.batch)
-        if self._is_over:
+        if self._leaving is not None:  # it could not be saved when this process left it
+            self._save(self._leaving)
+            self.ended = True
+        elif self._is_over:
             self._save(self._arrived)
             self.ended = True
         elif over_at is not None and self._runtime.store.now() >= over_at:
@@ -195,11 +201,12 @@ class Performance:
             drain: How long to wait for what is on its way, in seconds.
             over: Whether it goes over to a faster lane.
         """
-        self.ended = True
+        self._leaving = self._gone_over if over else _given_back
         self._run.stop(drain)
         with suppress(ConfigurationError):  # whoever takes the batch over meets it again
             self._drain(self._runtime.clock.now() + timedelta(seconds=drain))
-        self._save(self._gone_over if over else _given_back)
+        self._save(self._leaving)
+        self.ended = True
 
     def _drain(self, until: datetime) -> None:
         """Take what comes in until nothing is on its way, or until then."""

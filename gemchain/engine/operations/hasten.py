@@ -20,7 +20,12 @@ from gemchain.records.lanes import is_own
 from gemchain.records.states import BatchState
 from gemchain.runtime import Runtime
 
-__all__ = ["hasten", "is_waited_for"]
+__all__ = ["PAUSES", "hasten", "is_waited_for"]
+
+PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
+"""Seconds between the questions about a job that is not over yet though its end was announced: an output
+appears shortly before the job ends.
+"""
 
 TRIES = 5
 """How often a batch is read again that another process has changed; then it is being worked on anyway."""

@@ -54,7 +54,7 @@ def sweep(runtime: Runtime, until: datetime | None = None, *, without: Container
         if batch.provider not in outages:
             with outages.of(batch.provider):
                 found += _carry_on(runtime, batch, until)
-        if _is_left_alone(batch, runtime.store.now()):
+        if _is_left_alone(runtime, batch):
             runtime.waker.look(batch)
     for part in runtime.store.open_parts():
         if abandoned(part, runtime.store.now()):
@@ -77,9 +77,9 @@ def _carry_on(runtime: Runtime, batch: Batch, until: datetime | None) -> int:
     return 0
 
 
-def _is_left_alone(batch: Batch, now: datetime) -> bool:
+def _is_left_alone(runtime: Runtime, batch: Batch) -> bool:
     """Whether we have to send its requests ourselves, and nobody does."""
-    return batch.state is BatchState.SENT and is_own(batch.lane) and abandoned(batch, now)
+    return batch.state is BatchState.SENT and is_own(batch.lane) and abandoned(batch, runtime.store.now())
 
 
 def _take_over(runtime: Runtime, batch: Batch) -> Batch:

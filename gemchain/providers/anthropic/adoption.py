@@ -1,30 +1,60 @@
 """Which batch of the service is that of a batch of ours, when nobody wrote its id down.
 
-A batch of the service has no name and no metadata, and its custom_ids can be read only once it has ended
-(https://docs.claude.com/en/api/retrieving-message-batch-results). So one that is still running and that may
-be ours is neither adopted nor ruled out: the answer is "ask later", and nothing is created meanwhile. See
-`docs/decisions/0027-batches-without-a-name.md`.
+A batch of the service has no name and no metadata, and its custom_ids can be read only once it has ended:
+https://platform.claude.com/docs/en/api/retrieving-message-batch-results
+
+So one that is still running and that may be ours is neither adopted nor ruled out: the answer is "ask later",
+and nothing is created meanwhile. See `docs/decisions/0027-batches-without-a-name.md`.
 """
 
 from collections.abc import Callable, Iterator
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
+from gemchain.errors import ProviderUnavailableError
 from gemchain.providers.anthropic.rows import batch_named
 from gemchain.providers.hosted import LISTING_LAG
 from gemchain.records import Batch
 
 if TYPE_CHECKING:
     from anthropic import Anthropic
+    from anthropic.pagination import SyncPage
     from anthropic.types.messages import MessageBatch
 
-__all__ = ["PAGE", "Ownership", "has_ended", "requests_in"]
+__all__ = ["PAGE", "Ownership", "checked", "has_ended", "requests_in", "understood"]
 
 PAGE = 100
 SKEW = timedelta(minutes=5)
 """How much the clock of the service and that of the store may differ."""
 
 LAG = timedelta(seconds=LISTING_LAG)
+
+
+def understood(found: Any) -> bool:
+    """Whether an answer is a batch. The library hands out whatever came, also the page of a proxy."""
+    from anthropic.types.messages import MessageBatch, MessageBatchRequestCounts
+
+    return (
+        isinstance(found, MessageBatch)
+        and isinstance(found.id, str)
+        and bool(found.id)
+        and isinstance(found.created_at, datetime)
+        and isinstance(found.processing_status, str)
+        and isinstance(found.request_counts, MessageBatchRequestCounts)
+        and all(type(number) is int for number in vars(found.request_counts).values())
+    )
+
+
+def checked(found: "MessageBatch") -> "MessageBatch":
+    """The batch, if it is one.
+
+    Raises:
+        ProviderUnavailableError: It is something else.
+    """
+    if not understood(found):
+        raise ProviderUnavailableError(f"Anthropic sent no batch but {str(found)[:100]!r}")
+    return found
 
 
 def has_ended(found: "MessageBatch") -> bool:
@@ -34,8 +64,7 @@ def has_ended(found: "MessageBatch") -> bool:
 
 def requests_in(found: "MessageBatch") -> int:
     """How many requests it has. The sum holds at any time; while it runs, all of them are `processing`."""
-    counts = found.request_counts
-    return counts.processing + counts.succeeded + counts.errored + counts.canceled + counts.expired
+    return sum(number for number in found.request_counts.to_dict().values() if type(number) is int)
 
 
 class Ownership:
@@ -71,11 +100,24 @@ class Ownership:
         """Those made at a time at which this batch may have asked for one, the newest first."""
         first = batch.created_at - SKEW
         last = batch.create_at + LAG + SKEW if batch.create_at else None
-        for found in self._client().messages.batches.list(limit=PAGE):
+        for found in self._listed():
             if found.created_at < first:
                 return
             if last is None or found.created_at <= last:
                 yield found
+
+    def _listed(self) -> Iterator["MessageBatch"]:
+        """All batches, the newest first.
+
+        Raises:
+            ProviderUnavailableError: The service sent no list. An empty one would say that there is none.
+        """
+        page = _page(partial(self._client().messages.batches.list, limit=PAGE))
+        while True:
+            yield from map(checked, page.data)
+            if not page.has_more:
+                return
+            page = _page(page.get_next_page)
 
     def _owner(self, found: "MessageBatch", batch: Batch) -> str | None:
         """The batch of ours that it belongs to; empty for none, None when only its end will tell."""
@@ -102,3 +144,19 @@ class Ownership:
                 return next(filter(None, map(batch_named, map(str.encode, response.iter_lines()))), "")
         except NotFoundError:
             return ""
+
+
+def _page(call: Callable[[], "SyncPage[MessageBatch]"]) -> "SyncPage[MessageBatch]":
+    """A page of the list, if it is one.
+
+    Raises:
+        ProviderUnavailableError: It is something else.
+    """
+    try:
+        page = call()
+        is_page = isinstance(page.data, list) and isinstance(page.has_more, bool)
+    except AttributeError as error:  # the library's own, at an answer that is no object
+        raise ProviderUnavailableError("Anthropic sent no list of batches") from error
+    if not is_page:
+        raise ProviderUnavailableError(f"Anthropic sent no list of batches but {str(page)[:100]!r}")
+    return page

@@ -1,6 +1,6 @@
 """Message Batches: the `Provider` port for `anthropic/…` models and an API key.
 
-https://docs.claude.com/en/docs/build-with-claude/batch-processing
+https://platform.claude.com/docs/en/build-with-claude/batch-processing
 
 The input goes out as the body of the call that makes a batch. Results come down into the file storage, where
 they are read like any other output. The service keeps them for 29 days.
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from gemchain.errors import ProviderUnavailableError
 from gemchain.ports import Blobs, Job, JobState, Limits, Row
 from gemchain.providers.anthropic import rows
-from gemchain.providers.anthropic.adoption import Ownership, has_ended
+from gemchain.providers.anthropic.adoption import Ownership, checked, has_ended, understood
 from gemchain.providers.anthropic.client import found_key, open_client, translated
 from gemchain.providers.anthropic.request_body import request_body
 from gemchain.providers.direct import DirectLane, Endpoint, endpoints
@@ -41,7 +41,7 @@ __all__ = ["LIMITS", "AnthropicProvider"]
 LIMITS = Limits(max_requests=100_000, max_bytes=255_000_000, max_request_bytes=32_000_000)
 """256 MB, of which the body's own brackets and commas take some; 32 MB in a single request.
 
-https://docs.claude.com/en/docs/build-with-claude/batch-processing
+https://platform.claude.com/docs/en/build-with-claude/batch-processing
 """
 
 PATH = "/v1/messages/batches"
@@ -136,7 +136,7 @@ class AnthropicProvider(Hosted):
                         "headers": {"Content-Type": "application/json", "Content-Length": str(body.size)}
                     },
                 )
-        if not made.id:
+        if not understood(made):
             raise ProviderUnavailableError(
                 f"Anthropic took batch {batch.id!r} and named no id; it is looked for"
             )
@@ -148,7 +148,7 @@ class AnthropicProvider(Hosted):
         """The batch as it stands; results are downloaded first. See `Provider.poll`."""
         job = batch.job or ""
         with translated(f"show batch {job!r}"):
-            found = self._opened().messages.batches.retrieve(job)
+            found = checked(self._opened().messages.batches.retrieve(job))
             self._ownership.learn(job, batch.id)
             return self._report(found, batch)
 
@@ -157,7 +157,7 @@ class AnthropicProvider(Hosted):
         job = batch.job or ""
         with translated(f"cancel batch {job!r}"):
             batches = self._opened().messages.batches
-            if batches.retrieve(job).processing_status == "in_progress":
+            if checked(batches.retrieve(job)).processing_status == "in_progress":
                 batches.cancel(job)
 
     def close(self) -> None:
@@ -182,7 +182,7 @@ class AnthropicProvider(Hosted):
         if failure is not None and not found.request_counts.succeeded + found.request_counts.errored:
             return Job(found.id, JobState.FAILED, failure=failure, detail=detail)
         folder = f"{output_folder(batch.id)}/{found.id}"
-        file: OutputFile = fetched(self._blobs, folder, lambda: self._results(found))
+        file: OutputFile = fetched(self._blobs, folder, lambda: self._results(found), batch.id.encode())
         return Job(found.id, JobState.LANDED, (file,), failure, detail)
 
     def _results(self, found: "MessageBatch") -> Iterator[bytes]:

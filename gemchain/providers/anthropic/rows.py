@@ -1,6 +1,6 @@
 """Lines of input and output: `{"custom_id", "params"}` goes out, `{"custom_id", "result"}` comes back.
 
-https://docs.claude.com/en/api/creating-message-batches
+https://platform.claude.com/docs/en/api/creating-message-batches
 
 A `custom_id` is the batch's id and the prompt's, with a hyphen between: 63 characters of the 64 that are
 allowed, and the only thing by which a batch of the service says whose it is.

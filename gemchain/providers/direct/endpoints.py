@@ -39,7 +39,7 @@ GEMINI_API = "https://generativelanguage.googleapis.com"
 CHAT, RESPONSES, EMBEDDINGS = "chat/completions", "responses", "embeddings"
 """Paths of OpenAI's API, and of those that are like it."""
 
-ANTHROPIC_VERSION = "2023-06-01"
+ANTHROPIC_VERSION = "2026-10-21"
 """https://platform.claude.com/docs/en/api/versioning"""
 
 TIER = {"service_tier": FLEX}

@@ -9,7 +9,7 @@ import fcntl
 import json
 import os
 import sys
-from typing import Any
+from typing import Any, NoReturn
 
 __all__ = ["OTHER_SERVES"]
 
@@ -26,8 +26,11 @@ ERRORS_ONLY = 1
 """How much llama.cpp writes: nothing for a request that goes well."""
 
 
-def main(options: dict[str, Any]) -> int:
-    """Load the model, say where it is served, and wait for the last user to go; returns the exit code.
+def main(options: dict[str, Any]) -> NoReturn:
+    """Load the model, say where it is served, and wait for the last user to go.
+
+    The process ends in here, while llama.cpp's server still stands: its own end waits for requests that
+    nobody wants any more, and sometimes for ever.
 
     Args:
         options: `users` and `server`: the lock files. `model`: its file. `key`: the secret that requests
@@ -39,12 +42,12 @@ def main(options: dict[str, Any]) -> int:
     try:
         fcntl.flock(server, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        return OTHER_SERVES
+        _end(OTHER_SERVES)
     try:
         serving = _serve(options)
     except RuntimeError as error:
         sys.stderr.write(f"{error}\n")
-        return CANNOT_SERVE
+        _end(CANNOT_SERVE)
     address = {"url": serving.listening_address, "key": options["key"], "pid": os.getpid()}
     os.pwrite(server, json.dumps(address).encode(), 0)
     with contextlib.suppress(OSError):  # whoever started this may be gone
@@ -52,7 +55,12 @@ def main(options: dict[str, Any]) -> int:
     os.close(options["ready"])
     fcntl.flock(users, fcntl.LOCK_EX)  # waits until no user is left, and keeps new ones waiting
     os.ftruncate(server, 0)
-    return 0
+    _end(0)
+
+
+def _end(code: int) -> NoReturn:
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _serve(options: dict[str, Any]) -> Any:
@@ -76,6 +84,4 @@ def _serve(options: dict[str, Any]) -> Any:
 
 
 if __name__ == "__main__":
-    code = main(json.loads(sys.argv[1]))
-    sys.stderr.flush()
-    os._exit(code)  # without llama.cpp's own end, which waits for requests that nobody wants any more
+    main(json.loads(sys.argv[1]))

@@ -23,6 +23,7 @@ from gemchain.providers.http_refusals import Service, refused
 
 if TYPE_CHECKING:
     from mistralai.client import Mistral
+    from mistralai.client.errors import MistralError
 
 __all__ = ["found_key", "open_client", "translated"]
 
@@ -90,7 +91,7 @@ def _of_library(what: str, error: Exception) -> Exception | None:
     import httpx2
     from mistralai.client.errors import MistralError, NoResponseError, ResponseValidationError
 
-    if isinstance(error, ResponseValidationError):
+    if isinstance(error, ResponseValidationError) or (isinstance(error, MistralError) and _is_good(error)):
         return ProviderUnavailableError(f"Mistral answered what was not understood to {what}: {error}")
     if isinstance(error, MistralError):
         wait = error.headers.get("retry-after", "")
@@ -109,3 +110,8 @@ def _said(body: str) -> str:
     if isinstance(read, dict):
         read = read.get("message") or read.get("detail") or read
     return read if isinstance(read, str) else orjson.dumps(read).decode()
+
+
+def _is_good(error: "MistralError") -> bool:
+    """Whether the service did what was asked, and only its answer was not understood."""
+    return error.status_code < 400  # noqa: PLR2004 -- HTTP's own number

@@ -179,7 +179,9 @@ class MistralProvider(Hosted):
             yield from fresh
             seen.update(each.id for each in fresh)
             page += 1
-            if not listed.data or page * PAGE >= listed.total:
+            if not listed.data and len(seen) < total:
+                raise ProviderUnavailableError(f"Mistral listed {len(seen)} jobs of {total}")
+            if page * PAGE >= total:
                 return
 
     def _upload(self, batch: Batch) -> str:
@@ -210,7 +212,8 @@ class MistralProvider(Hosted):
         return Job(job.id, JobState.FAILED, failure=failure or lost, detail=word)
 
     def _fetched(self, job: str, file: str, batch: Batch) -> OutputFile:
-        return fetched(self._blobs, f"{output_folder(batch.id)}/{job}/{file}", lambda: self._content(file))
+        folder = f"{output_folder(batch.id)}/{job}/{file}"
+        return fetched(self._blobs, folder, lambda: self._content(file), b'"custom_id"')
 
     def _content(self, file: str) -> Iterator[bytes]:
         response = self._opened().files.download(file_id=file)

@@ -3,7 +3,9 @@
 `MODEL` is asked by chat completions, `responses/MODEL` by the Responses API, `embeddings/MODEL` for vectors.
 """
 
-from typing import Literal, NamedTuple
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
 
 __all__ = ["CHAT", "Endpoint", "endpoint_of"]
 
@@ -16,19 +18,21 @@ class Endpoint(NamedTuple):
     Attributes:
         path: As lines of an input file and batches name it.
         wire_format: The name of its format.
-        kinds: What may be asked for there; see `Capabilities.kinds`.
+        can: What differs there from what the provider can do; fields of `Capabilities`.
     """
 
     path: Path
     wire_format: str
-    kinds: tuple[str, ...] = ("generate",)
+    can: Mapping[str, Any] = MappingProxyType({})
 
 
 CHAT = Endpoint("/v1/chat/completions", "openai_chat")
 
+VECTORS = {"kinds": ("embed",), "files": (), "schema": "", "tools": False, "seed": False}
+
 BY_PREFIX = {
-    "responses": Endpoint("/v1/responses", "openai_responses"),
-    "embeddings": Endpoint("/v1/embeddings", "openai_embeddings", ("embed",)),
+    "responses": Endpoint("/v1/responses", "openai_responses", {"seed": False}),
+    "embeddings": Endpoint("/v1/embeddings", "openai_embeddings", VECTORS),
 }
 
 

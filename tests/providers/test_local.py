@@ -7,7 +7,8 @@ import jsonschema
 import pytest
 
 import gemchain
-from gemchain.errors import NotSetUpError
+from gemchain.base.clock import SystemClock
+from gemchain.errors import ConfigurationError
 from gemchain.providers.local.model_files import SMOLLM2, model_file
 from gemchain.records.states import PromptState
 from gemchain.testing import embedded
@@ -27,7 +28,7 @@ def server():
 
 @pytest.fixture
 def engine(tmp_path):
-    with embedded(tmp_path, **SETTINGS, flush=0.1) as made:
+    with embedded(tmp_path, clock=SystemClock(), **SETTINGS, flush=0.1, grace=0.02) as made:
         yield made
 
 
@@ -126,6 +127,6 @@ def test_a_model_that_cannot_be_loaded_stops_the_run_with_the_servers_last_words
     path = tmp_path / "cut.gguf"
     path.write_bytes(model_file(SMOLLM2).read_bytes()[:1_000_000])
     chain = gemchain.start(greet, f"local/{path}")
-    with pytest.raises(NotSetUpError, match="failed to load model"):
+    with pytest.raises(ConfigurationError, match="failed to load model"):
         engine.run(timeout=TIMEOUT)
     assert chain.status().prompts == {PromptState.CLAIMED: 1}, "nothing of it is lost"

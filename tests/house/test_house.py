@@ -11,7 +11,7 @@ CODE = [
     path
     for folder in FOLDERS
     for path in sorted((ROOT / folder).rglob("*.py"))
-    if "node_modules" not in path.parts
+    if not {"node_modules", ".cache"} & set(path.parts)
 ]
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

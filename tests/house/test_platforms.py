@@ -24,8 +24,8 @@ sys.modules["fcntl"] = None
 from gemchain.providers.choice import choose_provider
 from gemchain.settings import Settings
 from gemchain import ConfigurationError
-from gemchain.wiring import _providers
-providers = _providers(Settings(), None, None, None)
+from gemchain.providers.wired import providers_of
+providers = providers_of(Settings(), None, None)
 try:
     providers.choose("local/smollm2")
 except ConfigurationError as error:

@@ -1,4 +1,7 @@
-"""Mistral: the contract by its own SDK against a local server, and what only it does."""
+"""Mistral: the contract by its own SDK against a local server, and what only it does.
+
+Longer than 300 lines: what the service promises, and each way in which a call of it goes wrong.
+"""
 
 from collections import Counter
 from dataclasses import replace

@@ -2,6 +2,8 @@
 
 Every fault is off in a good part of the seeds, so that each is also met alone: a run with everything
 switched on at once hides what a single fault can do. (Groce et al., "Swarm testing", ISSTA 2012.)
+
+Longer than 300 lines: a seed draws all of it, and each fault is described beside the others.
 """
 
 from dataclasses import dataclass, fields

@@ -3,16 +3,16 @@
 from contextlib import contextmanager
 from unittest import mock
 
-from gemchain import wiring
+from gemchain.providers import wired
 from gemchain.formats.gemini.format import GEMINI
 
-_choose_provider = wiring.choose_provider
+_choose_provider = wired.choose_provider
 
 
 @contextmanager
 def spoken():
     """Every `simulated/…` model inside the block speaks the plain format."""
-    with mock.patch.object(wiring, "choose_provider", _choose_plain):
+    with mock.patch.object(wired, "choose_provider", _choose_plain):
         yield
 
 

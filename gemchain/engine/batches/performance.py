@@ -9,15 +9,14 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-import orjson
-
 from gemchain.engine.batches.leases import giving_back, leased_until
 from gemchain.engine.batches.output_parts import save_with_parts
 from gemchain.engine.batches.pieces import answered, pieces, write_piece
+from gemchain.engine.batches.unanswered import unanswered
 from gemchain.engine.policy.escalation import goes_over_at, going_over
 from gemchain.errors import BlobError, ConfigurationError, StoreConflictError
 from gemchain.formats.direct_rows import write_row
-from gemchain.ports import DirectRun, Provider
+from gemchain.ports import DirectRun
 from gemchain.records import Batch, Failure, InputRow, OutputFile, Progress
 from gemchain.records.states import BatchState, PromptState
 from gemchain.runtime import Runtime
@@ -36,9 +35,6 @@ DRAIN = 5.0
 """Seconds that requests on their way are waited for when a run or a batch ends before they are answered."""
 
 TOO_LATE = Failure("deadline", "the prompt was not sent before its deadline")
-
-READ = 1 << 20
-"""Bytes of the input file that are read at a time."""
 
 
 class Performance:
@@ -141,7 +137,7 @@ class Performance:
             raise
 
     def _unread(self) -> Iterator[InputRow]:
-        return _unanswered(self._runtime, self._provider, self.batch, self._known)
+        return unanswered(self._runtime, self._provider, self.batch, self._known)
 
     def _still_wanted(self, rows: Sequence[InputRow]) -> tuple[list[InputRow], list[bytes]]:
         """Of these, the prompts that the batch still holds: others were answered, cancelled or given up.
@@ -282,20 +278,3 @@ class Performance:
 
 def _given_back(batch: Batch) -> Batch:
     return replace(batch, leased_until_at=None)
-
-
-def _unanswered(runtime: Runtime, provider: Provider, batch: Batch, done: set[str]) -> Iterator[InputRow]:
-    """The requests of a batch's input file but for those that have a row, read as they are asked for."""
-    rest = b""
-    for piece in runtime.blobs.stream(batch.input_uri or "", chunk=READ):
-        *lines, rest = (rest + piece).split(b"\n")
-        yield from _rows(provider, lines, done)
-    yield from _rows(provider, [rest], done)
-
-
-def _rows(provider: Provider, lines: Sequence[bytes], done: set[str]) -> Iterator[InputRow]:
-    for line in lines:
-        if line.strip():
-            prompt_id, request = provider.read_input(line)
-            if prompt_id not in done:
-                yield InputRow(prompt_id, orjson.dumps(request).decode())

@@ -4,7 +4,6 @@ import sys
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any, Unpack
 from urllib.parse import urlsplit
@@ -17,11 +16,11 @@ from gemchain.functions.application import program_name
 from gemchain.functions.continuations import Continuations
 from gemchain.functions.own_key import NAME, OwnKey
 from gemchain.money import prices
-from gemchain.ports import Blobs, Clock, Provider, Store, Waker
-from gemchain.providers.choice import choose_provider
-from gemchain.providers.compat_servers import PREFIX, CompatServer, compat_servers, priced_servers
+from gemchain.ports import Blobs, Clock, Store, Waker
+from gemchain.providers.compat_servers import priced_servers
+from gemchain.providers.wired import providers_of
 from gemchain.records import checked_owner
-from gemchain.runtime import Providers, Runtime, active, build_with, install
+from gemchain.runtime import Runtime, active, build_with, install
 from gemchain.settings import Settings
 from gemchain.wakers.loop import LoopWaker
 
@@ -130,7 +129,7 @@ def build(settings: Settings, *, responder: Responder | None = None, clock: Cloc
         settings=settings,
         store=_memory_store(clock) if _rehearsing else _store(settings, clock, blobs),
         blobs=blobs,
-        providers=_providers(settings, blobs, clock, responder),
+        providers=providers_of(settings, blobs, clock, responder),
         waker=_waker(settings),
         clock=clock,
         continuations=functions_of(settings),
@@ -250,90 +249,6 @@ def _has_scheme(scheme: str, setting: str, address: str, known: str) -> bool:
     if address and found != scheme:
         raise ConfigurationError(f"{setting} {address!r} begins with {found!r}; it is {known}")
     return bool(address)
-
-
-def _providers(settings: Settings, blobs: Blobs, clock: Clock, responder: Responder | None) -> Providers:
-    def simulated() -> Provider:
-        from gemchain.providers.simulated import SimulatedProvider
-
-        return SimulatedProvider(
-            blobs,
-            clock,
-            responder=responder,
-            turnaround=settings.simulated_turnaround,
-            seed=settings.simulated_seed,
-            faults=settings.simulated_faults,
-            concurrency=settings.concurrency,
-        )
-
-    def vertex() -> Provider:
-        from gemchain.providers.vertex import VertexProvider
-
-        return VertexProvider(
-            blobs,
-            project=settings.project,
-            location=settings.location,
-            endpoint=settings.vertex_endpoint,
-            concurrency=settings.concurrency,
-        )
-
-    def gemini_api() -> Provider:
-        from gemchain.providers.gemini_api import GeminiApiProvider
-
-        return GeminiApiProvider(
-            blobs, endpoint=settings.gemini_api_endpoint, concurrency=settings.concurrency
-        )
-
-    def local() -> Provider:
-        from gemchain.providers.local.provider import LocalProvider
-
-        return LocalProvider(
-            slots=min(settings.local_slots, settings.concurrency) or 1, context=settings.local_context
-        )
-
-    def anthropic() -> Provider:
-        from gemchain.providers.anthropic import AnthropicProvider
-
-        return AnthropicProvider(
-            blobs, endpoint=settings.anthropic_endpoint, concurrency=settings.concurrency
-        )
-
-    def mistral() -> Provider:
-        from gemchain.providers.mistral import MistralProvider
-
-        return MistralProvider(blobs, endpoint=settings.mistral_endpoint, concurrency=settings.concurrency)
-
-    def openai() -> Provider:
-        from gemchain.providers.openai import OpenAIProvider
-
-        return OpenAIProvider(blobs, concurrency=settings.concurrency)
-
-    constructors = {
-        "simulated": simulated,
-        "vertex": vertex,
-        "gemini-api": gemini_api,
-        "openai": openai,
-        "anthropic": anthropic,
-        "mistral": mistral,
-        "local": local,
-        **_servers(settings, blobs),
-    }
-    names = compat_servers(settings.compat).keys()
-    return Providers(constructors, lambda model: choose_provider(model, names))
-
-
-def _servers(settings: Settings, blobs: Blobs) -> dict[str, Callable[[], Provider]]:
-    """The servers of the setting `compat`, by their providers' names."""
-
-    def server(name: str, entry: CompatServer) -> Provider:
-        from gemchain.providers.compat import CompatProvider
-
-        return CompatProvider(name, entry, blobs, concurrency=settings.concurrency)
-
-    return {
-        f"{PREFIX}{name}": partial(server, name, entry)
-        for name, entry in compat_servers(settings.compat).items()
-    }
 
 
 def _current_settings(**changes: Any) -> Settings:

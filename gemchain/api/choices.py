@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from gemchain.errors import InvalidInputError, ModelError, RequestError
+from gemchain.formats.embeddings.names import PREFIX, asks_for_vectors
 from gemchain.ports import Capabilities
 from gemchain.records import EMBED, GENERATE
 from gemchain.records.lanes import AUTO, BATCH, LANES
@@ -31,10 +32,6 @@ def named_model(given: str | None, rules: RetryPolicy, settings: Settings) -> st
     return model
 
 
-EMBEDDINGS = "embeddings/"
-"""What the name of a model begins with, after the prefix of its provider, where it is asked for vectors."""
-
-
 def model_of_kind(kind: Any, model: str) -> tuple[str, str]:
     """What is asked for, and the model's name at its provider, which says so, too.
 
@@ -48,9 +45,9 @@ def model_of_kind(kind: Any, model: str) -> tuple[str, str]:
     """
     if kind not in (GENERATE, EMBED):
         raise InvalidInputError(f"kind is {GENERATE!r} or {EMBED!r}, not {kind!r:.60}")
-    if model.startswith(EMBEDDINGS):
+    if asks_for_vectors(model):
         return EMBED, model
-    return (EMBED, f"{EMBEDDINGS}{model}") if kind == EMBED else (GENERATE, model)
+    return (EMBED, f"{PREFIX}{model}") if kind == EMBED else (GENERATE, model)
 
 
 def check_kind(model: str, kind: str, can: Capabilities) -> None:
@@ -64,7 +61,7 @@ def check_kind(model: str, kind: str, can: Capabilities) -> None:
     if kind == EMBED:
         raise RequestError(
             f"no embeddings are made by the model {model!r} here; use one such as "
-            "'gemini-api/gemini-embedding-001' or 'openai/text-embedding-3-small'"
+            "'gemini-api/gemini-embedding-001', 'openai/text-embedding-3-small' or 'mistral/mistral-embed'"
         )
     raise RequestError(f"the model {model!r} gives no text; use it with gemchain.embed(), or another model")
 

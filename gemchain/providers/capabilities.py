@@ -22,7 +22,9 @@ TABLE: dict[str, Capabilities] = {
     ),  # https://ai.google.dev/gemini-api/docs/flex-inference
     "local": Capabilities(lanes=(DIRECT,), files=("text",), batch_price=1.0),
     "anthropic": Capabilities(lanes=(BATCH, DIRECT), files=("image", "pdf", "text"), seed=False),
-    "mistral": Capabilities(lanes=(BATCH, DIRECT), files=("image", "pdf", "text")),
+    "mistral": Capabilities(
+        lanes=(BATCH, DIRECT), kinds=("generate", "embed"), files=("image", "pdf", "text")
+    ),
     "openai": Capabilities(
         lanes=(FLEX, BATCH, DIRECT), kinds=("generate", "embed"), files=OPENAI_FILES, webhook=True
     ),

@@ -30,6 +30,7 @@ from gemchain.errors import (
     RequestError,
 )
 from gemchain.formats.embeddings.gemini import GEMINI_EMBEDDINGS
+from gemchain.formats.embeddings.names import asks_for_vectors, without_prefix
 from gemchain.formats.gemini import rows
 from gemchain.ports import Blobs, Capabilities, DirectRun, Format, Job, JobState, Limits
 from gemchain.providers.direct import DirectLane, Endpoint
@@ -61,9 +62,6 @@ _WHY = {
     "FAILED": "the job failed",
     "PARTIALLY_SUCCEEDED": "the job succeeded in part",
 }
-EMBEDDINGS = "embeddings/"
-"""What the name of a model begins with that is asked for vectors (`asyncBatchEmbedContent`)."""
-
 KEY_HELP = "get a key at https://aistudio.google.com/apikey and set GEMINI_API_KEY"
 
 
@@ -96,12 +94,12 @@ class GeminiApiProvider(GeminiBatches):
 
     def format(self, model: str) -> Format:
         """That of `embedContent` for `embeddings/…`, else `generateContent`'s; see `Provider.format`."""
-        return GEMINI_EMBEDDINGS if model.startswith(EMBEDDINGS) else super().format(model)
+        return GEMINI_EMBEDDINGS if asks_for_vectors(model) else super().format(model)
 
     def capabilities(self, model: str) -> Capabilities:
         """Those of the table, and of embeddings nothing but them; see `Provider.capabilities`."""
         can = super().capabilities(model)
-        if not model.startswith(EMBEDDINGS):
+        if not asks_for_vectors(model):
             return can._replace(kinds=("generate",))
         return can._replace(lanes=(BATCH, DIRECT), kinds=("embed",), schema="", tools=False, seed=False)
 
@@ -175,12 +173,12 @@ class GeminiApiProvider(GeminiBatches):
 
     def _created(self, model: str, file: str, name: str) -> "BatchJob":
         batches = self._opened().batches
-        if not model.startswith(EMBEDDINGS):
+        if not asks_for_vectors(model):
             return batches.create(model=model, src=file, config={"display_name": name})
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the library may change this call; our tests would show it
             return batches.create_embeddings(
-                model=model.removeprefix(EMBEDDINGS),
+                model=without_prefix(model),
                 src={"file_name": file},
                 config={"display_name": name},
             )

@@ -5,10 +5,12 @@ import pytest
 import gemchain
 from gemchain.blobs.local import LocalBlobs
 from gemchain.emulators.gemini_api import GeminiApiEmulator
+from gemchain.emulators.mistral import MistralEmulator
 from gemchain.emulators.openai import OpenAIEmulator
 from gemchain.errors import RequestError
 from gemchain.formats.embeddings.gemini import GEMINI_EMBEDDINGS
 from gemchain.providers.gemini_api import GeminiApiProvider
+from gemchain.providers.mistral import MistralProvider
 from gemchain.providers.simulated import SimulatedProvider
 from gemchain.simulated.faults import Faults
 from gemchain.simulated.vectors import SIZE, vector
@@ -67,6 +69,30 @@ class TestGeminiApiEmbeddings(EmbeddingContract):
             provider.close()
 
 
+class TestMistralEmbeddings(EmbeddingContract):
+    row_reasons = ProviderContract.row_reasons
+    bad_row = ({"input": " "}, "is empty")
+
+    @pytest.fixture(params=[{}, {"input": ""}, {"input": ["a", "b"]}], ids=repr)
+    def refused(self, request):
+        return request.param
+
+    @pytest.fixture
+    def service(self, blobs, clock):
+        with MistralEmulator(clock=clock, turnaround=TURNAROUND) as emulator:
+            provider = MistralProvider(blobs, endpoint=emulator.url)
+
+            def jobs_named(display):
+                mark = {"gemchain": display.removeprefix("gemchain-")}
+                return sum(job.metadata == mark for job in emulator.jobs())
+
+            yield Embedding(
+                provider, blobs, clock, emulator.set_faults, jobs_named, "embeddings/mistral-embed"
+            )
+            assert {job.endpoint for job in emulator.jobs()} <= {"/v1/embeddings"}
+            provider.close()
+
+
 class TestSimulatedEmbeddings(EmbeddingContract):
     @pytest.fixture
     def service(self, blobs, clock):
@@ -89,6 +115,17 @@ def test_a_chain_gets_vectors_from_the_gemini_api(tmp_path, lane, batches):
             engine.run()
             assert handle.chain.result() == pytest.approx(list(vector("Hello")))
         assert [batch.embeds for batch in emulator.batches()] == batches
+
+
+@pytest.mark.parametrize("lane", ["batch", "direct"])
+def test_a_chain_gets_vectors_from_mistral(tmp_path, clock, lane):
+    with (
+        MistralEmulator(clock=clock, turnaround=1) as emulator,
+        embedded(tmp_path, clock=clock, mistral_endpoint=emulator.url) as engine,
+    ):
+        handle = gemchain.submit("Hello", "mistral/mistral-embed", kind="embed", lane=lane)
+        engine.run()
+        assert handle.chain.result() == pytest.approx(list(vector("Hello")), abs=1e-7)
 
 
 @pytest.mark.parametrize("lane", ["batch", "direct"])

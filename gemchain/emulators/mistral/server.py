@@ -8,13 +8,13 @@ from urllib.parse import parse_qsl, urlsplit
 import orjson
 
 from gemchain.emulators.batch_answers import batch_options
+from gemchain.emulators.mistral.dialect import MistralApiDialect
 from gemchain.emulators.mistral.errors import MistralRefusal
 from gemchain.emulators.mistral.service import MistralService, StoredJob
 from gemchain.emulators.openai.multipart import form
 from gemchain.emulators.rest import Exchange, RestEmulator
 from gemchain.ports import Clock
 from gemchain.simulated.dialect import Responder
-from gemchain.simulated.mistral import MistralDialect
 
 __all__ = ["MODELS", "MistralEmulator"]
 
@@ -35,7 +35,7 @@ class _Exchange(Exchange):
         address = urlsplit(self.path)
         service: MistralService = self.server.service
         match self.command, address.path:
-            case "POST", "/v1/chat/completions":
+            case "POST", "/v1/chat/completions" | "/v1/embeddings":
                 return service.chat(_object(body))
             case "POST", "/v1/files":
                 file = form(self.headers.get("Content-Type", ""), body).get("file")
@@ -91,7 +91,7 @@ class MistralEmulator(RestEmulator[MistralService]):
         seed: int = 0,
         faults: str = "",
     ) -> None:
-        service = MistralService(batch_options(MistralDialect(), clock, responder, turnaround, seed))
+        service = MistralService(batch_options(MistralApiDialect(), clock, responder, turnaround, seed))
         service.set_faults(faults)
         super().__init__((host, port), service)
 

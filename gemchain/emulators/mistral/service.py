@@ -16,9 +16,9 @@ from typing import Any
 import orjson
 
 from gemchain.emulators.batch_answers import Answered, BatchOptions, CallService
+from gemchain.emulators.mistral.dialect import MistralApiDialect
 from gemchain.emulators.mistral.errors import MistralRefusal, error_body
 from gemchain.simulated.faults import JobFate
-from gemchain.simulated.mistral import MistralDialect
 from gemchain.simulated.output import lines_of
 
 __all__ = ["MistralService", "StoredJob"]
@@ -52,6 +52,7 @@ class StoredJob:
     failed: int = 0
     output_file: str | None = None
     error_file: str | None = None
+    endpoint: str = "/v1/chat/completions"
     answered: frozenset[str] = frozenset()
 
 
@@ -63,7 +64,7 @@ class MistralService(CallService):
     """
 
     def __init__(self, options: BatchOptions) -> None:
-        super().__init__(options, MistralDialect())
+        super().__init__(options, MistralApiDialect())
         self._ids = Random(options.seed)
         self._numbers = itertools.count(1)
         self._files: dict[str, bytes] = {}
@@ -111,6 +112,7 @@ class MistralService(CallService):
                 requests=requests,
                 created_at=now,
                 ready_at=now + self.options.turnaround,
+                endpoint=str(body.get("endpoint") or ""),
             )
             self._jobs[job.id] = job
             if self.strikes("create_lost"):
@@ -214,7 +216,7 @@ class MistralService(CallService):
             "id": job.id,
             "object": "batch",
             "input_files": job.input_files,
-            "endpoint": "/v1/chat/completions",
+            "endpoint": job.endpoint,
             "model": job.model,
             "metadata": job.metadata,
             "status": status,

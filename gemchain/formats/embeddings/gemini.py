@@ -95,7 +95,7 @@ def _request(given: Any, attach: Attach | None) -> dict[str, Any]:
         found = plain(given, attach)
         return {"content": found} if isinstance(found, dict) and "parts" in found else dict(found)
     if isinstance(given, list | tuple) and given and all(isinstance(each, str | Path) for each in given):
-        if not any(isinstance(each, Path) for each in given):
+        if len(given) > 1 and not any(isinstance(each, Path) for each in given):
             raise RequestError(
                 "an embedding is made of one text; gemchain.embed([…]) makes one of each text in a list"
             )

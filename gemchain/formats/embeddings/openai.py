@@ -100,6 +100,8 @@ class OpenAIEmbeddingFormat(VectorFormat):
 
 
 def _text(given: Any, attach: Attach | None) -> str:
+    if isinstance(given, list | tuple) and len(given) == 1:
+        return _text(given[0], attach)
     if isinstance(given, Path):
         file = attached(given, attach)
         return as_text(file, "an embedding model") if is_text(file.mime_type) else _no_file(file)

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gemchain.formats.embeddings.gemini import GEMINI_EMBEDDINGS
+from gemchain.formats.embeddings.names import asks_for_vectors, without_prefix
 from gemchain.formats.gemini.format import GEMINI
 from gemchain.ports import Format
 from gemchain.providers.direct.endpoint import TIMEOUTS, Auth, Endpoint, FixedHeaders
@@ -109,11 +110,11 @@ def mistral(
     wire_format: Format,
     key: str,
     *,
-    path: str = CHAT,
     base_url: str = "",
     concurrency: int = 64,
 ) -> Endpoint:
-    """Mistral's API; see `openai` for the arguments."""
+    """Mistral's API; see `openai` for the arguments. `embeddings/…` is asked for vectors."""
+    path = EMBEDDINGS if asks_for_vectors(batch.model) else CHAT
     return Endpoint(
         provider=batch.provider,
         service="Mistral",
@@ -121,7 +122,7 @@ def mistral(
         url=_address(base_url or MISTRAL, path),
         format=wire_format,
         auth=_bearer(key),
-        fields={"model": batch.model},
+        fields={"model": without_prefix(batch.model)},
         lane=batch.lane,
         concurrency=concurrency,
         key_help="check MISTRAL_API_KEY and the account at https://console.mistral.ai",
@@ -133,8 +134,8 @@ def gemini_api(
     batch: Batch, key: str, base_url: str = "", *, concurrency: int = 64, key_help: str = ""
 ) -> Endpoint:
     """The Gemini API with a key; see `openai` for the arguments. `embeddings/…` is asked for vectors."""
-    embeds = batch.model.startswith(f"{EMBEDDINGS}/")
-    model = batch.model.removeprefix(f"{EMBEDDINGS}/").removeprefix("models/")
+    embeds = asks_for_vectors(batch.model)
+    model = without_prefix(batch.model).removeprefix("models/")
     verb = "embedContent" if embeds else "generateContent"
     return Endpoint(
         provider=batch.provider,

@@ -20,7 +20,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from gemchain.errors import ProviderUnavailableError
-from gemchain.ports import Blobs, Job, JobState, Limits, Row
+from gemchain.formats.embeddings.names import asks_for_vectors, without_prefix
+from gemchain.formats.embeddings.openai import OPENAI_EMBEDDINGS
+from gemchain.ports import Blobs, Capabilities, Format, Job, JobState, Limits, Row
 from gemchain.providers.direct import DirectLane, Endpoint, endpoints
 from gemchain.providers.downloads import fetched
 from gemchain.providers.hosted import LISTING_LAG, Deadline, Hosted
@@ -43,7 +45,10 @@ LIMITS = Limits(max_requests=100_000, max_bytes=512_000_000, max_request_bytes=2
 METADATA = "gemchain"
 """The key in a job's metadata under which the batch's id stands."""
 
-ENDPOINT: Final = "/v1/chat/completions"
+CHAT: Final = "/v1/chat/completions"
+EMBEDDINGS: Final = "/v1/embeddings"
+"""Endpoints of which the service takes batches."""
+
 HOURS = 24
 PAGE = 100
 SKEW = timedelta(minutes=5)
@@ -90,6 +95,17 @@ class MistralProvider(Hosted):
         self._seconds = seconds
         self._client: Mistral | None = None
 
+    def format(self, model: str) -> Format:
+        """That of embeddings for `embeddings/…`, else that of chat completions; see `Provider.format`."""
+        return OPENAI_EMBEDDINGS if asks_for_vectors(model) else super().format(model)
+
+    def capabilities(self, model: str) -> Capabilities:
+        """Those of the table, and of embeddings nothing but them; see `Provider.capabilities`."""
+        can = super().capabilities(model)
+        if not asks_for_vectors(model):
+            return can._replace(kinds=("generate",))
+        return can._replace(kinds=("embed",), files=("text",), schema="", tools=False, seed=False)
+
     def _single(self, batch: Batch) -> Endpoint:
         """Where single requests of a batch go."""
         key = found_key(self._key, self._endpoint)
@@ -125,9 +141,9 @@ class MistralProvider(Hosted):
             file = self._upload(batch)
             deadline.check()
             made = self._opened().batch.jobs.create(
-                endpoint=ENDPOINT,
+                endpoint=EMBEDDINGS if asks_for_vectors(batch.model) else CHAT,
                 input_files=[file],
-                model=batch.model,
+                model=without_prefix(batch.model),
                 metadata={METADATA: batch.id},
                 timeout_hours=HOURS,
             )

@@ -65,6 +65,7 @@ def test_a_text_file_is_embedded_by_its_text(tmp_path):
         return inline(path, instead="send less")
 
     assert composed(tmp_path / "a.txt", attach=attach)["input"] == "Hello"
+    assert composed([tmp_path / "a.txt"], attach=attach)["input"] == "Hello"
 
 
 @pytest.mark.parametrize(

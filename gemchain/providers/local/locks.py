@@ -40,10 +40,6 @@ class FileLock:
             return False
         return True
 
-    def release(self) -> None:
-        """Hold it no more; it can be taken again."""
-        fcntl.flock(self.descriptor, fcntl.LOCK_UN)
-
     def content(self) -> bytes:
         """What the file holds."""
         return os.pread(self.descriptor, 1 << 16, 0)

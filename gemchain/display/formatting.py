@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from gemchain.money.prices import known
 from gemchain.records import Batch, RowCounts, Usage
+from gemchain.records.lanes import BATCH
 
 __all__ = [
     "KINDS",
@@ -14,10 +15,12 @@ __all__ = [
     "amount",
     "count",
     "duration",
+    "lane_of",
     "models_of",
     "moment",
     "money",
     "outcomes",
+    "sent_to",
     "tokens",
 ]
 
@@ -83,6 +86,17 @@ def duration(seconds: float) -> str:
         if seconds < next_size:
             return f"{seconds / size:.0f} {name}" if size == 1 else f"{seconds / size:.1f} {name}"
     return f"{seconds / 86_400:.1f} d"
+
+
+def sent_to(batch: Batch) -> str:
+    """The model of a batch, with its lane unless that is `batch`: `openai:gpt-5-mini direct`."""
+    lane = f" {lane_of(batch)}" if batch.lane != BATCH else ""
+    return f"{batch.provider}:{batch.model}{lane}"
+
+
+def lane_of(batch: Batch) -> str:
+    """How a batch is sent: `batch`, `direct`, or `batch, then direct`."""
+    return batch.lane if batch.next_lane is None else f"{batch.lane}, then {batch.next_lane}"
 
 
 def age(since: datetime | None, now: datetime) -> str:

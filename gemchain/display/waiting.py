@@ -8,6 +8,7 @@ from gemchain.display.formatting import age, count, duration
 from gemchain.engine.policy.forecast import landing, turnarounds
 from gemchain.ports import Store
 from gemchain.records import Batch, Part, QueueStatus
+from gemchain.records.lanes import is_own
 from gemchain.records.states import BatchState
 
 __all__ = ["waits_for"]
@@ -53,6 +54,8 @@ def _batches(
 
 
 def _sent(batch: Batch, prompts: str, usual: Mapping[str, timedelta], now: datetime) -> tuple[float, str]:
+    if is_own(batch.lane):
+        return 0.0, f"batch {batch.id[:8]}: {prompts}, sent one at a time since {age(batch.sent_at, now)}"
     text = f"batch {batch.id[:8]}: {prompts}, sent {age(batch.sent_at, now)} ago"
     known = usual.get(batch.queue)
     if known is None:

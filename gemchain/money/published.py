@@ -192,10 +192,9 @@ def _names(match: Any) -> Iterator[str]:
 
 
 def _has_variant(model: "ModelInfo", context: Mapping[str, str], when: datetime) -> bool:
+    """Whether the package knows the price in a context, be it the usual one."""
     return any(
-        each.when == context
-        and "input_mtok" in vars(each.prices)
-        and (each.constraint is None or each.constraint.active(when))
+        each.when == context and (each.constraint is None or each.constraint.active(when))
         for each in model.price_variants or ()
     )
 

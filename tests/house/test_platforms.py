@@ -18,6 +18,20 @@ PACKAGE = Path(__file__).parents[2] / "gemchain"
 POSIX_ONLY = {"fcntl", "grp", "pty", "pwd", "resource", "termios", "tty"}
 TEXT_CALLS = {"read_text", "write_text"}
 
+LOCAL_WITHOUT_FCNTL = """
+import sys
+sys.modules["fcntl"] = None
+from gemchain.providers.choice import choose_provider
+from gemchain.settings import Settings
+from gemchain import ConfigurationError
+from gemchain.wiring import _providers
+providers = _providers(Settings(), None, None, None)
+try:
+    providers.choose("local/smollm2")
+except ConfigurationError as error:
+    print(error)
+"""
+
 WITHOUT_FCNTL = """
 import sys
 sys.modules["fcntl"] = None
@@ -41,6 +55,13 @@ def test_on_windows_a_state_folder_is_refused_in_a_sentence_and_the_rest_loads(t
     assert list(tmp_path.iterdir()) == []
 
 
+def test_on_windows_a_local_model_is_refused_in_a_sentence():
+    command = [sys.executable, "-c", LOCAL_WITHOUT_FCNTL]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("local models need Linux or macOS: on Windows, run gemchain in WSL 2")
+
+
 def imported(tree):
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -49,13 +70,13 @@ def imported(tree):
             yield node.module or ""
 
 
-def test_modules_that_windows_has_not_are_imported_in_one_place():
+def test_modules_that_windows_has_not_are_imported_where_a_sentence_refuses_windows():
     found = {
         str(path.relative_to(PACKAGE))
         for path in PACKAGE.rglob("*.py")
         if POSIX_ONLY & set(imported(ast.parse(path.read_text(encoding="utf-8"))))
     }
-    assert found == {"blobs/unfinished.py"}
+    assert found == {"blobs/unfinished.py", "providers/local/locks.py", "providers/local/serve.py"}
 
 
 def without_encoding(path):

@@ -121,6 +121,7 @@ def batch_data(batch: Batch) -> dict[str, Any]:
         "id": batch.id,
         "provider": batch.provider,
         "model": batch.model,
+        "lane": batch.lane,
         "state": batch.state.value,
         "prompts": batch.requests,
         "bytes": batch.size,

@@ -21,6 +21,7 @@ from gemchain.display.formatting import (
     Models,
     count,
     duration,
+    lane_of,
     models_of,
     moment,
     money,
@@ -227,6 +228,7 @@ def _show_batch(batch: Batch, *, as_json: bool) -> None:
     console.print(
         _pairs(
             ("model", f"{batch.provider}:{batch.model}"),
+            ("lane", lane_of(batch)),
             ("prompts", f"{batch.requests:,}, {batch.size:,} bytes"),
             ("job", batch.job),
             ("planned", moment(batch.created_at)),

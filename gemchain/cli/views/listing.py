@@ -16,7 +16,7 @@ from gemchain.cli.state.selection import PAGE, Selection, select_chains
 from gemchain.cli.state.standing import PARKED, WAITING, standing
 from gemchain.cli.views.drawing import SHORT, STYLES
 from gemchain.display.console import wide_console
-from gemchain.display.formatting import age, duration, outcomes
+from gemchain.display.formatting import age, duration, outcomes, sent_to
 from gemchain.errors import InvalidInputError
 from gemchain.ports import Store
 from gemchain.records import Batch, Chain
@@ -108,7 +108,7 @@ def list_batches(state: str | None, *, only: str | None, limit: int, as_json: bo
 def _batch_cells(batch: Batch, now: datetime) -> list[Text]:
     outcome = f"{batch.failure.reason}: {batch.failure.message}" if batch.failure else outcomes(batch.counts)
     plain = (f"{batch.requests:,}", age(batch.created_at, now), _cut(outcome))
-    model = f"{batch.provider}:{batch.model}"
+    model = sent_to(batch)
     return [Text(batch.id[:SHORT]), Text(model), _state_cell(batch.state.value), *map(Text, plain)]
 
 

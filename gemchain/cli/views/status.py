@@ -13,9 +13,10 @@ from gemchain.cli.views.advice import advise
 from gemchain.cli.views.continuing import Advice
 from gemchain.cli.views.failures import MOST_READ, Group, by_fingerprint, failed_chains, parked_prompts
 from gemchain.display.console import PlainConsole
-from gemchain.display.formatting import KINDS, Models, age, count, models_of, moment, money, tokens
+from gemchain.display.formatting import KINDS, Models, age, count, models_of, moment, money, sent_to, tokens
 from gemchain.ports import Store
 from gemchain.records import NO_USAGE, Batch, Prompt, QueueStatus
+from gemchain.records.lanes import is_own
 from gemchain.records.states import BatchState, PromptState
 from gemchain.runtime import Runtime
 
@@ -166,6 +167,8 @@ def _batch_waits(store: Store, batch: Batch, now: datetime) -> str:
             sent = age(batch.sent_at, now)
             if not store.counters().prompts.get(PromptState.CLAIMED):
                 return f"nothing waits for batch {batch.id} any more; stop it with gemchain cancel {batch.id}"
+            if is_own(batch.lane):
+                return f"batch {batch.id}: {prompts}, sent one at a time to {sent_to(batch)} since {sent}"
             return (
                 f"{prompts} wait for batch {batch.id}, sent to {batch.provider}:{batch.model} {sent} ago; "
                 f"polled again {_when(batch.poll_at, now)}"

@@ -15,7 +15,7 @@ from gemchain.emulators.openai.endpoint import tokens
 from gemchain.simulated.faults import RowStyle
 from gemchain.simulated.texts import words
 
-__all__ = ["Embeddings"]
+__all__ = ["Embeddings", "vector"]
 
 DIMENSIONS = 1536
 MOST = 2048
@@ -48,7 +48,7 @@ class Embeddings:
         size = request.get("dimensions") or DIMENSIONS
         packed = request.get("encoding_format") == "base64"
         data = [
-            {"object": "embedding", "index": place, "embedding": _written(_vector(each, size), packed=packed)}
+            {"object": "embedding", "index": place, "embedding": _written(vector(each, size), packed=packed)}
             for place, each in enumerate(inputs)
         ]
         used = max(1, sum(map(tokens, inputs)))
@@ -68,7 +68,7 @@ def _inputs(request: Mapping[str, Any]) -> list[Any]:
     return [given] if given else []
 
 
-def _vector(text: str, size: int) -> list[float]:
+def vector(text: str, size: int) -> list[float]:
     """The sum of a direction for each word, of length 1."""
     total = [0.0] * size
     for word in words(text) or [text]:

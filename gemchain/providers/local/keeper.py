@@ -15,6 +15,9 @@ __all__ = ["ServerKeeper"]
 LOOK_EVERY = 0.5
 """Seconds between two looks whether the server still runs."""
 
+LONG = 10.0
+"""Seconds that a server takes to load its model, from which on people are told."""
+
 DEATHS = 3
 """A server that died so often since its last answer is not started again by itself."""
 
@@ -34,6 +37,12 @@ class ServerKeeper:
         self._failure: Exception | None = None
         self._deaths = 0
         self._looked_at = float("-inf")
+        self._opened_at = float("inf")
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether the server has been starting for long."""
+        return self._opening is not None and time.monotonic() - self._opened_at > LONG
 
     def address(self) -> Address | None:
         """Where the server is; None while it is being started.
@@ -51,6 +60,7 @@ class ServerKeeper:
                 self._died("while it answered")
             if self._address is None:
                 self._open()
+                return None
             return self._address
 
     def answered(self) -> None:
@@ -73,6 +83,7 @@ class ServerKeeper:
             except (ConfigurationError, ProviderUnavailableError, OSError) as error:
                 self._failure = error
 
+        self._opened_at = time.monotonic()
         self._opening = threading.Thread(target=opening, name="gemchain-local-server", daemon=True)
         self._opening.start()
 

@@ -66,8 +66,10 @@ class LocalRun:
 
     @property
     def held_up(self) -> str:
-        """See `DirectRun.held_up`."""
-        return f"the model {self._model!r} to be loaded" if self._run is None else self._run.held_up
+        """That the model takes long to be loaded, or what requests wait for; see `DirectRun.held_up`."""
+        if self._run is not None:
+            return self._run.held_up
+        return f"the model {self._model!r} is still being loaded" if self._keeper.is_slow else ""
 
     def stop(self, drain: float = 0.0) -> None:
         """See `DirectRun.stop`."""

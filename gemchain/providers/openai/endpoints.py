@@ -4,7 +4,6 @@
 """
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 __all__ = ["CHAT", "Endpoint", "endpoint_of"]
@@ -23,15 +22,17 @@ class Endpoint(NamedTuple):
 
     path: Path
     wire_format: str
-    can: Mapping[str, Any] = MappingProxyType({})
+    can: Mapping[str, Any]
 
 
-CHAT = Endpoint("/v1/chat/completions", "openai_chat")
+TEXTS = {"kinds": ("generate",)}
 
-VECTORS = {"kinds": ("embed",), "files": (), "schema": "", "tools": False, "seed": False}
+CHAT = Endpoint("/v1/chat/completions", "openai_chat", TEXTS)
+
+VECTORS = {"kinds": ("embed",), "files": ("text",), "schema": "", "tools": False, "seed": False}
 
 BY_PREFIX = {
-    "responses": Endpoint("/v1/responses", "openai_responses", {"seed": False}),
+    "responses": Endpoint("/v1/responses", "openai_responses", {**TEXTS, "seed": False}),
     "embeddings": Endpoint("/v1/embeddings", "openai_embeddings", VECTORS),
 }
 

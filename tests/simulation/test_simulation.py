@@ -47,7 +47,7 @@ KILLERS = {
     "forgotten_word": 68,
     "no_lease": 15,
     "no_fence_at_birth": 204,
-    "blamed_branch": 224,
+    "blamed_branch": 464,
     "retried_value": 464,
     "unsigned": 122,
     "guessed_rows": 269,

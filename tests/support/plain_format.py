@@ -3,8 +3,8 @@
 from contextlib import contextmanager
 from unittest import mock
 
-from gemchain.providers import wired
 from gemchain.formats.gemini.format import GEMINI
+from gemchain.providers import wired
 
 _choose_provider = wired.choose_provider
 

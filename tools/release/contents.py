@@ -12,7 +12,7 @@ __all__ = ["LARGEST", "ROOT", "problems"]
 ROOT = Path(__file__).parents[2]
 
 LARGEST = 1_200_000
-"""Bytes of the wheel, at most. It has 930,000 with all providers: when it is more, something is in it by mistake."""
+"""Bytes of the wheel, at most. It has 930,000: when it is more, something is in it by mistake."""
 
 KINDS = {".py", ".sql", ".toml", ".typed"}
 """Endings of files that an installed gemchain reads."""

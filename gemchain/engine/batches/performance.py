@@ -146,10 +146,8 @@ class Performance:
         """
         wanted: list[InputRow] = []
         late: list[bytes] = []
-        if not rows:
-            return wanted, late
         now = self._runtime.store.now()
-        found = self._runtime.store.prompts({each.prompt_id for each in rows})
+        found = self._runtime.store.prompts({each.prompt_id for each in rows}) if rows else {}
         for row in rows:
             prompt = found.get(row.prompt_id)
             if prompt is None or not self._is_ours(prompt.progress):

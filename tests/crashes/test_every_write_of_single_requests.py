@@ -14,7 +14,7 @@ from tests.support.crashing import Crash, Fuse, fused
 from tests.support.engines import embedded
 from tests.support.lives import outcome, responder
 
-WRITES = 110
+WRITES = 180
 """More writes than the run has; a test below checks that."""
 
 EVERY = 7
@@ -71,7 +71,7 @@ def lives(folder, fuse, settings):
 LANES = {
     "direct": {"lane": "direct"},
     "last-few": {"direct_below": 100},
-    "escalation": {"lane": "batch", "simulated_turnaround": 600.0, "escalate_after": 60.0},
+    "escalation": {"lane": "batch", "simulated_turnaround": 600.0, "escalate_after": 60.0, "poll": 20.0},
 }
 
 

@@ -9,7 +9,7 @@ from typing import Any, Generic, cast
 import orjson
 
 from gemchain.base.type_variables import Parsed_co
-from gemchain.errors import DamagedError, GemchainError
+from gemchain.errors import ConfigurationError, DamagedError, GemchainError
 from gemchain.formats.absent import without_absent
 from gemchain.formats.registry import format_named
 from gemchain.ports import Format, TokenCounts, ToolCall
@@ -127,6 +127,19 @@ class Response(Generic[Parsed_co]):
                 "gemchain.embed(…), or with kind='embed'"
             )
         return cast("list[float]", read(self.raw))
+
+    def to_numpy(self) -> Any:
+        """The vector of an embedding as a one-dimensional numpy array of float32 (needs numpy).
+
+        Raises:
+            ConfigurationError: numpy is not installed.
+            TypeError: The answer is a text.
+        """
+        try:
+            import numpy as np
+        except ImportError as error:
+            raise ConfigurationError("to_numpy() needs numpy; pip install numpy") from error
+        return np.asarray(self.embedding, dtype=np.float32)
 
     @property
     def finish_reason(self) -> str:

@@ -1,6 +1,7 @@
 """Embeddings run through chains like any other answer."""
 
 import logging
+import sys
 
 import pytest
 
@@ -51,6 +52,17 @@ def test_the_result_of_a_chain_without_a_callback_is_the_vector(engine):
     engine.run()
     assert handle.chain.result() == pytest.approx(list(vector("Hello", 5)), abs=1e-7)
     assert by_name.chain.result() == handle.chain.result()
+
+
+def test_a_vector_is_a_numpy_array_where_numpy_is_there(monkeypatch):
+    body = {"data": [{"embedding": [0.5, -1.0, 0.25]}]}
+    response = gemchain.Response(body, wire_format=format_named("openai_embeddings"))
+    array = response.to_numpy()
+    assert (array.dtype, array.shape) == ("float32", (len(response.embedding),))
+    assert array.tolist() == response.embedding
+    monkeypatch.setitem(sys.modules, "numpy", None)
+    with pytest.raises(gemchain.ConfigurationError, match="pip install numpy"):
+        response.to_numpy()
 
 
 def test_no_texts_give_no_vectors(engine):

@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -109,7 +110,7 @@ class GeminiApiEmulator(RestEmulator[GeminiApiService]):
             responder=responder,
             turnaround=turnaround,
             seed=seed,
-            serves=serves or prices.known,
+            serves=serves or partial(prices.known, provider="gemini-api"),
         )
         service.latency = latency
         service.set_faults(faults)

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -101,7 +102,7 @@ class VertexEmulator(RestEmulator[VertexService]):
             responder=responder or builtin,
             turnaround=turnaround,
             seed=seed,
-            serves=serves or prices.known,
+            serves=serves or partial(prices.known, provider="vertex"),
             echoes_key=echoes_key,
         )
         service.set_faults(faults)

@@ -57,7 +57,7 @@ def embed(
             `simulated/embeddings`.
         callback: What to call with the answer; without one the embeddings are only described, to be awaited,
             or to be branches of a gather.
-        options: Those of `submit`. Settings such as the number of dimensions stand in `config`, in the
+        **options: Those of `submit`. Settings such as the number of dimensions stand in `config`, in the
             provider's own words.
 
     Returns:

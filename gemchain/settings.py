@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
+from math import isfinite
 from typing import Any
 
 from gemchain.errors import ConfigurationError
@@ -157,6 +158,8 @@ class Settings:
             read = _as_bool(value) if kind is bool else kind(value)
         except (TypeError, ValueError) as error:
             raise ConfigurationError(f"setting {name!r} takes {kind.__name__}, not {value!r}") from error
+        if isinstance(read, float) and not isfinite(read):
+            raise ConfigurationError(f"setting {name!r} takes a finite number, not {value!r}")
         if isinstance(read, int | float) and read < 0:
             raise ConfigurationError(f"setting {name!r} cannot be negative: {value!r}")
         return read

@@ -148,7 +148,7 @@ class Driver:
         self.lost = None
         moved = False
         try:
-            for _ in dispatch(self.runtime, without=self.aside):
+            for _ in dispatch(self.runtime, without=self.aside, meanwhile=self._performer.keep):
                 moved = True
                 self.watch()
         except BlobNotFoundError as error:

@@ -5,7 +5,6 @@ The crash story is that of `stages/perform.py`.
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -14,7 +13,7 @@ from gemchain.engine.batches.output_parts import save_with_parts
 from gemchain.engine.batches.pieces import answered, pieces, write_piece
 from gemchain.engine.batches.unanswered import unanswered
 from gemchain.engine.policy.escalation import goes_over_at, going_over
-from gemchain.errors import BlobError, ConfigurationError, StoreConflictError
+from gemchain.errors import BlobError, BlobNotFoundError, ConfigurationError, StoreConflictError
 from gemchain.formats.direct_rows import write_row
 from gemchain.ports import DirectRun
 from gemchain.records import Batch, Failure, InputRow, OutputFile, Progress
@@ -132,6 +131,9 @@ class Performance:
                 else:
                     self._known.add(row.prompt_id)
                     self._next.append(row)
+        except BlobNotFoundError as error:  # its prompts are in the store: they are sent again
+            log.warning("batch %s: its input is gone, so what has no row is sent in another: %s", self.batch.id, error)
+            self._read = True
         except BlobError:
             self._rows = self._unread()
             raise
@@ -168,11 +170,19 @@ class Performance:
         settings, now = self._runtime.settings, self._runtime.store.now()
         if self._lines and now >= self._written_at + timedelta(seconds=settings.flush):
             return True
-        until = self.batch.leased_until_at
-        if until is None or now >= until - timedelta(seconds=settings.lease * 2 / 3):
+        if self._lease_is_due(now):
             return True
         over_at = goes_over_at(self._runtime, self.batch)
         return over_at is not None and now >= over_at
+
+    def _lease_is_due(self, now: datetime) -> bool:
+        until = self.batch.leased_until_at
+        return until is None or now >= until - timedelta(seconds=self._runtime.settings.lease * 2 / 3)
+
+    def keep(self) -> None:
+        """Renew the lease if that is due, and nothing else."""
+        if self._leaving is None and not self.ended and self._lease_is_due(self._runtime.store.now()):
+            self._save(self._renewed)
 
     def save(self) -> None:
         """Write down what came in, and save the batch as it stands."""
@@ -188,6 +198,10 @@ class Performance:
         else:
             self._save(self._renewed)
 
+    def stop(self, drain: float) -> None:
+        """Send nothing more; what is on its way may be answered for so many seconds. `leave` has to follow."""
+        self._run.stop(drain)
+
     def leave(self, drain: float = 0.0, *, over: bool = False) -> None:
         """Stop, write down what came in, and give the batch back.
 
@@ -197,17 +211,23 @@ class Performance:
         """
         self._leaving = self._gone_over if over else _given_back
         self._run.stop(drain)
-        with suppress(ConfigurationError):  # whoever takes the batch over meets it again
-            self._drain(self._runtime.clock.now() + timedelta(seconds=drain))
+        self._drain(self._runtime.clock.now() + timedelta(seconds=drain))
         self._save(self._leaving)
         self.ended = True
 
     def _drain(self, until: datetime) -> None:
         """Take what comes in until nothing is on its way, or until then."""
         clock = self._runtime.clock
-        self._lines += self._run.take()
+        self._take()
         while self._run.pending and clock.now() < until:
             clock.sleep(LOOK)
+            self._take()
+
+    def _take(self) -> None:
+        """Take what came in. What the provider lacks is met again by whoever takes the batch over."""
+        try:
+            self._lines += self._run.take()
+        except ConfigurationError:  # it is told once; what was answered is taken all the same
             self._lines += self._run.take()
 
     def drop(self) -> None:
@@ -268,7 +288,7 @@ class Performance:
             self.drop()
             return False
         self.batch = stored
-        if stored.failure is not None and not self._is_fed:  # cancelled
+        if stored.failure is not None:  # cancelled; what was fed may still wait for its turn
             self._read, self._next = True, []
             self._run.stop(DRAIN)
         return True

@@ -10,6 +10,9 @@ from gemchain.runtime import Runtime
 
 __all__ = ["direct_now", "faster_lane", "goes_over_at", "going_over"]
 
+NEVER = 100 * 365 * 86_400
+"""Seconds that no batch is out; a longer time would be no date."""
+
 
 def direct_now(runtime: Runtime, queue: QueueStatus, reason: str) -> str | None:
     """The lane `direct` for the last few prompts of a run, which do not wait for a batch; else None.
@@ -31,7 +34,7 @@ def goes_over_at(runtime: Runtime, batch: Batch) -> datetime | None:
     seconds = runtime.settings.escalate_after if said is None else said
     if not seconds or batch.sent_at is None or faster_lane(runtime, batch) is None:
         return None
-    return batch.sent_at + timedelta(seconds=seconds)
+    return batch.sent_at + timedelta(seconds=min(seconds, NEVER))
 
 
 def faster_lane(runtime: Runtime, batch: Batch) -> str | None:

@@ -9,7 +9,7 @@ also those of an earlier run.
 """
 
 from collections import Counter
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -55,12 +55,19 @@ GROUP_SECONDS = 1.0
 """Callbacks of one group run no longer than this before what they did is committed."""
 
 
-def dispatch(runtime: Runtime, *, without: Container[str] = ()) -> Iterator[Part]:
+def _nothing() -> None:
+    pass
+
+
+def dispatch(
+    runtime: Runtime, *, without: Container[str] = (), meanwhile: Callable[[], None] = _nothing
+) -> Iterator[Part]:
     """Dispatch every part that no process works on.
 
     Args:
         runtime: Where the parts are.
         without: Providers that nothing is to be sent to, since they are known to be not set up.
+        meanwhile: Called after every callback; keep it quick.
 
     Yields:
         Each part when it is DONE, so that the caller can do other work in between.
@@ -76,7 +83,7 @@ def dispatch(runtime: Runtime, *, without: Container[str] = ()) -> Iterator[Part
         if abandoned(part, runtime.store.now()):
             with suppress(StoreConflictError), outages.of_stage():
                 try:
-                    yield dispatch_part(runtime, part, without)
+                    yield dispatch_part(runtime, part, without, meanwhile)
                 except BlobNotFoundError as error:
                     lost = lost or error
     outages.tell()
@@ -84,7 +91,9 @@ def dispatch(runtime: Runtime, *, without: Container[str] = ()) -> Iterator[Part
         raise lost
 
 
-def dispatch_part(runtime: Runtime, part: Part, without: Container[str] = ()) -> Part:
+def dispatch_part(
+    runtime: Runtime, part: Part, without: Container[str] = (), meanwhile: Callable[[], None] = _nothing
+) -> Part:
     """Dispatch one part, and close its batch if it was the last.
 
     Raises:
@@ -98,7 +107,7 @@ def dispatch_part(runtime: Runtime, part: Part, without: Container[str] = ()) ->
         runtime.providers.named(batch.provider)
     holder = [lease_part(runtime, part)]
     with returning(runtime, holder):
-        _Run(runtime, batch, holder, without).to_the_end()
+        _Run(runtime, batch, holder, without, meanwhile).to_the_end()
     with suppress(StoreConflictError):
         _close_if_last(runtime, batch)
     return holder[-1]
@@ -124,8 +133,16 @@ class _Run:
         holder: Its last item is the part as last saved.
     """
 
-    def __init__(self, runtime: Runtime, batch: Batch, holder: list[Part], without: Container[str]) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        batch: Batch,
+        holder: list[Part],
+        without: Container[str],
+        meanwhile: Callable[[], None],
+    ) -> None:
         self.runtime = runtime
+        self.meanwhile = meanwhile
         self.without = without
         self.batch = batch
         self.holder = holder
@@ -184,6 +201,7 @@ class _Run:
         self.ended.update(scope_of(prompt) for prompt in matched.handled if prompt.forked)
         for prompt, found in matched.pairs:
             self.pending.append(self._deliver(prompt, found))
+            self.meanwhile()
             self.size += found.ref.length
             if self._is_enough():
                 self._write()

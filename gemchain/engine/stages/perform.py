@@ -18,7 +18,7 @@ ARRIVED, in the commit that records the last piece.
 import logging
 from collections.abc import Callable, Container
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from gemchain.engine.batches.leases import abandoned
 from gemchain.engine.batches.outages import Outages
@@ -165,6 +165,12 @@ class Performer:
             log.warning("batch %s: %s", name, held_up[name])
         self._told = set(held_up)
 
+    def keep(self) -> None:
+        """Renew the leases that are due for it, while callbacks run; the next step meets what goes wrong."""
+        for each in self._going.values():
+            with suppress(StoreError, BlobError):
+                each.keep()
+
     def rest(self, until: datetime) -> bool:
         """Wait while requests are on their way; else rest until then, or until the nap is ended.
 
@@ -178,8 +184,11 @@ class Performer:
 
     def release(self) -> None:
         """Stop: wait a little for what is on its way, write it down, and give the batches back."""
+        until = self._runtime.clock.now() + timedelta(seconds=DRAIN)
+        for each in self._going.values():  # all at once: none is sent while another is waited for
+            each.stop(DRAIN)
         for name in list(self._going):
-            self._let_go(name)
+            self._let_go(name, max(0.0, (until - self._runtime.clock.now()).total_seconds()))
 
     def _carry_on(self, batch: Batch) -> bool:
         going = self._going.get(batch.id)
@@ -203,8 +212,8 @@ class Performer:
         if batch.parts == parts and is_complete(self._runtime, batch):
             close(self._runtime, batch)
 
-    def _let_go(self, name: str) -> None:
+    def _let_go(self, name: str, drain: float = DRAIN) -> None:
         try:
-            self._going.pop(name).leave(DRAIN)
+            self._going.pop(name).leave(drain)
         except (StoreError, BlobError) as error:  # the lease runs out, and what was written is found
             log.warning("batch %s could not be given back: %s", name, error)

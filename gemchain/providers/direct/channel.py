@@ -15,7 +15,7 @@ from gemchain.errors import ConfigurationError, ProviderUnavailableError
 from gemchain.providers.direct.connections import Connections
 from gemchain.providers.direct.endpoint import Endpoint
 from gemchain.providers.direct.exchange import CutError, NotTakenError, Reply, post
-from gemchain.providers.direct.limits import Budgets, Window, backoff
+from gemchain.providers.direct.limits import LONGEST, Budgets, Window, backoff
 from gemchain.providers.direct.told import left_of, retry_after
 from gemchain.providers.direct.verdict import Fate, of_reply, words_of
 from gemchain.providers.direct.waiting import Asker, Waiting
@@ -28,9 +28,6 @@ TRIES = 4
 
 KEEP = 30.0
 """Seconds after the last request for which connections are kept open."""
-
-LONGEST = 3_600.0
-"""Seconds after which a service is asked again in any case."""
 
 SHORT = 0.001
 """Seconds between two looks at what may be sent, at least."""

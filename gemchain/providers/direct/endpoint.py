@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 import orjson
 
+from gemchain.errors import ConfigurationError
 from gemchain.ports import Format
 from gemchain.records.lanes import DIRECT, FLEX
 
@@ -44,6 +45,13 @@ class FixedHeaders:
     """Headers that stay as they are, such as those of a key."""
 
     fixed: Mapping[str, str] = field(repr=False)
+
+    def __post_init__(self) -> None:
+        for name, value in self.fixed.items():
+            if not (value.isascii() and value.isprintable()):
+                raise ConfigurationError(
+                    f"the key for the header {name!r} has a line end, or a character that no key has; copy it again"
+                )
 
     def headers(self) -> Mapping[str, str]:
         """See `Auth.headers`."""

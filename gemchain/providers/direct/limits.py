@@ -8,10 +8,13 @@ from random import Random
 
 from gemchain.providers.direct.told import Left
 
-__all__ = ["Budget", "Budgets", "Window", "backoff"]
+__all__ = ["LONGEST", "Budget", "Budgets", "Window", "backoff"]
 
 FIRST_DELAY, LONGEST_DELAY = 1.0, 60.0
 MINUTE = 60.0
+
+LONGEST = 3_600.0
+"""Seconds after which a service is asked again in any case, whatever it says."""
 
 
 def backoff(times: int, random: Random) -> float:
@@ -103,7 +106,7 @@ class Budget:
 
     def told(self, now: float, remaining: int, seconds: float) -> None:
         """The service says what is left for so many seconds."""
-        later = now + seconds
+        later = now + min(seconds, LONGEST)
         if self._left is not None and now < self._resets_at and remaining > self._left:
             # Answers overtake each other. What is left grows only as the service gives back.
             self._left = max(self._left, 0.0) if later <= self._resets_at else float(remaining)

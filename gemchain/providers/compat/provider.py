@@ -17,9 +17,10 @@ from gemchain.providers.compat.batches import CompatBatches, Probe
 from gemchain.providers.compat_servers import PREFIX, CompatServer
 from gemchain.providers.direct import DirectLane, Endpoint
 from gemchain.providers.direct.endpoints import openai_compatible
+from gemchain.providers.hosted import LISTING_LAG
 from gemchain.providers.openai import rows
 from gemchain.providers.openai.endpoints import CHAT
-from gemchain.providers.openai.provider import LIMITS, LISTING_LAG
+from gemchain.providers.openai.provider import LIMITS
 from gemchain.records import Batch, InputRow
 from gemchain.records.lanes import BATCH, DIRECT
 

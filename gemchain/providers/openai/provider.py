@@ -34,6 +34,7 @@ from gemchain.ports import (
 from gemchain.providers.capabilities import TABLE
 from gemchain.providers.direct import DirectLane, Endpoint
 from gemchain.providers.direct.endpoints import openai
+from gemchain.providers.hosted import LISTING_LAG, UPLOAD_SECONDS, Deadline
 from gemchain.providers.jobs import first_going
 from gemchain.providers.openai import rows
 from gemchain.providers.openai.endpoints import endpoint_of
@@ -55,11 +56,11 @@ LIMITS = Limits(max_requests=50_000, max_bytes=200_000_000, max_request_bytes=50
 """The first two are those of a batch's file; one request may carry 50 MB of images.
 https://developers.openai.com/api/docs/guides/images-vision"""
 
-LISTING_LAG = 60.0
-"""Lists are not promised to be consistent; nothing is published on how far they lag behind."""
-
 TIMEOUT = 600.0
 """Seconds between two pieces of an answer; that of an upload comes when all of it was taken."""
+
+CALL = LISTING_LAG - UPLOAD_SECONDS
+"""The same for the call that makes a job: whoever takes the batch over counts on its end."""
 
 METADATA = "gemchain"
 """The key under which a job names its batch."""
@@ -157,14 +158,17 @@ class OpenAIProvider:
     def create(self, batch: Batch) -> Job:
         """A new job over the batch's input; see `Provider.create`."""
         endpoint, _ = endpoint_of(batch.model)
+        deadline = Deadline()
         with translated(f"create the job of batch {batch.id!r}"):
             client = self._opened()
             file = uploaded(client, self._blobs, batch)
+            deadline.check()  # the upload stays, and the next attempt uses it
             job = client.batches.create(
                 input_file_id=file,
                 endpoint=endpoint.path,
                 completion_window="24h",
                 metadata={METADATA: batch.id},
+                timeout=CALL,
             )
             # Whether it is over already, `poll` tells: from here on no error may say that there is no job.
             return Job(whole(job).id, JobState.RUNNING, detail=job.status)

@@ -29,6 +29,13 @@ class DirectRun(Protocol):
         A request that cannot be sent at all gives a row with a failure.
         """
 
+    def allow(self, seconds: float) -> None:
+        """Send for so many seconds from now, and no longer unless this is called again.
+
+        It holds for what was fed before, too. Whoever stalls while he should renew a lease has no more
+        requests sent that another process may be sending by then.
+        """
+
     def take(self) -> list[bytes]:
         """The rows that came in since the last call, each a line of `formats.direct_rows`.
 

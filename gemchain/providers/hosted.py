@@ -13,13 +13,17 @@ from gemchain.providers.capabilities import TABLE
 from gemchain.providers.direct import DirectLane
 from gemchain.records import Batch
 
-__all__ = ["LISTING_LAG", "UPLOAD_SECONDS", "Deadline", "Hosted"]
+__all__ = ["CALL_SECONDS", "LISTING_LAG", "UPLOAD_SECONDS", "Deadline", "Hosted"]
 
 UPLOAD_SECONDS = 240.0
 """How long the input of a batch may be on its way. A process that takes the batch over counts on it."""
 
 LISTING_LAG = 300.0
 """`UPLOAD_SECONDS`, and a minute for the service to make the job and to show it in its list."""
+
+
+CALL_SECONDS = LISTING_LAG - UPLOAD_SECONDS
+"""How long the call that makes a job may take, once the service has the input."""
 
 
 class Deadline:

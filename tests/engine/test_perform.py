@@ -374,19 +374,24 @@ def test_a_batch_that_takes_too_long_goes_over_with_what_its_job_did_not_answer(
     assert done(stand, ids) == ["a", "b", "c"]
 
 
-def test_a_flex_batch_that_takes_too_long_waits_a_moment_and_goes_over(stand, process):
+def test_a_flex_batch_that_takes_too_long_waits_for_what_is_on_its_way_and_goes_over(stand):
     stand.set(escalate_after=600)
+    stand.provider.at_a_time = 1
     process = Process(stand)
     ids = stand.submit("a", "b", "c", callback=stages.take, lane="flex")
     batch = stand.sent()
     process.step()
-    process.run.answer(ids[0])
-    stand.provider.at_a_time = 8
     process.step(600)
     run = process.run
-    assert run.stopped == stand.runtime.settings.flush
+    assert (run.asked, run.stopped) == (ids[:1], performance.ON_ITS_WAY)
+    process.step(60)
+    waits = stand.batch(batch)
+    assert (waits.lane, waits.leased_until_at) == ("flex", stand.clock.now() + timedelta(seconds=30))
+    run.answer_all()
+    process.step()
     over = stand.batch(batch)
     assert (over.state, over.lane, over.leased_until_at, over.parts) == (BatchState.SENT, "direct", None, 1)
+    stand.provider.at_a_time = 8
     process.step()
     assert process.run is not run
     assert process.run.asked == ids[1:]
@@ -396,18 +401,45 @@ def test_a_flex_batch_that_takes_too_long_waits_a_moment_and_goes_over(stand, pr
     assert done(stand, ids) == ["a", "b", "c"]
 
 
-def test_what_comes_in_while_it_goes_over_is_not_asked_again(stand):
+def test_what_was_answered_while_it_goes_over_is_not_asked_again(stand):
     stand.set(escalate_after=600)
     process = Process(stand)
     stand.submit("a", "b", lane="flex")
     batch = stand.sent()
     process.step()
-    stand.provider.latency = 600.5
     process.step(600)
+    process.run.answer_all()
+    process.step()
     assert stand.batch(batch).lane == "direct"
     process.step()
     assert process.run.asked == []
     assert stand.batch(batch).state is BatchState.ARRIVED
+
+
+def test_a_run_may_send_as_long_as_its_lease_holds(stand, process, batch):
+    process.step()
+    assert process.run.allowed_until == stand.batch(batch).leased_until_at
+    process.step(11)
+    assert (
+        process.run.allowed_until
+        == stand.batch(batch).leased_until_at
+        == stand.clock.now() + timedelta(seconds=30)
+    )
+
+
+def test_leases_are_kept_while_callbacks_run(stand, process, batch):
+    process.step()
+    stand.clock.advance(11)
+    process.performer.keep()
+    assert stand.batch(batch).leased_until_at == stand.clock.now() + timedelta(seconds=30)
+
+
+def test_a_cancelled_batch_stops_what_was_fed(stand, process, batch):
+    process.step()
+    with using(stand.runtime):
+        cancel_batch(stand.runtime, batch.id)
+    process.step(11)
+    assert process.run.stopped is not None
 
 
 def test_a_cancelled_flex_batch_does_not_go_over(stand):

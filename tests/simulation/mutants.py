@@ -407,7 +407,7 @@ def requests_without_a_lease():
 
 def unwanted_requests():
     """What was cancelled or answered meanwhile is asked all the same."""
-    return patched((Performance, "_still_wanted", lambda self, rows: (list(rows), [])))
+    return patched((performance, "still_wanted", lambda runtime, batch, rows: (list(rows), [])))
 
 
 def _unowned(method):

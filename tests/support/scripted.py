@@ -52,6 +52,9 @@ class ScriptedRun:
             self._provider.asked.append(row.prompt_id)
             self._flying[row.prompt_id] = orjson.loads(row.request), self._clock.now()
 
+    def allow(self, seconds):
+        self.allowed_until = self._clock.now() + timedelta(seconds=seconds)
+
     def take(self):
         if self.trouble is not None:
             error, self.trouble = self.trouble, None

@@ -4,20 +4,19 @@ The crash story is that of `stages/perform.py`.
 """
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from gemchain.engine.batches.leases import giving_back, leased_until
 from gemchain.engine.batches.output_parts import save_with_parts
 from gemchain.engine.batches.pieces import answered, pieces, write_piece
-from gemchain.engine.batches.unanswered import unanswered
+from gemchain.engine.batches.unanswered import still_wanted, unanswered
 from gemchain.engine.policy.escalation import goes_over_at, going_over
 from gemchain.errors import BlobError, BlobNotFoundError, ConfigurationError, StoreConflictError
-from gemchain.formats.direct_rows import write_row
 from gemchain.ports import DirectRun
-from gemchain.records import Batch, Failure, InputRow, OutputFile, Progress
-from gemchain.records.states import BatchState, PromptState
+from gemchain.records import Batch, InputRow, OutputFile
+from gemchain.records.states import BatchState
 from gemchain.runtime import Runtime
 
 __all__ = ["DRAIN", "LOOK", "Performance"]
@@ -30,10 +29,11 @@ PIECE = 2_000
 LOOK = 0.02
 """Seconds between two looks at what came in, while nothing else is to be done."""
 
+ON_ITS_WAY = 1_800.0
+"""Seconds for which answers in `flex` are waited for when their batch goes over: as long as one may take."""
+
 DRAIN = 5.0
 """Seconds that requests on their way are waited for when a run or a batch ends before they are answered."""
-
-TOO_LATE = Failure("deadline", "the prompt was not sent before its deadline")
 
 
 class Performance:
@@ -64,6 +64,7 @@ class Performance:
         self.batch = runtime.store.save_batch(leased)
         self.ended = False
         self._leaving: Callable[[Batch], Batch] | None = None
+        self._goes_over = False
         self._lines: list[bytes] = []
         self._number = 0
         self._read = batch.failure is not None  # it was cancelled: nothing more is asked
@@ -77,6 +78,7 @@ class Performance:
         self._known = answered(runtime, self._output)
         self._provider = runtime.providers.named(batch.provider)
         self._run: DirectRun = self._provider.start(batch)
+        self._run.allow(self._left)
         self._rows = self._unread()
         self._next: list[InputRow] = []
         self._written_at = runtime.store.now()
@@ -102,7 +104,7 @@ class Performance:
         if self._is_fed:
             return
         self._read_on(self._run.room())
-        wanted, late = self._still_wanted(self._next)
+        wanted, late = still_wanted(self._runtime, self.batch, self._next)
         if self._holds:
             self._next = []
             self._lines += late
@@ -115,8 +117,13 @@ class Performance:
     @property
     def _holds(self) -> bool:
         """Whether the lease still holds: nobody else asks these prompts in this moment."""
+        return self._left > 0
+
+    @property
+    def _left(self) -> float:
+        """Seconds until the lease is over."""
         until = self.batch.leased_until_at
-        return until is not None and self._runtime.store.now() < until
+        return 0.0 if until is None else (until - self._runtime.store.now()).total_seconds()
 
     def _read_on(self, room: int) -> None:
         """Read requests from the input file until there are so many to feed.
@@ -132,7 +139,9 @@ class Performance:
                     self._known.add(row.prompt_id)
                     self._next.append(row)
         except BlobNotFoundError as error:  # its prompts are in the store: they are sent again
-            log.warning("batch %s: its input is gone, so what has no row is sent in another: %s", self.batch.id, error)
+            log.warning(
+                "batch %s: its input is gone, so what has no row is sent in another: %s", self.batch.id, error
+            )
             self._read = True
         except BlobError:
             self._rows = self._unread()
@@ -140,28 +149,6 @@ class Performance:
 
     def _unread(self) -> Iterator[InputRow]:
         return unanswered(self._runtime, self._provider, self.batch, self._known)
-
-    def _still_wanted(self, rows: Sequence[InputRow]) -> tuple[list[InputRow], list[bytes]]:
-        """Of these, the prompts that the batch still holds: others were answered, cancelled or given up.
-
-        One that is past its deadline is not asked: it gets a row that says so.
-        """
-        wanted: list[InputRow] = []
-        late: list[bytes] = []
-        now = self._runtime.store.now()
-        found = self._runtime.store.prompts({each.prompt_id for each in rows}) if rows else {}
-        for row in rows:
-            prompt = found.get(row.prompt_id)
-            if prompt is None or not self._is_ours(prompt.progress):
-                continue
-            if prompt.deadline_at is not None and prompt.deadline_at <= now:
-                late.append(write_row(row.prompt_id, self.batch.lane, 0, None, TOO_LATE))
-            else:
-                wanted.append(row)
-        return wanted, late
-
-    def _is_ours(self, progress: Progress) -> bool:
-        return progress.state is PromptState.CLAIMED and progress.batch_id == self.batch.id
 
     def is_due(self) -> bool:
         """Whether there is something to save: answers, the end, another lane, or a lease to be renewed."""
@@ -172,7 +159,11 @@ class Performance:
             return True
         if self._lease_is_due(now):
             return True
-        over_at = goes_over_at(self._runtime, self.batch)
+        return self._is_too_slow(now)
+
+    def _is_too_slow(self, now: datetime) -> bool:
+        """Whether the batch is to go over to a faster lane, and does not yet."""
+        over_at = None if self._goes_over else goes_over_at(self._runtime, self.batch)
         return over_at is not None and now >= over_at
 
     def _lease_is_due(self, now: datetime) -> bool:
@@ -186,30 +177,34 @@ class Performance:
 
     def save(self) -> None:
         """Write down what came in, and save the batch as it stands."""
-        over_at = goes_over_at(self._runtime, self.batch)
         if self._leaving is not None:  # it could not be saved when this process left it
             self._save(self._leaving)
             self.ended = True
         elif self._is_over:
-            self._save(self._arrived)
+            self._save(self._gone_over if self._goes_over else self._arrived)
             self.ended = True
-        elif over_at is not None and self._runtime.store.now() >= over_at:
-            self.leave(self._runtime.settings.flush, over=True)
         else:
+            if self._is_too_slow(self._runtime.store.now()):
+                self._go_over()
             self._save(self._renewed)
 
+    def _go_over(self) -> None:
+        """Send nothing more in this lane; what is on its way is waited for, since it is paid."""
+        self._goes_over = True
+        self._read, self._next = True, []
+        self._run.stop(ON_ITS_WAY)
+
     def stop(self, drain: float) -> None:
-        """Send nothing more; what is on its way may be answered for so many seconds. `leave` has to follow."""
+        """Send nothing more; what is on its way may be answered for so many seconds. `leave` follows."""
         self._run.stop(drain)
 
-    def leave(self, drain: float = 0.0, *, over: bool = False) -> None:
+    def leave(self, drain: float = 0.0) -> None:
         """Stop, write down what came in, and give the batch back.
 
         Args:
             drain: How long to wait for what is on its way, in seconds.
-            over: Whether it goes over to a faster lane.
         """
-        self._leaving = self._gone_over if over else _given_back
+        self._leaving = _given_back
         self._run.stop(drain)
         self._drain(self._runtime.clock.now() + timedelta(seconds=drain))
         self._save(self._leaving)
@@ -269,6 +264,7 @@ class Performance:
             self.batch = save_with_parts(self._runtime, changed, output)
         except StoreConflictError:
             return False
+        self._run.allow(self._left)
         return True
 
     def _whole_output(self) -> tuple[OutputFile, ...]:

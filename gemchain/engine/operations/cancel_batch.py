@@ -37,7 +37,7 @@ def cancel_batch(runtime: Runtime, batch_id: str) -> Batch:
         changed = replace(batch, failure=CANCELLED)
     else:
         runtime.providers.named(batch.provider).cancel(batch)
-        changed = replace(batch, poll_at=runtime.store.now())
+        changed = replace(batch, poll_at=runtime.store.now(), next_lane=None)
     saved = runtime.store.save_batch(changed)
     runtime.waker.hurry()
     return saved

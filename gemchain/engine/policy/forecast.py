@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from statistics import median
 
 from gemchain.records import Batch
+from gemchain.records.lanes import split
 
 __all__ = ["landing", "turnarounds"]
 
@@ -14,7 +15,7 @@ def turnarounds(batches: Iterable[Batch]) -> dict[str, timedelta]:
     """The median time between sending and arrival, for each queue that has an arrived batch among these."""
     took: defaultdict[str, list[float]] = defaultdict(list)
     for batch in batches:
-        own = batch.source is None  # sent in the lane of its queue
+        own = batch.lane == split(batch.claims_from)[0]  # sent in the lane of its queue
         if own and batch.sent_at is not None and batch.arrived_at is not None:
             took[batch.queue].append((batch.arrived_at - batch.sent_at).total_seconds())
     return {queue: timedelta(seconds=median(times)) for queue, times in took.items()}

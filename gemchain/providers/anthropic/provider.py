@@ -27,7 +27,7 @@ from gemchain.providers.anthropic.client import found_key, open_client, translat
 from gemchain.providers.anthropic.request_body import request_body
 from gemchain.providers.direct import DirectLane, Endpoint, endpoints
 from gemchain.providers.downloads import fetched
-from gemchain.providers.hosted import LISTING_LAG, Deadline, Hosted
+from gemchain.providers.hosted import CALL_SECONDS, LISTING_LAG, Deadline, Hosted
 from gemchain.providers.jobs import first_going
 from gemchain.providers.output_files import output_folder
 from gemchain.records import Batch, Failure, InputRow, OutputFile
@@ -133,7 +133,8 @@ class AnthropicProvider(Hosted):
                     cast_to=MessageBatch,
                     content=body,
                     options={
-                        "headers": {"Content-Type": "application/json", "Content-Length": str(body.size)}
+                        "headers": {"Content-Type": "application/json", "Content-Length": str(body.size)},
+                        "timeout": CALL_SECONDS,
                     },
                 )
         if not understood(made):

@@ -15,9 +15,9 @@ from gemchain.errors import ConfigurationError, ProviderUnavailableError
 from gemchain.providers.direct.connections import Connections
 from gemchain.providers.direct.endpoint import Endpoint
 from gemchain.providers.direct.exchange import CutError, NotTakenError, Reply, post
-from gemchain.providers.direct.limits import LONGEST, Budgets, Window, backoff
+from gemchain.providers.direct.limits import LONGEST, SHORTEST, Budgets, Window, backoff
 from gemchain.providers.direct.told import left_of, retry_after
-from gemchain.providers.direct.verdict import Fate, of_reply, words_of
+from gemchain.providers.direct.verdict import FORBIDDEN, Fate, of_reply, words_of
 from gemchain.providers.direct.waiting import Asker, Waiting
 from gemchain.records import Failure
 
@@ -31,6 +31,9 @@ KEEP = 30.0
 
 SHORT = 0.001
 """Seconds between two looks at what may be sent, at least."""
+
+UNTIL_ALLOWED = 0.5
+"""Seconds between two looks whether a run may send again."""
 
 LONG = 2.0
 """Seconds for which nothing got through, from which on people are told."""
@@ -58,6 +61,7 @@ class Channel:
         self._closing: asyncio.TimerHandle | None = None
         self._renewing: asyncio.Task[None] | None = None
         self._held: tuple[str, float] | None = None
+        self._served = False
 
     @property
     def held_up(self) -> str:
@@ -99,11 +103,18 @@ class Channel:
 
     def _pump(self) -> None:
         """Send what may be sent now, and look again when more may be."""
-        now = asyncio.get_running_loop().time()
+        now, passed = asyncio.get_running_loop().time(), 0
         while self._queue and len(self._flying) < self._window.size and self._renewing is None:
             waiting = self._queue[0]
             if waiting.run.is_over:
                 self._queue.popleft()
+                continue
+            if not waiting.run.may_send:
+                passed += 1
+                if passed > len(self._queue):
+                    self._look_again(UNTIL_ALLOWED)
+                    return
+                self._queue.rotate(-1)
                 continue
             wait = max(self._window.wait(now), self._budgets.wait(now, waiting.tokens))
             if wait > 0:
@@ -183,7 +194,8 @@ class Channel:
             self._not_taken(waiting, sent_at, why, after=after)
         elif verdict.fate is Fate.BROKEN:
             self._broken(waiting, verdict.failure)
-        elif verdict.fate is Fate.REFUSED:
+        elif verdict.fate is Fate.REFUSED or (reply.status == FORBIDDEN and self._served):
+            # Others were answered with the same key: it is about this request.
             self._got_through()
             waiting.run.ended(waiting.row, reply.status, reply.body, verdict.failure)
         elif verdict.fate is Fate.UNKNOWN_CALLER and not waiting.renewed and endpoint.auth.refused():
@@ -193,6 +205,7 @@ class Channel:
             waiting.run.fail(ConfigurationError(words_of(endpoint, verdict.failure)))
 
     def _answered(self, waiting: Waiting, reply: Reply) -> None:
+        self._served = True
         self._got_through()
         if self._budgets.settles_tokens and reply.body is not None:
             usage = waiting.run.endpoint.format.usage(reply.body)
@@ -209,7 +222,7 @@ class Channel:
     ) -> None:
         """Send it again, before all others, when the service takes requests."""
         now = asyncio.get_running_loop().time()
-        pause = min(after, LONGEST) if after else None  # 0 seconds, for ever, would be a busy loop
+        pause = min(max(after, SHORTEST), LONGEST) if after else None  # no time at all would be a busy loop
         self._window.refused(now, sent_at, pause, crowded=crowded)
         self._held = why, now + self._window.wait(now)
         self._queue.appendleft(waiting)

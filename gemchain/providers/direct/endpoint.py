@@ -50,7 +50,8 @@ class FixedHeaders:
         for name, value in self.fixed.items():
             if not (value.isascii() and value.isprintable()):
                 raise ConfigurationError(
-                    f"the key for the header {name!r} has a line end, or a character that no key has; copy it again"
+                    f"the key for the header {name!r} has a line end, or a character that no key has; "
+                    "copy it again"
                 )
 
     def headers(self) -> Mapping[str, str]:

@@ -8,10 +8,13 @@ from random import Random
 
 from gemchain.providers.direct.told import Left
 
-__all__ = ["LONGEST", "Budget", "Budgets", "Window", "backoff"]
+__all__ = ["LONGEST", "SHORTEST", "Budget", "Budgets", "Window", "backoff"]
 
 FIRST_DELAY, LONGEST_DELAY = 1.0, 60.0
 MINUTE = 60.0
+
+SHORTEST = 0.1
+"""Seconds after which a service is asked again at the earliest when it asks to wait."""
 
 LONGEST = 3_600.0
 """Seconds after which a service is asked again in any case, whatever it says."""

@@ -1,7 +1,9 @@
 """The `DirectRun` of one batch: what goes into its channel, and what came out."""
 
+import time
 from collections import deque
 from collections.abc import Mapping, Sequence
+from math import inf
 from typing import Any
 
 from gemchain.formats.direct_rows import write_row
@@ -40,6 +42,7 @@ class HttpRun:
         self._is_failed = False
         self._is_stopped = False
         self._is_dropped = False
+        self._until = inf
         hub.soon(channel.begin, endpoint)
 
     def room(self) -> int:
@@ -59,6 +62,10 @@ class HttpRun:
                 hub.soon(self.ended, row, 0, None, Failure("rejected", str(error)))
         if waiting:
             hub.soon(self._channel.add, waiting)
+
+    def allow(self, seconds: float) -> None:
+        """See `DirectRun.allow`."""
+        self._until = time.monotonic() + seconds
 
     def take(self) -> list[bytes]:
         """See `DirectRun.take`."""
@@ -94,6 +101,11 @@ class HttpRun:
     def is_over(self) -> bool:
         """See `Asker.is_over`."""
         return self._is_stopped or self._is_failed
+
+    @property
+    def may_send(self) -> bool:
+        """See `Asker.may_send`."""
+        return time.monotonic() < self._until
 
     def ended(
         self, row: InputRow, status: int, body: Mapping[str, Any] | None, failure: Failure | None = None

@@ -27,6 +27,10 @@ class Asker(Protocol):
     def is_over(self) -> bool:
         """Whether nothing more of it is to be sent."""
 
+    @property
+    def may_send(self) -> bool:
+        """Whether it is allowed to send now."""
+
     def ended(
         self, row: InputRow, status: int, body: Mapping[str, Any] | None, failure: Failure | None = None
     ) -> None:

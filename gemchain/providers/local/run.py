@@ -7,7 +7,9 @@ Crash story. Nothing is kept: a request counts as answered once the engine has t
 down. What was on its way when this process or the server died is asked again, and costs only time.
 """
 
+import time
 from collections.abc import Callable, Sequence
+from math import inf
 
 import orjson
 
@@ -37,6 +39,7 @@ class LocalRun:
         self._fed: dict[str, InputRow] = {}
         self._came: list[bytes] = []
         self._stopped = False
+        self._until = inf
 
     def room(self) -> int:
         """None while the server is being started; see `DirectRun.room`."""
@@ -48,6 +51,12 @@ class LocalRun:
         self._fed.update({each.prompt_id: each for each in rows})
         if self._run is not None and not self._stopped:
             self._run.feed(rows)
+
+    def allow(self, seconds: float) -> None:
+        """See `DirectRun.allow`."""
+        self._until = time.monotonic() + seconds
+        if self._run is not None:
+            self._run.allow(seconds)
 
     def take(self) -> list[bytes]:
         """See `DirectRun.take`."""
@@ -93,6 +102,7 @@ class LocalRun:
         self._address, self._run = address, None
         if address is not None:
             self._run = self._sender(address)
+            self._run.allow(self._until - time.monotonic())
             self._run.feed(list(self._fed.values()))
 
     def _collect(self) -> None:

@@ -25,7 +25,7 @@ from gemchain.formats.embeddings.openai import OPENAI_EMBEDDINGS
 from gemchain.ports import Blobs, Capabilities, Format, Job, JobState, Limits, Row
 from gemchain.providers.direct import DirectLane, Endpoint, endpoints
 from gemchain.providers.downloads import fetched
-from gemchain.providers.hosted import LISTING_LAG, Deadline, Hosted
+from gemchain.providers.hosted import CALL_SECONDS, LISTING_LAG, Deadline, Hosted
 from gemchain.providers.jobs import first_going
 from gemchain.providers.mistral import rows
 from gemchain.providers.mistral.client import found_key, open_client, translated
@@ -146,6 +146,7 @@ class MistralProvider(Hosted):
                 model=without_prefix(batch.model),
                 metadata={METADATA: batch.id},
                 timeout_hours=HOURS,
+                timeout_ms=int(CALL_SECONDS * 1000),
             )
         # Whether it is over already, `poll` tells: from here on no error may say that there is no job.
         return Job(made.id, JobState.RUNNING, detail=made.status)

@@ -200,11 +200,10 @@ def test_what_cannot_be_sent_gives_a_row_too(desk):
     [
         refusal(401),
         refusal(402),
-        refusal(403),
         httpx2.Response(429, json={"error": {"code": "insufficient_quota"}}),
         httpx2.Response(400, json={"error": {"details": [{"reason": "API_KEY_INVALID"}]}}),
     ],
-    ids=["401", "402", "403", "no credit", "wrong key"],
+    ids=["401", "402", "no credit", "wrong key"],
 )
 def test_what_a_person_has_to_mend_is_raised_once_and_what_was_answered_can_be_taken_after(desk, trouble):
     desk.service.script = [None, None, trouble]
@@ -215,6 +214,36 @@ def test_what_a_person_has_to_mend_is_raised_once_and_what_was_answered_can_be_t
     assert set(taken(run)) == {"p0", "p1", "p3"}
     assert len(desk.service.sent) == 4, "nothing more was sent"
     assert (run.pending, run.room()) == (5, 0)
+
+
+def test_a_403_for_the_first_request_is_about_the_key(desk):
+    desk.service.script = [refusal(403)]
+    run = desk.run(1)
+    desk.loop.pass_seconds(5)
+    with pytest.raises(ConfigurationError, match="set TEST_KEY"):
+        run.take()
+
+
+def test_a_403_once_others_were_answered_is_about_its_request_alone(desk):
+    desk.service.script = [None, None, refusal(403)]
+    run = desk.run(*range(8))
+    desk.loop.pass_seconds(60)
+    rows = taken(run)
+    assert set(rows) == {f"p{each}" for each in range(8)}
+    assert [name for name, row in rows.items() if row.failure] == ["p2"]
+
+
+def test_a_run_that_is_not_allowed_any_more_sends_nothing_until_it_is_again(desk):
+    held, other = desk.run(), desk.run()
+    held.allow(-1)
+    held.feed(rows(1, 2))
+    other.feed(rows(3))
+    desk.loop.pass_seconds(5)
+    assert set(taken(other)) == {"p3"}
+    assert (taken(held), held.pending) == ({}, 2)
+    held.allow(60)
+    desk.loop.pass_seconds(5)
+    assert set(taken(held)) == {"p1", "p2"}
 
 
 def test_the_next_run_asks_again(desk):

@@ -15,6 +15,12 @@ MIB = 1 << 20
 TABLES = frozenset({"compat"})
 """Settings that are kept as JSON, and may be given as a dict."""
 
+LEAST = {"concurrency": 1, "local_slots": 1}
+"""Settings that cannot be 0: with it, nothing would ever be sent."""
+
+WORDS = {"lane": ("", "batch", "flex", "direct", "auto")}
+"""Settings that are one of some words."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -162,6 +168,11 @@ class Settings:
             raise ConfigurationError(f"setting {name!r} takes a finite number, not {value!r}")
         if isinstance(read, int | float) and read < 0:
             raise ConfigurationError(f"setting {name!r} cannot be negative: {value!r}")
+        if name in LEAST and read < LEAST[name]:
+            raise ConfigurationError(f"setting {name!r} is at least {LEAST[name]}, not {value!r}")
+        if name in WORDS and read not in WORDS[name]:
+            words = ", ".join(repr(each) for each in WORDS[name] if each)
+            raise ConfigurationError(f"setting {name!r} is one of {words}, or empty, not {value!r}")
         return read
 
 

@@ -1,5 +1,6 @@
 """The commands and their options. The module of a command is imported when the command runs."""
 
+import inspect
 import shutil
 import sys
 from pathlib import Path
@@ -90,6 +91,7 @@ def run(  # noqa: PLR0913, PLR0917 -- the command's options; typer passes them b
     You can stop it at any time: the same command continues where it stopped, and sends nothing twice.
     It sends what belongs to this run and nothing else. A row on which the function raises is FAILED; the
     others go on, and the same command starts it again.
+
     Exit codes: 0 all done; 1 some failed, are parked or still run; 2 bad input; 3 the disk, the store or the
     provider failed, continue later; 130 interrupted.
     """
@@ -129,3 +131,8 @@ change_commands.add_to(app)
 commands.add_to(app)
 export_commands.add_to(app)
 serve_commands.add_to(app)
+
+for each in app.registered_commands:
+    # Typer keeps the line breaks of a docstring, and they are not those of a terminal.
+    paragraphs = inspect.cleandoc(each.help or getattr(each.callback, "__doc__", None) or "").split("\n\n")
+    each.help = "\n\n".join(" ".join(one.split("\n")) for one in paragraphs)

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from gemchain.formats.embeddings.names import without_prefix
 from gemchain.money.prices import known
 from gemchain.records import Batch, RowCounts, Usage
 from gemchain.records.lanes import BATCH
@@ -50,11 +51,17 @@ class Models(NamedTuple):
     @property
     def simulated(self) -> frozenset[str]:
         """Those of the simulated provider."""
-        return frozenset(model for provider, model in self.used if provider == SIMULATED)
+        return frozenset(without_prefix(model) for provider, model in self.used if provider == SIMULATED)
+
+    @property
+    def priced(self) -> frozenset[str]:
+        """Those whose price is known."""
+        return frozenset(without_prefix(model) for provider, model in self.used if known(model, provider))
 
     def without_price(self) -> list[str]:
         """Those whose price is not known."""
-        return sorted({model for provider, model in self.used if not known(model, provider)})
+        used = self.used
+        return sorted({without_prefix(model) for provider, model in used if not known(model, provider)})
 
 
 def models_of(batches: Collection[Batch]) -> Models:
@@ -142,7 +149,8 @@ def _priced(usage: Usage, models: Models) -> str:
         return f"{amount(usage.cost)} spent, {saved} saved against {amount(usage.full_cost)} interactive"
     if not models.simulated:
         return f"at the list price: {prices}"
-    names = ", ".join(sorted(models.simulated))
     if not models.real:
+        names = ", ".join(sorted(models.simulated & models.priced))
         return f"simulated, no money spent; at the list price of {names}: {prices}"
+    names = ", ".join(sorted(models.simulated))
     return f"at list prices {prices}; what {names} answered was simulated and cost nothing"

@@ -179,6 +179,7 @@ def _digest(path: Path) -> str:
 
 
 def _unreadable(path: Path, error: OSError) -> RequestError:
-    return RequestError(
-        f"file {str(path)!r} cannot be read: {error.strerror}; a relative path starts at {str(Path.cwd())!r}"
-    )
+    hint = f"a relative path starts at {str(Path.cwd())!r}"
+    if path.parts and path.parts[0].lower() in ("gs:", "http:", "https:", "s3:"):
+        hint = "a Path is a file of this machine, and an address goes into a part of the provider's own form"
+    return RequestError(f"file {str(path)!r} cannot be read: {error.strerror}; {hint}")

@@ -12,7 +12,7 @@ from gemchain.errors import RequestError
 from gemchain.formats.files import mime_type
 from gemchain.ports import Attach, FileContent, ToolCall
 
-__all__ = ["Message", "Portable", "Tool", "conversation", "is_messages", "portable", "tools_of"]
+__all__ = ["Message", "Portable", "Tool", "conversation", "is_messages", "misfit", "portable", "tools_of"]
 
 ROLES = {"user": "user", "assistant": "assistant", "model": "assistant", "system": "system", "tool": "tool"}
 """The roles of messages, and what each is called here."""
@@ -92,6 +92,15 @@ def portable(given: Any, attach: Attach | None = None) -> Portable | None:
     if isinstance(given, list | tuple) and given and all(isinstance(each, str | Path) for each in given):
         return Portable((Message("user", tuple(_part(each, attach) for each in given)),))
     return None
+
+
+def misfit(given: Any) -> str:
+    """What was given in place of a request: its type, and in a list what is no text and no `Path`."""
+    if isinstance(given, list | tuple):
+        for place, each in enumerate(given):
+            if not isinstance(each, str | Path):
+                return f"no {type(given).__name__} with {each!r:.80} in place {place + 1}"
+    return f"no {type(given).__name__}" if given or given is None else f"no empty {type(given).__name__}"
 
 
 def conversation(given: Sequence[Any], attach: Attach | None = None) -> Portable:

@@ -11,6 +11,9 @@ __all__ = ["PREFIXES", "VERTEX_MODEL", "choose_provider", "model_prefix"]
 PREFIXES = {each: each for each in ("simulated", "gemini-api", "openai", "anthropic", "mistral", "local")}
 """Prefixes of model names, before a slash, and the provider that each chooses."""
 
+_SERVICES = ("openai", "anthropic", "mistral")
+"""Providers whose models are often named without their prefix."""
+
 COMPAT = "compat"
 """Prefix of the models of a server of the setting `compat`, before the server's name."""
 
@@ -44,7 +47,7 @@ def choose_provider(model: str, servers: Collection[str] | None = None) -> tuple
         return "vertex", model
     if slash and prefix in PREFIXES and inner:
         return PREFIXES[prefix], inner
-    raise ModelError(f"no provider serves the model {model!r}; {_hint(model, prefix, inner)}")
+    raise ModelError(f"no provider serves the model {model!r}; {_hint(prefix, inner)}")
 
 
 def _of_server(model: str, inner: str, servers: Collection[str] | None) -> tuple[str, str]:
@@ -57,18 +60,22 @@ def _of_server(model: str, inner: str, servers: Collection[str] | None) -> tuple
     raise ModelError(f"no server {name!r} is in the setting compat ({there}), so none serves {model!r}")
 
 
-def _hint(model: str, prefix: str, inner: str) -> str:
+def _hint(prefix: str, inner: str) -> str:
     from difflib import get_close_matches  # rarely needed, and 1 ms to import
 
-    if not inner and (near := get_close_matches(model, prices.models(), n=1)):
+    if not inner and (served := [each for each in _SERVICES if prices.known(prefix, each)]):
+        return f"did you mean {' or '.join(repr(f'{each}/{prefix}') for each in served)}?"
+    if not inner and (near := get_close_matches(prefix, prices.models(), n=1)):
         return f"did you mean {near[0]!r}?"
     if near := get_close_matches(prefix, (*PREFIXES, COMPAT), n=1):
-        return f"did you mean '{near[0]}/{inner or model}'?"
+        return f"did you mean '{near[0]}/{inner or 'MODEL'}'?"
     return f"a name begins with {_known()}"
 
 
 def _known() -> str:
-    return " or ".join(f"'{each}'" for each in (*(f"{prefix}/" for prefix in PREFIXES), VERTEX_MODEL))
+    return " or ".join(
+        f"'{each}'" for each in (*(f"{prefix}/" for prefix in (*PREFIXES, COMPAT)), VERTEX_MODEL)
+    )
 
 
 def model_prefix(provider: str) -> str:

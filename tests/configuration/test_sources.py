@@ -78,3 +78,15 @@ def test_a_wrong_value_names_the_variable_or_the_file(folder):
     (folder / "gemchain.toml").write_text("lease = -1")
     with pytest.raises(ConfigurationError, match=r"gemchain\.toml: setting 'lease' cannot be negative"):
         find_sources({})
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"lane": "drect"}, "setting 'lane' is one of 'batch', 'flex'"),
+        ({"concurrency": 0}, "is at least 1, not 0"),
+    ],
+)
+def test_a_value_with_which_nothing_would_be_sent_is_refused(given, words):
+    with pytest.raises(ConfigurationError, match=words):
+        Settings().changed(**given)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import gemchain
 
-__all__ = ["Place", "raised_at", "source_of"]
+__all__ = ["Place", "is_foreign", "raised_at", "source_of"]
 
 _FRAME = re.compile(r'^  File "(?P<file>.+)", line (?P<line>\d+), in (?P<function>.+)$', re.MULTILINE)
 _BEGIN = "Traceback (most recent call last):"
@@ -51,7 +51,7 @@ def raised_at(traceback: str | None) -> Place | None:
         return None
     blocks = [list(_frames(each)) for each in reversed(traceback.split(_CAUSE))]
     for frames in blocks:
-        own = [each for each in frames if not _is_foreign(each.file)]
+        own = [each for each in frames if not is_foreign(each.file)]
         if own:
             return own[-1]
     return blocks[0][-1] if blocks[0] else None
@@ -71,5 +71,6 @@ def _frames(text: str) -> Iterator[Place]:
         yield Place(each["file"], int(each["line"]), each["function"])
 
 
-def _is_foreign(file: str) -> bool:
+def is_foreign(file: str) -> bool:
+    """Whether a file is gemchain's own, or a library's, and not the user's."""
     return file.startswith((_OWN, "<")) or _LIBRARIES.search(file) is not None

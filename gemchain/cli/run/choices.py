@@ -40,7 +40,8 @@ def _check_model(runtime: Runtime, model: str) -> None:
         if not runtime.settings.allow_unknown_models:
             check_model(model, provider, inner, names_in(runtime.settings.known_models))
     except ModelError as error:
-        raise ModelError(f"--model: {error}. `gemchain models` lists those that are known") from error
+        words = str(error) if str(error).endswith("?") else f"{error}."
+        raise ModelError(f"--model: {words} `gemchain models` lists those that are known") from error
 
 
 def _check_lane(runtime: Runtime, model: str, lane: str) -> None:

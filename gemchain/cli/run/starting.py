@@ -11,7 +11,7 @@ from gemchain.api.recording import record_chains
 from gemchain.api.row_starts import RowStart, failed_at_start, start_row
 from gemchain.api.start_units import start_id
 from gemchain.base.chunks import chunked
-from gemchain.cli.output.raised import raised_at, source_of
+from gemchain.cli.output.raised import is_foreign, raised_at, source_of
 from gemchain.cli.run.parameters import Params
 from gemchain.cli.run.same_names import refuse_other_file
 from gemchain.errors import InvalidInputError
@@ -142,6 +142,8 @@ def _error_with_row(function: Callable[..., Any], row: Params, error: BaseExcept
     place = raised_at(text)
     raised = [f"raised at {place}", *source_of(text, place)] if place else text.splitlines()[-SHOWN:]
     if isinstance(error, InvalidInputError):
+        if place and is_foreign(place.file):
+            raised = []  # a line of gemchain's own tells nobody what to mend
         return InvalidInputError("\n".join([f"{where}: {error}", *raised]))
     what = f"{where}: {function.__name__}() raised {type(error).__name__}: {error}"
     return InvalidInputError("\n".join([what, *raised]))

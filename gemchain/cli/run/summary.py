@@ -1,6 +1,8 @@
 """The summary that `gemchain run` prints in the end, as text and as JSON."""
 
+import shlex
 from collections import Counter
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from rich.console import Console
@@ -171,20 +173,27 @@ def _advice(report: Report) -> list[Text]:
     if not stuck:
         return [*lines, _note(f"Then continue:  {report.options.command_to_continue()}")]
     example = report.outcome.examples[stuck[0]]
-    lines.append(_note(f"Look at one:    gemchain show {example}{place}"))
+    lines.append(_note(f"Look at one:    {_program(report)} show {example}{place}"))
     if all(kind[1] == START for kind in stuck):
         return [*lines, _note(f"Mend, start:    {report.options.command_to_continue()}")]
     return [
         *lines,
-        _note(f"Send back:      gemchain retry --run {report.run}{place}"),
+        _note(f"Send back:      {_program(report)} retry --run {report.run}{place}"),
         _note(f"Then continue:  {report.options.command_to_continue()}"),
     ]
+
+
+def _program(report: Report) -> str:
+    """The program as it was called: by its path where the shell does not find it by its name."""
+    called = shlex.split(report.options.command_to_continue())[:1]
+    return shlex.join(called) if called and Path(called[0]).name == "gemchain" else "gemchain"
 
 
 def _how_to_resume(report: Report, place: str) -> list[Text]:
     kinds = [kind for kind in report.outcome.failures if kind[0] == WAITING]
     return [
-        _note(f"Resume one:     gemchain resume {_example(report, kind)} VALUE{place}") for kind in kinds[:1]
+        _note(f"Resume one:     {_program(report)} resume {_example(report, kind)} VALUE{place}")
+        for kind in kinds[:1]
     ]
 
 

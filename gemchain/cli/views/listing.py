@@ -38,7 +38,7 @@ BATCH_COLUMNS = (
     Column("state"),
     Column("prompts", 7),
     Column("ago", 6),
-    Column("rows or reason", 14),
+    Column("outcome", 14),
 )
 WIDTH = 100
 KEY = 16

@@ -6,7 +6,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
-from gemchain.errors import MissingExtraError
+from gemchain.errors import ConfigurationError, MissingExtraError
 
 __all__ = ["CloudStorage", "Storage"]
 
@@ -37,17 +37,25 @@ class CloudStorage:
 
     Raises:
         MissingExtraError: The library is not installed.
+        ConfigurationError: There is neither an emulator nor a login.
     """
 
     def __init__(self) -> None:
         try:
             from google.api_core.exceptions import NotFound
+            from google.auth.exceptions import DefaultCredentialsError
             from google.cloud import storage
         except ImportError as error:
             raise MissingExtraError("the Vertex stand-in", "gemini") from error
         self._storage = storage
         self._missing = NotFound
-        self._client = storage.Client(project="emulated")
+        try:
+            self._client = storage.Client(project="emulated")
+        except DefaultCredentialsError as error:
+            raise ConfigurationError(
+                "the stand-in reads and writes Cloud Storage: set STORAGE_EMULATOR_HOST to the address of an "
+                "emulator of it, such as the one that `gemchain dev` starts"
+            ) from error
 
     def size(self, uri: str) -> int | None:
         """Bytes of an object; None when there is none."""

@@ -5,6 +5,7 @@ The callback runs here, outside of any transaction, and everything that follows 
 that raises, or a process that dies, leaves the prompt as it was.
 """
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -30,6 +31,8 @@ from gemchain.records.retry_policy import rest
 from gemchain.runtime import Runtime
 
 __all__ = ["Delivery", "Outcome", "deliver"]
+
+_COUNTED = re.compile(r"\d+ validation errors? for ")
 
 
 def deliver(runtime: Runtime, prompt: Prompt, outcome: Outcome, *, marked: bool = True) -> Delivery:
@@ -168,8 +171,19 @@ def _misfit(response: Response | None) -> Failure | None:
     try:
         response.parsed  # noqa: B018 -- reading validates
     except ValueError as error:
-        return Failure("invalid", f"the answer does not fit the schema: {error}", retryable=True)
+        return Failure("invalid", f"the answer does not fit the schema: {_at_once(error)}", retryable=True)
     return None
+
+
+def _at_once(error: ValueError) -> str:
+    """The error's words, with where and why in the first line, which is all that summaries show.
+
+    Pydantic says in the first one only how many errors there are: `1 validation error for Verdict`.
+    """
+    first, *more = str(error).splitlines() or [""]
+    if len(more) < 2 or not _COUNTED.match(first):  # noqa: PLR2004 -- where, and why
+        return str(error)
+    return "\n".join([f"{first}: {more[0].strip()}: {more[1].strip()}", *more[2:]])
 
 
 def _call(case: DeliveryContext, name: str | None, first: Any, failure: Failure | None) -> Delivery:

@@ -9,9 +9,10 @@ from gemchain.formats.anthropic.schemas import enforced
 from gemchain.formats.anthropic.settings_table import SETTINGS
 from gemchain.formats.anthropic.spelling import SERVICE, file_block, spelled, tools
 from gemchain.formats.config_names import read_config
+from gemchain.formats.json_schema import check_schema
 from gemchain.formats.own_messages import are_own
 from gemchain.formats.plain_data import plain_data
-from gemchain.formats.portable import portable
+from gemchain.formats.portable import misfit, portable
 from gemchain.formats.schema import as_schema
 from gemchain.ports import NO_OPTIONS, Attach, Composed, Options
 
@@ -82,9 +83,9 @@ def _request(given: Any, attach: Attach | None) -> dict[str, Any]:
         request = plain_data(given, file_block, attach)
         if isinstance(request, dict):
             return request
-    kind = type(given).__name__
     raise RequestError(
-        f"a request is a text, a list of texts and Paths, messages, or a dict with 'messages', no {kind}"
+        "a request is a text, a list of texts and Paths, messages, or a dict with 'messages', "
+        f"{misfit(given)}"
     )
 
 
@@ -110,6 +111,7 @@ def _with_schema(request: dict[str, Any], schema: dict[str, Any]) -> dict[str, A
         before = request.get("output_config")
         kept = before if isinstance(before, dict) else {}
         return {**request, "output_config": {**kept, "format": {"type": "json_schema", "schema": closed}}}
+    check_schema(schema, "schema")  # a slip in it is no matter of what Claude can be held to
     if schema.get("type") != "object" or request.get("tools"):
         raise RequestError(
             f"{SERVICE} cannot be held to this schema: it refers to itself, has objects with properties of "

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gemchain.errors import RequestError
+from gemchain.formats.foreign_forms import without
 from gemchain.formats.gemini.fields import camel
 from gemchain.formats.gemini.parts import unknown_field
 
@@ -72,6 +73,8 @@ def problem(request: Mapping[str, Any]) -> str | None:
 
 
 def _without_contents(request: Mapping[str, Any]) -> str:
+    if isinstance(request.get("messages"), list) or request.get("input"):
+        return without(request, "contents", "Gemini's generateContent")
     near = difflib.get_close_matches("contents", [name for name in request if isinstance(name, str)], n=1)
     hint = f" There is {near[0]!r}; did you mean 'contents'?" if near and near[0] != "contents" else ""
     return f"Unable to submit request because at least one contents field is required.{hint}"

@@ -9,7 +9,7 @@ from gemchain.formats.openai_chat.config import read_config
 from gemchain.formats.openai_chat.dialect import Dialect
 from gemchain.formats.openai_chat.spelling import spelled, spelled_tools, system_message
 from gemchain.formats.plain_data import plain_data
-from gemchain.formats.portable import ROLES, is_messages, portable
+from gemchain.formats.portable import ROLES, is_messages, misfit, portable
 from gemchain.formats.schema import as_schema
 from gemchain.ports import NO_OPTIONS, Attach, Composed, Options
 
@@ -94,10 +94,9 @@ def _request(dialect: Dialect, given: Any, attach: Attach | None) -> dict[str, A
         return {"messages": spelled(dialect, found)}
     if isinstance(given, Mapping) or (hasattr(given, "model_dump") and not isinstance(given, type)):
         return _own(given, dialect, attach)
-    kind = type(given).__name__
     raise RequestError(
         "a request is a text, a list of texts and Paths, messages [{'role': …, 'content': …}], or a dict "
-        f"{{'messages': […]}} in {dialect.service}'s own form, no {kind}"
+        f"{{'messages': […]}} in {dialect.service}'s own form, {misfit(given)}"
     )
 
 

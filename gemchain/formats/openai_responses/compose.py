@@ -11,7 +11,7 @@ from gemchain.formats.openai_responses.settings_table import SETTINGS
 from gemchain.formats.openai_responses.spelling import file_part, spelled, tools
 from gemchain.formats.own_messages import are_own
 from gemchain.formats.plain_data import plain_data
-from gemchain.formats.portable import portable
+from gemchain.formats.portable import misfit, portable
 from gemchain.formats.schema import as_schema
 from gemchain.ports import NO_OPTIONS, Attach, Composed, Options
 
@@ -67,9 +67,8 @@ def _request(given: Any, attach: Attach | None) -> dict[str, Any]:
         request = plain_data(given, file_part, attach)
         if isinstance(request, dict):
             return request
-    kind = type(given).__name__
     raise RequestError(
-        f"a request is a text, a list of texts and Paths, messages, or a dict with 'input', no {kind}"
+        f"a request is a text, a list of texts and Paths, messages, or a dict with 'input', {misfit(given)}"
     )
 
 

@@ -136,7 +136,7 @@ class CompatProvider:
         return openai_compatible(
             batch,
             self.format(batch.model),
-            service=f"server {self._called!r}",
+            service=f"server {self._called!r} ({server.url})",
             base_url=server.url,
             key=self._key(),
             headers=server.headers,

@@ -19,6 +19,7 @@ def asking(text="x", **fields):
         ("text", "a request is a JSON object, not str"),
         ({}, "at least one contents field is required"),
         ({"content": [1]}, "did you mean 'contents'?"),
+        ({"messages": [{"role": "user", "content": "x"}]}, "this model takes Gemini's generateContent"),
         ({"contents": "text"}, "'contents' is a list of contents, not str"),
         ({"contents": ["text"]}, "a content is an object with 'role' and 'parts'"),
         ({"contents": [{"parts": [{"text": "x"}]}]}, "Please use a valid role: user, model. Found None"),

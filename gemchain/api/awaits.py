@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from gemchain.api.returned import check_ended
-from gemchain.api.scope import Scope
+from gemchain.api.scope import Scope, entered
 from gemchain.api.specs import ChainAwait, GatherSpec, PromptSpec
 from gemchain.api.validation import EMPTY, WAITING, make_draft, make_timed_wait, make_wait
 from gemchain.base import jsontext
@@ -37,6 +37,8 @@ class _Around:
     def finish(self, prompt: Prompt, new: New) -> Prompt:
         """The record of `new`, however it was begun."""
         parent = self.scope.parent
+        with entered(self.scope):  # which model a prompt without one means, its chain says
+            digest = new.spec.digest
         return replace(
             prompt,
             id=placed(self.scope.chain_id, new),
@@ -47,7 +49,7 @@ class _Around:
             forked=self.join_id is not None,
             join_id=self.join_id,
             branch=self.branch,
-            request_hash=new.spec.digest,
+            request_hash=digest,
         )
 
 

@@ -41,7 +41,7 @@ T = TypeVar("T")
 @overload
 def prompt(
     request: Any,
-    model: str | None,
+    model: str | None = None,
     callback: Callable[..., Any] | None = None,
     *,
     schema: type[Model],
@@ -50,7 +50,7 @@ def prompt(
 @overload
 def prompt(
     request: Any,
-    model: str | None,
+    model: str | None = None,
     callback: Callable[..., Any] | None = None,
     *,
     schema: Mapping[str, Any] | None = None,
@@ -58,7 +58,7 @@ def prompt(
 ) -> PromptSpec[Any]: ...
 def prompt(
     request: Any,
-    model: str | None,
+    model: str | None = None,
     callback: Callable[..., Any] | None = None,
     **options: Unpack[PromptOptions],
 ) -> PromptSpec[Any]:

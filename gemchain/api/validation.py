@@ -17,7 +17,7 @@ from gemchain.formats.response import MODEL
 from gemchain.ports import Composed, Options
 from gemchain.records import QUEUED, Draft, Failure, Progress, Prompt
 from gemchain.records.identity import branch_id, check_text, keyed_child_id, nested_join_id
-from gemchain.records.lanes import escalating
+from gemchain.records.lanes import BATCH, escalating
 from gemchain.records.retry_policy import (
     RetryPolicy,
     checked_attempts,
@@ -78,6 +78,11 @@ def make_draft(runtime: Runtime, scope: Scope, spec: PromptSpec) -> Draft:
     asked = checked_lane(spec.lane) or inherited.lane
     lane = chosen_lane(named, can, asked or runtime.settings.lane or None, deadline_at, scope.created_at)
     escalates = checked_escalation(spec.escalate_after)
+    if escalates and lane == BATCH and not can.partial:
+        raise RequestError(
+            f"a batch of {named!r} cannot go over to another lane: the service delivers nothing of a job "
+            "that is cancelled, so all would be paid twice; leave escalate_after out, or choose lane='direct'"
+        )
     prompt = Prompt(
         _prompt_id(scope, spec.key),
         scope.chain_id,

@@ -374,6 +374,16 @@ def test_a_batch_that_takes_too_long_goes_over_with_what_its_job_did_not_answer(
     assert done(stand, ids) == ["a", "b", "c"]
 
 
+def test_a_batch_whose_job_would_deliver_nothing_when_it_is_cancelled_stays(stand):
+    stand.set(escalate_after=600)
+    stand.provider.can = stand.provider.can._replace(partial=False)
+    stand.submit("a", lane="batch")
+    batch = stand.sent()
+    stand.clock.advance(700)
+    collect(stand.runtime)
+    assert (stand.batch(batch).next_lane, stand.provider.cancelled) == (None, [])
+
+
 def test_a_flex_batch_that_takes_too_long_waits_for_what_is_on_its_way_and_goes_over(stand):
     stand.set(escalate_after=600)
     stand.provider.at_a_time = 1

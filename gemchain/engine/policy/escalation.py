@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from gemchain.records import Batch, QueueStatus, queue_names
-from gemchain.records.lanes import DIRECT, LANES, split
+from gemchain.records.lanes import BATCH, DIRECT, LANES, split
 from gemchain.records.states import BatchState
 from gemchain.runtime import Runtime
 
@@ -41,8 +41,10 @@ def faster_lane(runtime: Runtime, batch: Batch) -> str | None:
     """The next faster lane that the model has."""
     if batch.lane == DIRECT:
         return None
-    has = runtime.providers.named(batch.provider).capabilities(batch.model).lanes
-    return next((each for each in LANES[LANES.index(batch.lane) + 1 :] if each in has), None)
+    can = runtime.providers.named(batch.provider).capabilities(batch.model)
+    if batch.lane == BATCH and not can.partial:
+        return None  # its job would deliver nothing of what it has answered
+    return next((each for each in LANES[LANES.index(batch.lane) + 1 :] if each in can.lanes), None)
 
 
 def going_over(runtime: Runtime, batch: Batch) -> Batch:

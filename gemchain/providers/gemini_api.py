@@ -37,6 +37,7 @@ from gemchain.providers.direct import DirectLane, Endpoint
 from gemchain.providers.direct.endpoints import gemini_api
 from gemchain.providers.gemini_batches import GeminiBatches
 from gemchain.providers.jobs import first_going
+from gemchain.providers.keys import checked_key
 from gemchain.providers.output_files import is_output, output_folder
 from gemchain.records import Batch, Failure, InputRow, OutputFile
 from gemchain.records.identity import job_name
@@ -185,9 +186,7 @@ class GeminiApiProvider(GeminiBatches):
 
     def _found_key(self) -> str:
         key = self._key or os.environ.get("GEMINI_API_KEY") or os.environ.get("GOOGLE_API_KEY")
-        if not key and not self._endpoint:
-            raise ConfigurationError(f"the Gemini API needs a key; {KEY_HELP}")
-        return key or "emulated"
+        return checked_key(key or ("emulated" if self._endpoint else ""), "the Gemini API", KEY_HELP)
 
     def _upload(self, batch: Batch, name: str) -> str:
         """The input as a file of the service; through the disk, since its size is asked for beforehand."""

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 from gemchain.errors import (
     BlobError,
     BlobNotFoundError,
-    ConfigurationError,
     GemchainError,
     MissingExtraError,
     ProviderRejectedError,
     ProviderUnavailableError,
 )
 from gemchain.providers.http_refusals import Service, refused
+from gemchain.providers.keys import checked_key
 
 if TYPE_CHECKING:
     from anthropic import Anthropic
@@ -38,12 +38,10 @@ def found_key(key: str, endpoint: str) -> str:
     """The key that is given, or that of ANTHROPIC_API_KEY; any for a stand-in.
 
     Raises:
-        ConfigurationError: There is none.
+        ConfigurationError: There is none, or it is damaged.
     """
     found = key or os.environ.get("ANTHROPIC_API_KEY", "") or ("emulated" if endpoint else "")
-    if not found:
-        raise ConfigurationError(f"Anthropic needs a key; {SERVICE.key_help}")
-    return found
+    return checked_key(found, "Anthropic", SERVICE.key_help)
 
 
 def open_client(key: str, endpoint: str) -> "Anthropic":

@@ -13,13 +13,13 @@ import orjson
 from gemchain.errors import (
     BlobError,
     BlobNotFoundError,
-    ConfigurationError,
     GemchainError,
     MissingExtraError,
     ProviderRejectedError,
     ProviderUnavailableError,
 )
 from gemchain.providers.http_refusals import Service, refused
+from gemchain.providers.keys import checked_key
 
 if TYPE_CHECKING:
     from mistralai.client import Mistral
@@ -40,12 +40,10 @@ def found_key(key: str, endpoint: str) -> str:
     """The key that is given, or that of MISTRAL_API_KEY; any for a stand-in.
 
     Raises:
-        ConfigurationError: There is none.
+        ConfigurationError: There is none, or it is damaged.
     """
     found = key or os.environ.get("MISTRAL_API_KEY", "") or ("emulated" if endpoint else "")
-    if not found:
-        raise ConfigurationError(f"Mistral needs a key; {SERVICE.key_help}")
-    return found
+    return checked_key(found, "Mistral", SERVICE.key_help)
 
 
 def open_client(key: str, endpoint: str) -> "Mistral":

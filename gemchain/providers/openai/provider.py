@@ -16,7 +16,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gemchain.errors import ConfigurationError, MissingExtraError, ProviderRejectedError, RequestError
+from gemchain.errors import MissingExtraError, ProviderRejectedError, RequestError
 from gemchain.formats import files as local_files
 from gemchain.formats.registry import format_named
 from gemchain.money.published import has_flex
@@ -36,6 +36,7 @@ from gemchain.providers.direct import DirectLane, Endpoint
 from gemchain.providers.direct.endpoints import openai
 from gemchain.providers.hosted import LISTING_LAG, UPLOAD_SECONDS, Deadline
 from gemchain.providers.jobs import first_going
+from gemchain.providers.keys import checked_key
 from gemchain.providers.openai import rows
 from gemchain.providers.openai.endpoints import endpoint_of
 from gemchain.providers.openai.errors import KEY_HELP, translated
@@ -209,10 +210,7 @@ class OpenAIProvider:
         return self._client
 
     def _found_key(self) -> str:
-        key = self._key or os.environ.get("OPENAI_API_KEY", "")
-        if not key:
-            raise ConfigurationError(f"OpenAI needs a key; {KEY_HELP}")
-        return key
+        return checked_key(self._key or os.environ.get("OPENAI_API_KEY", ""), "OpenAI", KEY_HELP)
 
     def _shown(self, batch: Batch) -> "OpenAIBatch":
         with translated(f"show job {batch.job!r}"):

@@ -27,7 +27,9 @@ from gemchain.records.lanes import BATCH, DIRECT
 __all__ = ["CompatProvider"]
 
 WIRE_FORMAT = "openai_compat"
-FILES = ("image", "text")
+FILES = ("image", "pdf", "audio", "video", "text")
+"""All are passed on: what a server can read, it knows itself."""
+
 LARGER = "pass the https address of a larger file yourself, or send a smaller one"
 
 

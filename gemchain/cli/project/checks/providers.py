@@ -220,7 +220,8 @@ def _asked(name: str, url: str, headers: Mapping[str, str], fix: str) -> Finding
     if status in REFUSED:
         return Finding(name, False, f"the key is refused: {place} answers {status}", fix)
     if status == NOT_FOUND:
-        return Finding(name, None, f"reachable, but it lists no models: {place} answers {status}")
+        hint = "; is the url whole? most go up to and with /v1"
+        return Finding(name, None, f"reachable, but it lists no models: {place} answers {status}{hint}")
     if status >= NOT_GOOD:
         return Finding(name, None, f"reachable, but it says neither yes nor no: {place} answers {status}")
     return Finding(name, True, "set up, and the key is accepted" if headers else "set up, and reachable")

@@ -7,11 +7,11 @@ from gemchain.errors import InvalidInputError, ModelError, RequestError
 from gemchain.formats.embeddings.names import PREFIX, asks_for_vectors
 from gemchain.ports import Capabilities
 from gemchain.records import EMBED, GENERATE
-from gemchain.records.lanes import AUTO, BATCH, LANES
+from gemchain.records.lanes import AUTO, BATCH, DIRECT, LANES
 from gemchain.records.retry_policy import RetryPolicy
 from gemchain.settings import Settings
 
-__all__ = ["check_kind", "checked_lane", "chosen_lane", "model_of_kind", "named_model"]
+__all__ = ["check_kind", "checked_lane", "chosen_lane", "escalation_in_time", "model_of_kind", "named_model"]
 
 BATCH_TAKES = timedelta(hours=24)
 """How long a provider may take for a batch; an earlier deadline asks for a faster lane."""
@@ -75,6 +75,22 @@ def checked_lane(given: Any) -> str | None:
     if given is None or (isinstance(given, str) and given in (*LANES, AUTO)):
         return given
     raise InvalidInputError(f"lane is one of {', '.join(map(repr, (*LANES, AUTO)))}, not {given!r:.60}")
+
+
+def escalation_in_time(
+    lane: str, named: str | None, deadline_at: datetime | None, now: datetime
+) -> float | None:
+    """Seconds after which a prompt of the lane `auto` leaves for a faster one, to be answered in time.
+
+    Half of the time that it has, rounded down to a power of two, so that prompts with like deadlines wait
+    together. None where nothing has to be done.
+    """
+    if named != AUTO or deadline_at is None or lane == DIRECT:
+        return None
+    half, step = (deadline_at - now).total_seconds() / 2, 1.0
+    while step * 2 <= half:
+        step *= 2
+    return step
 
 
 def chosen_lane(

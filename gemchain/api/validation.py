@@ -8,7 +8,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from gemchain.api.arguments import Follows, Functions, accepted, follows, priority_of
-from gemchain.api.choices import check_kind, checked_lane, chosen_lane, model_of_kind, named_model
+from gemchain.api.choices import (
+    check_kind,
+    checked_lane,
+    chosen_lane,
+    escalation_in_time,
+    model_of_kind,
+    named_model,
+)
 from gemchain.api.scope import Item, Scope
 from gemchain.api.specs import GatherSpec, PromptSpec, WaitSpec
 from gemchain.base import jsontext
@@ -76,13 +83,17 @@ def make_draft(runtime: Runtime, scope: Scope, spec: PromptSpec) -> Draft:
     after = follows(runtime, functions, spec.params, inherited)
     deadline_at = _deadline(scope, spec.deadline, inherited)
     asked = checked_lane(spec.lane) or inherited.lane
-    lane = chosen_lane(named, can, asked or runtime.settings.lane or None, deadline_at, scope.created_at)
+    asked = asked or runtime.settings.lane or None
+    lane = chosen_lane(named, can, asked, deadline_at, scope.created_at)
     escalates = checked_escalation(spec.escalate_after)
     if escalates and lane == BATCH and not can.partial:
         raise RequestError(
             f"a batch of {named!r} cannot go over to another lane: the service delivers nothing of a job "
             "that is cancelled, so all would be paid twice; leave escalate_after out, or choose lane='direct'"
         )
+    if escalates is None:
+        in_time = escalation_in_time(lane, asked, deadline_at, scope.created_at)
+        escalates = in_time if inherited.escalate_after is None else inherited.escalate_after
     prompt = Prompt(
         _prompt_id(scope, spec.key),
         scope.chain_id,
@@ -93,7 +104,7 @@ def make_draft(runtime: Runtime, scope: Scope, spec: PromptSpec) -> Draft:
         parent.id if parent else None,
         parent.path if parent else "0",
         parent.depth + 1 if parent else 0,
-        escalating(lane, inherited.escalate_after if escalates is None else escalates),
+        escalating(lane, escalates),
         kind,
         after.callback,
         after.params,

@@ -1,16 +1,18 @@
 """Which lane and which model a prompt takes, and when it changes the lane."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 import gemchain
+from gemchain.api.choices import escalation_in_time
 from gemchain.records.states import BatchState
 from tests.apps import flows
 from tests.support.engines import embedded
 
 MODEL = "simulated/lanes"
 HOUR = 3600.0
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def lanes(engine):
@@ -95,6 +97,32 @@ def test_a_batch_that_takes_too_long_goes_over_to_a_faster_lane(run, options, se
     found, took = run(submitted(**options), **settings)
     assert found == ["flex"], "the same batch, in another lane"
     assert took < HOUR
+
+
+@pytest.mark.parametrize(
+    ("lane", "named", "seconds", "expected"),
+    [
+        ("flex", "auto", 7200, 2048.0),
+        ("batch", "auto", 200_000, 65_536.0),
+        ("flex", "auto", 3, 1.0),
+        ("direct", "auto", 7200, None),
+        ("batch", "batch", 7200, None),
+        ("batch", None, 7200, None),
+        ("flex", "auto", None, None),
+    ],
+)
+def test_half_of_the_time_to_a_deadline_is_left_for_the_faster_lane(lane, named, seconds, expected):
+    deadline_at = None if seconds is None else NOW + timedelta(seconds=seconds)
+    assert escalation_in_time(lane, named, deadline_at, NOW) == expected
+
+
+def test_prompts_with_like_deadlines_wait_together_and_go_over_together(tmp_path):
+    with embedded(tmp_path, responder=flows.echo, simulated_turnaround=HOUR) as engine:
+        for minutes in (120, 121, 125):
+            gemchain.submit("x", MODEL, lane="auto", deadline=timedelta(minutes=minutes))
+        assert [each.ready for each in engine.runtime.store.queues()] == [3]
+        (queue,) = engine.runtime.store.queues()
+        assert queue.queue.startswith("flex+2048")
 
 
 def test_a_prompt_may_stay_where_the_setting_would_have_it_go(run):

@@ -282,7 +282,7 @@ class ProviderContract(abc.ABC):
         assert {service.format.judge(row.body).reason for row in rows} == {fault}
 
     def test_rows_may_be_missing_doubled_or_broken_and_the_others_are_read(self, service):
-        service.set_faults("missing=0.2,malformed=0.2,duplicated=0.2")
+        service.set_faults("missing=0.3,malformed=0.3,duplicated=0.6")
         batch = service.batch(MANY)
         rows, broken = [], 0
         for line in service.lines(service.landed(batch)):

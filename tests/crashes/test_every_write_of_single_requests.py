@@ -17,7 +17,7 @@ from tests.support.lives import outcome, responder
 WRITES = 180
 """More writes than the run has; a test below checks that."""
 
-EVERY = 7
+EVERY = 13
 """Of so many crash points, `make test` runs one; `make test-all` runs the others."""
 
 HOUR = 3600

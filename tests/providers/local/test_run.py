@@ -57,6 +57,9 @@ class Sending:
     def feed(self, rows):
         self.fed += [each.prompt_id for each in rows]
 
+    def allow(self, seconds):
+        self.allowed = seconds
+
     def answer(self, name):
         self.fed.remove(name)
         self.lines.append(write_row(name, "direct", 200, {"from": self.address.pid}))

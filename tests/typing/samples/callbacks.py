@@ -37,7 +37,8 @@ def plain(response: gemchain.Response) -> str:
 def described() -> None:
     assert_type(gemchain.prompt("x", MODEL, schema=Facts), gemchain.PromptSpec[Facts])
     assert_type(gemchain.prompt("x", MODEL), gemchain.PromptSpec[Any])
-    gemchain.prompt("x")  # error
+    gemchain.prompt("x")
+    gemchain.submit("x")  # error
     gemchain.prompt("x", MODEL, schema=int)  # error
     gemchain.prompt("x", MODEL, priorty=1)  # error
 

@@ -10,7 +10,7 @@ from gemchain.records import Failure
 from tests.simulation.scheduler import SECOND
 from tests.simulation.service import REFUSED, asked_text, body_of
 
-ASLEEP = 0.1
+ASLEEP = 0.3
 """How often a process may fall asleep while requests are on their way."""
 
 BUSY = Failure("rate", "simulated: 429", retryable=True)

@@ -30,7 +30,7 @@ PATIENCE = 300
 
 RARE = {
     **dict.fromkeys(("late_resend", "no_fence_at_birth", "retried_value", "guessed_rows"), 1_500),
-    **dict.fromkeys(("unsigned", "abandoned_output"), 1_000),
+    **dict.fromkeys(("unsigned", "abandoned_output", "no_lease", "requests_without_a_lease"), 1_500),
 }
 """Mistakes that take a rare meeting: within 300 seeds today, but another engine may turn the dice."""
 
@@ -45,8 +45,8 @@ KILLERS = {
     "values_by_arrival": 18,
     "unchecked_replay": 24,
     "forgotten_word": 72,
-    "no_lease": 122,
-    "no_fence_at_birth": 192,
+    "no_lease": 338,
+    "no_fence_at_birth": 388,
     "blamed_branch": 464,
     "retried_value": 13,
     "unsigned": 122,
@@ -56,7 +56,7 @@ KILLERS = {
     "stale_look_at_parts": 742,
     "deaf_to_chains": 32,
     "no_precondition": 31,
-    "requests_without_a_lease": 158,
+    "requests_without_a_lease": 1_069,
 }
 """Seeds that are known to notice a mutant, tried before all others. A change here may void them."""
 

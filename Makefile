@@ -44,7 +44,7 @@ $(LOCAL): $(CORE)
 demo-model: $(LOCAL) ## real answers of a small model on this machine, in a minute: downloads 93 MB once, no account
 	@$(BIN)/python -m examples.demo_model
 
-test: $(STAMP) $(AIMOCK) ## the tests, in parallel: every kind, and of the longest kinds some cases (6 minutes)
+test: $(STAMP) $(AIMOCK) ## the tests, in parallel: every kind, and of the longest kinds some cases (8 minutes)
 	@$(BIN)/python -m pytest -n auto --dist worksteal -q
 
 test-all: test   ## the tests, and then all other cases of the longest kinds

@@ -229,6 +229,12 @@ def test_vertex_is_set_up_by_a_bucket_and_a_project(monkeypatch):
     assert asked[0][0] == "/v1/projects/shop/locations/europe-west1/batchPredictionJobs?pageSize=1"
 
 
+def test_vertex_is_not_looked_for_beside_a_bucket_of_an_emulator(monkeypatch):
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", "http://127.0.0.1:1")
+    finding = next(check_providers(Settings(blobs="gs://bucket/x"), ["vertex"]))
+    assert (finding.good, "bucket of an emulator" in finding.text) == (None, True)
+
+
 def test_vertex_without_credentials_says_how_to_log_in(monkeypatch, tmp_path):
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "none.json"))
     (finding,) = check_providers(Settings(blobs="gs://bucket/x"), ["vertex"])

@@ -159,6 +159,8 @@ def _local() -> Finding:
 def _vertex(settings: Settings) -> Finding:
     if not settings.blobs.startswith("gs://"):
         return Finding(VERTEX, None, f"{NOT_SET_UP}: set blobs (GEMCHAIN_BLOBS) to gs://BUCKET/PREFIX")
+    if os.environ.get("STORAGE_EMULATOR_HOST") and not settings.vertex_endpoint:
+        return Finding(VERTEX, None, f"{NOT_SET_UP}: it cannot read a bucket of an emulator")
     from gemchain.providers.vertex import host_of
 
     headers: Mapping[str, str] = {}

@@ -16,13 +16,10 @@ import os
 import secrets
 import tempfile
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from gemchain.errors import (
-    BlobError,
-    BlobNotFoundError,
     ConfigurationError,
     MissingExtraError,
     ProviderRejectedError,
@@ -39,6 +36,7 @@ from gemchain.providers.gemini_batches import GeminiBatches
 from gemchain.providers.jobs import first_going
 from gemchain.providers.keys import checked_key
 from gemchain.providers.output_files import is_output, output_folder
+from gemchain.providers.translation import translating
 from gemchain.records import Batch, Failure, InputRow, OutputFile
 from gemchain.records.identity import job_name
 from gemchain.records.lanes import BATCH, DIRECT
@@ -231,22 +229,9 @@ class GeminiApiProvider(GeminiBatches):
         return OutputFile(*info_there)
 
 
-@contextmanager
-def _translated(what: str) -> Iterator[None]:
-    """Raise the port's errors in place of the libraries'."""
-    try:
-        yield
-    except BlobNotFoundError as error:
-        raise ProviderRejectedError(f"cannot {what}: {error}") from error
-    except BlobError as error:
-        raise ProviderUnavailableError(f"cannot {what} now: {error}") from error
-    except (ConfigurationError, ProviderRejectedError, ProviderUnavailableError):
-        raise
-    except Exception as error:
-        translated = _of_library(what, error)
-        if translated is None:
-            raise
-        raise translated from error
+def _translated(what: str) -> AbstractContextManager[None]:
+    """Raise the port's errors in place of the libraries'; see `translating`."""
+    return translating(what, _of_library)
 
 
 def _of_library(what: str, error: Exception) -> Exception | None:

@@ -5,20 +5,18 @@ so it is told not to, for all calls, and the engine decides.
 """
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from gemchain.errors import (
     BlobError,
-    BlobNotFoundError,
     GemchainError,
     MissingExtraError,
-    ProviderRejectedError,
     ProviderUnavailableError,
 )
 from gemchain.providers.http_refusals import Service, refused
 from gemchain.providers.keys import checked_key
+from gemchain.providers.translation import translating
 
 if TYPE_CHECKING:
     from anthropic import Anthropic
@@ -63,26 +61,9 @@ def open_client(key: str, endpoint: str) -> "Anthropic":
     )
 
 
-@contextmanager
-def translated(what: str) -> Iterator[None]:
-    """Raise the port's errors in place of the libraries'.
-
-    Args:
-        what: What was being done, for the message.
-    """
-    try:
-        yield
-    except BlobNotFoundError as error:
-        raise ProviderRejectedError(f"cannot {what}: {error}") from error
-    except BlobError as error:
-        raise ProviderUnavailableError(f"cannot {what} now: {error}") from error
-    except GemchainError:
-        raise
-    except Exception as error:
-        found = _of_library(what, error)
-        if found is None:
-            raise
-        raise found from error
+def translated(what: str) -> AbstractContextManager[None]:
+    """Raise the port's errors in place of the libraries'; see `translating`."""
+    return translating(what, _of_library)
 
 
 def _of_library(what: str, error: Exception) -> Exception | None:

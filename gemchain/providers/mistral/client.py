@@ -4,22 +4,18 @@ The library sends no call again by itself, unless it is told to.
 """
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from gemchain.errors import (
-    BlobError,
-    BlobNotFoundError,
-    GemchainError,
     MissingExtraError,
-    ProviderRejectedError,
     ProviderUnavailableError,
 )
 from gemchain.providers.http_refusals import Service, refused
 from gemchain.providers.keys import checked_key
+from gemchain.providers.translation import translating
 
 if TYPE_CHECKING:
     from mistralai.client import Mistral
@@ -63,26 +59,9 @@ def open_client(key: str, endpoint: str) -> "Mistral":
     return Mistral(api_key=found_key(key, endpoint), server_url=endpoint or None, timeout_ms=TIMEOUT_MS)
 
 
-@contextmanager
-def translated(what: str) -> Iterator[None]:
-    """Raise the port's errors in place of the libraries'.
-
-    Args:
-        what: What was being done, for the message.
-    """
-    try:
-        yield
-    except BlobNotFoundError as error:
-        raise ProviderRejectedError(f"cannot {what}: {error}") from error
-    except BlobError as error:
-        raise ProviderUnavailableError(f"cannot {what} now: {error}") from error
-    except GemchainError:
-        raise
-    except Exception as error:
-        found = _of_library(what, error)
-        if found is None:
-            raise
-        raise found from error
+def translated(what: str) -> AbstractContextManager[None]:
+    """Raise the port's errors in place of the libraries'; see `translating`."""
+    return translating(what, _of_library)
 
 
 def _of_library(what: str, error: Exception) -> Exception | None:

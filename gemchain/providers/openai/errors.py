@@ -3,20 +3,17 @@
 https://developers.openai.com/api/docs/guides/error-codes
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from json import JSONDecodeError
 from typing import TYPE_CHECKING
 
 from gemchain.errors import (
-    BlobError,
-    BlobNotFoundError,
     ConfigurationError,
-    ProviderError,
     ProviderRejectedError,
     ProviderUnavailableError,
 )
 from gemchain.formats.http_errors import PASSING, SERVER
+from gemchain.providers.translation import translating
 
 if TYPE_CHECKING:
     from openai import APIStatusError
@@ -31,26 +28,9 @@ NOT_PAID = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billi
 """Codes of errors that no waiting mends."""
 
 
-@contextmanager
-def translated(what: str) -> Iterator[None]:
-    """Raise the port's errors in place of the libraries'.
-
-    Args:
-        what: What is done inside, for people: `show job 'batch_1'`.
-    """
-    try:
-        yield
-    except BlobNotFoundError as error:
-        raise ProviderRejectedError(f"cannot {what}: {error}") from error
-    except BlobError as error:
-        raise ProviderUnavailableError(f"cannot {what} now: {error}") from error
-    except (ConfigurationError, ProviderError):
-        raise
-    except Exception as error:
-        found = _of_library(what, error)
-        if found is None:
-            raise
-        raise found from error
+def translated(what: str) -> AbstractContextManager[None]:
+    """Raise the port's errors in place of the libraries'; see `translating`."""
+    return translating(what, _of_library)
 
 
 def _of_library(what: str, error: Exception) -> Exception | None:

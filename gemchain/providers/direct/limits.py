@@ -155,11 +155,6 @@ class Budgets:
             self._requests, self._tokens, self._set = Budget(requests), Budget(tokens), (requests, tokens)
 
     @property
-    def counts_tokens(self) -> bool:
-        """Whether tokens matter."""
-        return self._tokens.known
-
-    @property
     def settles_tokens(self) -> bool:
         """Whether the tokens of an answer are to be counted as well."""
         return self._set[1] > 0
